@@ -1,0 +1,171 @@
+"""What a stage is: it maps a value to a value, in stated domains, from parameters described in one place.
+
+A built-in stage is one file in `isp/stages/`; a user's stage is a class like it, registered under the entry-point
+group ``isp.stages``. `docs/your-own-stage.md` shows both kinds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isp.cfa import Cfa
+from isp.parameters import Param
+from isp.values import Companions, Float64, FrameInfo, GainMesh, NoiseModel, Statistics
+
+if TYPE_CHECKING:
+    from isp.engine.graph import Arrays, Graph, Image
+
+Domain = Literal["raw", "mosaic", "camera", "scene", "display", "encoded"]
+DOMAINS: Mapping[str, str] = MappingProxyType(
+    {
+        "raw": "mosaic of digital numbers [DN]",
+        "mosaic": "linear mosaic, black 0, white 1",
+        "camera": "linear camera RGB",
+        "scene": "linear Rec.2020 (D65), proportional to scene light",
+        "display": "linear Rec.2020 (D65), proportional to display light, white 1",
+        "encoded": "display-encoded RGB in 0..1",
+    }
+)
+Plain = Any
+"""A resolved parameter value: float, str, or nested tuples of floats."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What is known about the frame at one point of the pipeline; each stage may read it and hand on a changed copy.
+
+    Parameters
+    ----------
+    cfa, shape : the mosaic's pattern and (H, W) [px]; the CFA stays readable after demosaic.
+    info : what the file says.
+    black : (4,) black level [DN] at R, Gr, Gb, B;  white : [DN]
+    noise : noise model of the values at this point, or None if unknown.
+    clip : (3,) linear value at which R, G and B saturate at this point (1, 1, 1 after `black_level`).
+    shading : the gain mesh applied so far, if any.
+    neutral : (3,) camera RGB of the white that `white_balance` resolved, largest component 1.
+    white_xy, temperature : its chromaticity (CIE 1931 xy) and correlated colour temperature [K].
+    statistics : from the pre-pass; None unless some stage asked for it.
+    companions : planes registered to the frame.
+    resolved : plain parameter values of every stage resolved so far, by stage name.
+    """
+
+    cfa: Cfa
+    shape: tuple[int, int]
+    info: FrameInfo = field(default_factory=FrameInfo)
+    black: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    white: float = 1.0
+    noise: NoiseModel | None = None
+    clip: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    shading: GainMesh | None = None
+    neutral: tuple[float, float, float] | None = None
+    white_xy: tuple[float, float] | None = None
+    temperature: float | None = None
+    statistics: Statistics | None = None
+    companions: Companions = field(default_factory=Companions)
+    resolved: Mapping[str, Mapping[str, Plain]] = field(default_factory=dict)
+
+    def but(self, **changes: Any) -> Context:
+        """A copy with some fields changed."""
+        return replace(self, **changes)
+
+
+class Stage:
+    """Base class of every stage. Subclasses set the class attributes and override what they need.
+
+    Attributes
+    ----------
+    name : its name in a profile
+    takes : domains it accepts
+    gives : the domain it returns; None for the same as it took
+    cfas : CFA families it accepts while the value is a mosaic (see `Cfa.family`)
+    kind : ``fused`` (Halide expressions in `define`), ``numpy`` or ``frame`` (host code in `apply`)
+    parameters : descriptions; `values` below maps their names to plain values
+    needs : names of companions (and ``focus``) that must be given
+    """
+
+    name: ClassVar[str] = ""
+    takes: ClassVar[tuple[Domain, ...]] = ()
+    gives: ClassVar[Domain | None] = None
+    cfas: ClassVar[tuple[str, ...]] = ("bayer", "ryyb")
+    kind: ClassVar[Literal["fused", "guided", "frame", "numpy"]] = "fused"
+    parameters: ClassVar[tuple[Param, ...]] = ()
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    # resolve: profile value -> plain value -----------------------------------------------------------------
+
+    def source(self, name: str, word: str, context: Context) -> Plain:
+        """The plain value that `word` (``auto``, ``from_file``) stands for in parameter `name`.
+
+        Raise `isp.errors.InputError` in one line if the frame does not say it.
+        """
+        raise NotImplementedError(f"stage {self.name} resolves no {word!r} for {name}")
+
+    def check(self, values: Mapping[str, Any]) -> None:
+        """Cross-field check of profile values (before resolving); raise ValueError in one line."""
+
+    # prepare: plain values -> what the definition needs ------------------------------------------------------
+
+    def structure(self, values: Mapping[str, Plain], context: Context) -> dict[str, str | int]:
+        """What the compiled program depends on. Default: the structural parameters."""
+        return {p.name: values[p.name] for p in self.parameters if p.structural}
+
+    def identity(self, values: Mapping[str, Plain], context: Context) -> bool:
+        """True where the stage changes nothing for this frame and may be skipped (it still runs `advance`)."""
+        return False
+
+    def prepare(self, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
+        """Arrays (float, any shape of up to 3 axes) that `define` reads. Default: the numeric parameters.
+
+        The number of axes of each array is fixed by the structure; sizes may vary. Must be a smooth function of
+        the gradient-tuned parameters: the tuner differentiates it numerically, in float64.
+        """
+        return {
+            p.name: np.atleast_1d(np.asarray(values[p.name], np.float64))
+            for p in self.parameters
+            if not p.choices and not p.structural
+        }
+
+    def advance(self, values: Mapping[str, Plain], context: Context) -> Context:
+        """The context behind this stage: what it does to noise model, clip level, size, white."""
+        return context
+
+    # the definition -----------------------------------------------------------------------------------------
+
+    def reach(self, structure: Mapping[str, str | int]) -> int:
+        """How many pixels to each side the definition reads [px]; 0 is pointwise."""
+        return 0
+
+    def define(self, graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
+        """The stage as Halide expressions (kind ``fused``)."""
+        raise NotImplementedError
+
+    # host code ----------------------------------------------------------------------------------------------
+
+    halo: ClassVar[int | None] = None
+    """For kind ``numpy``: pixels of surroundings `apply` needs on strips; None for whole frames only."""
+
+    def apply(self, value: Any, values: Mapping[str, Plain], context: Context) -> Any:
+        """Value to value on the host (kinds ``numpy`` and ``frame``): `Mosaic` or `Picture` in, the same out.
+
+        Must not change its input; must return float32 of the domain's shape, finite.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def parameter(cls, name: str) -> Param:
+        """The description of one parameter; KeyError if there is none of that name."""
+        for param in cls.parameters:
+            if param.name == name:
+                return param
+        raise KeyError(name)
+
+
+def as_array(value: Plain) -> Float64:
+    """A plain value as float64 array."""
+    return np.asarray(value, np.float64)

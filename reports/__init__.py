@@ -1,0 +1,1 @@
+"""Picture to numbers: charts, metrics and comparison reports."""

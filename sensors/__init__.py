@@ -1,0 +1,1 @@
+"""Scene to raw: scenes, optics, sensor physics and the sensor catalogue."""

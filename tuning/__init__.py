@@ -1,0 +1,1 @@
+"""Numbers to profile: calibrations, fits and their exports."""

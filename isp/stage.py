@@ -106,6 +106,10 @@ class Stage:
         """
         raise NotImplementedError(f"stage {self.name} resolves no {word!r} for {name}")
 
+    def wants_statistics(self, values: Mapping[str, Any], context: Context) -> bool:
+        """True if resolving these profile values needs the pre-pass. Default: some value is the word ``auto``."""
+        return any(isinstance(v, str) and v == "auto" for v in values.values())
+
     def check(self, values: Mapping[str, Any]) -> None:
         """Cross-field check of profile values (before resolving); raise ValueError in one line."""
 

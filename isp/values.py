@@ -140,6 +140,8 @@ class FrameInfo:
 
     `neutral` (3,) is the camera RGB of a neutral object; `analog_balance` (3,); `exposure` [s];
     `baseline_exposure` [EV]; `linearization` (N,) maps stored codes to linear DN; `orientation` is EXIF 1..8;
+    `self_describing` is True for a format that should say its colour (DNG, camera raw), False for dumps and arrays, where
+    stages use their documented fallbacks;
     `warnings` lists what the reader skipped, a line each.
     """
 
@@ -156,6 +158,7 @@ class FrameInfo:
     lens_shading: GainMesh | None = None
     linearization: Float32 | None = None
     orientation: int = 1
+    self_describing: bool = False
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -1,0 +1,1 @@
+"""The engine: stages become fused Halide segments, run strip by strip, differentiated, cached."""

@@ -1,0 +1,120 @@
+"""From steps to a scheduled Halide program. Everything that knows Halide's scheduling language is here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import halide as hl
+
+from isp.engine.graph import Arrays, Graph, Image, Node
+from isp.engine.segment import Segment
+
+_TYPES = {"uint8": hl.UInt(8), "uint16": hl.UInt(16), "uint32": hl.UInt(32), "float32": hl.Float(32)}
+
+
+@dataclass
+class Built:
+    """An unscheduled program: its inputs in argument order, its output, and the Funcs between."""
+
+    inputs: list[Any]
+    output: Any
+    graph: Graph
+    segment: Segment
+
+
+@cache
+def host_target() -> Any:
+    """This machine, with `strict_float`: without it results change in the last bits with tile size and position."""
+    return hl.get_host_target().with_feature(hl.TargetFeature.StrictFloat)
+
+
+def build_segment(segment: Segment) -> Built:
+    """The segment's definitions, chained into one graph."""
+    graph = Graph()
+    dims = 2 if segment.source.channels == 1 else 3
+    source = hl.ImageParam(_TYPES[segment.source.dtype], dims, "source")
+    inputs: list[Any] = [source]
+    image = Image(source, segment.source.channels)
+    params = []
+    for number, step in enumerate(segment.steps):
+        named = {
+            name: hl.ImageParam(hl.Float(32), step.arrays[name].ndim, f"{step.stage.name}{number}_{name}")
+            for name in sorted(step.arrays)
+        }
+        params.append(named)
+        inputs += named.values()
+    limits = hl.ImageParam(hl.Float(32), 1, "datapath") if segment.datapath else None
+    if limits is not None:
+        inputs.append(limits)
+    for step, named in zip(segment.steps, params, strict=True):
+        lengths = {name: param.dim(param.dimensions() - 1).extent() for name, param in named.items()}
+        image = define(graph, image, step, Arrays(named, lengths))
+        if limits is not None and step.stage.gives != "raw":
+            image = _quantized(graph, image, limits)
+    return Built(inputs, _output(graph, image, segment), graph, segment)
+
+
+def define(graph: Graph, image: Image, step: Any, arrays: Arrays) -> Image:
+    """One step's definition appended to the graph; a stencil's input is stored first."""
+    graph.stage = step.stage.name
+    if step.reach:
+        graph.store(image)
+    result: Image = step.stage.define(graph, image, arrays, step.structure)
+    return result
+
+
+def _quantized(graph: Graph, image: Image, limits: Any) -> Image:
+    def code(value: Any) -> Any:
+        step = hl.floor(value * limits[0] + limits[3]) / limits[0]
+        return hl.clamp(step, limits[1], limits[2])
+
+    if image.channels == 1:
+        return graph.plane("fixed", code(image[graph.x, graph.y]))
+    return graph.rgb("fixed", lambda c: code(image[graph.x, graph.y, c]))
+
+
+def _output(graph: Graph, image: Image, segment: Segment) -> Any:
+    x, y, c = graph.x, graph.y, graph.c
+    if image.node is not None and image.node.by_site:
+        graph.store(image)
+    output = hl.Func("output")
+    place = (x, y) if segment.sink.channels == 1 else (x, y, c)
+    value = image[place]
+    dtype = segment.sink.dtype
+    if dtype != "float32":
+        top = float(2 ** (8 if dtype == "uint8" else 16) - 1)
+        value = hl.cast(_TYPES[dtype], hl.clamp(value, 0.0, 1.0) * hl.f32(top) + hl.f32(0.5))
+    output[place] = value
+    return output
+
+
+def render_schedule(built: Built, tile: tuple[int, int], target: Any) -> None:
+    """The generic schedule: tiles in parallel, stored Funcs local to a tile, everything vectorised along x."""
+    graph, output, segment = built.graph, built.output, built.segment
+    x, y, c = graph.x, graph.y, graph.c
+    outer, xo, yo, xi, yi = (hl.Var(name) for name in ("tile", "xo", "yo", "xi", "yi"))
+    lanes = target.natural_vector_size(hl.Float(32))
+    up = hl.TailStrategy.RoundUp
+    output.tile(x, y, xo, yo, xi, yi, tile[0], tile[1], up).fuse(xo, yo, outer).parallel(outer)
+    if segment.sink.channels == 3:
+        output.bound(c, 0, 3).reorder(c, xi, yi, outer).unroll(c)
+        if segment.sink.interleaved:
+            buffer = output.output_buffer()
+            buffer.dim(0).set_stride(3)
+            buffer.dim(2).set_stride(1).set_bounds(0, 3)
+    output.vectorize(xi, lanes).never_partition_all()
+    for node in graph.nodes:
+        if node.stored:
+            _schedule_node(node, output, outer, lanes, graph)
+
+
+def _schedule_node(node: Node, output: Any, at: Any, lanes: int, graph: Graph) -> None:
+    func = node.func
+    func.compute_at(output, at).vectorize(graph.x, lanes)
+    if node.channels == 3:
+        func.bound(graph.c, 0, 3).reorder(graph.c, graph.x, graph.y).unroll(graph.c)
+    if node.by_site:
+        func.align_bounds(graph.x, 2).align_bounds(graph.y, 2).unroll(graph.y, 2)
+    func.never_partition_all()

@@ -1,0 +1,141 @@
+"""The graph a stage's definition builds: pixels and parameters as Halide expressions.
+
+Coordinates: x is the column and y the row, counted from a red site of the mosaic (even x and even y are red for
+every Bayer phase), because the host places each frame's top-left pixel at the coordinate its CFA phase asks for.
+So one definition, and one compiled program, serves all phases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import halide as hl
+
+Expr = Any  # hl.Expr; the package carries no type information
+
+
+class Image:
+    """Pixels as an expression: ``image[x, y]`` of a plane, ``image[x, y, c]`` of a colour picture."""
+
+    def __init__(self, source: Any, channels: int, node: Node | None = None) -> None:
+        self.source = source
+        self.channels = channels
+        self.node = node
+
+    def __getitem__(self, index: tuple[Any, ...]) -> Expr:
+        return hl.f32(self.source[index])
+
+
+class Array:
+    """A parameter array as an expression, indexed as in NumPy: ``matrix[row, column]``."""
+
+    def __init__(self, source: Any) -> None:
+        self.source = source
+
+    def __getitem__(self, index: Any) -> Expr:
+        axes = index if isinstance(index, tuple) else (index,)
+        return hl.f32(self.source[tuple(reversed(axes)) if len(axes) > 1 else axes[0]])
+
+
+class Arrays:
+    """The arrays of one stage, by name: ``arrays["gain"][0]``; ``arrays.length("table")`` is a length as i32."""
+
+    def __init__(self, sources: Mapping[str, Any], lengths: Mapping[str, Expr]) -> None:
+        self._sources = sources
+        self._lengths = lengths
+
+    def __getitem__(self, name: str) -> Array:
+        return Array(self._sources[name])
+
+    def length(self, name: str) -> Expr:
+        """Number of entries along the first axis (rows) of an array."""
+        return self._lengths[name]
+
+
+@dataclass
+class Node:
+    """One Func of the graph and how it wants to be stored."""
+
+    func: Any
+    channels: int
+    stored: bool
+    by_site: bool
+
+
+class Graph:
+    """Collects the Funcs of a segment.
+
+    Attributes
+    ----------
+    x, y, c : coordinates (column, row, colour) as `halide.Var`
+    """
+
+    def __init__(self) -> None:
+        self.x, self.y, self.c = hl.Var("x"), hl.Var("y"), hl.Var("c")
+        self.nodes: list[Node] = []
+        self.stage = ""
+        self._by_site_pending = False
+
+    def plane(self, name: str, expr: Expr, *, stored: bool = False, by_site: bool = False) -> Image:
+        """A one-channel image. `stored` keeps it in tile-local memory instead of computing it at every use.
+
+        `by_site` says that the expression selects by CFA site (its parity in x or y); stored ones then get a
+        schedule in which the parity is known at compile time.
+        """
+        func = hl.Func(f"{self.stage}_{name}")
+        func[self.x, self.y] = _f32(expr)
+        return self._image(func, 1, stored, by_site)
+
+    def rgb(
+        self, name: str, exprs: Sequence[Expr] | Callable[[Any], Expr], *, stored: bool = False, by_site: bool = False
+    ) -> Image:
+        """A colour picture, from three expressions or from a function of the channel variable."""
+        func = hl.Func(f"{self.stage}_{name}")
+        func[self.x, self.y, self.c] = _f32(exprs(self.c) if callable(exprs) else self.choose(self.c, exprs))
+        return self._image(func, 3, stored, by_site)
+
+    def choose(self, index: Expr, exprs: Sequence[Expr]) -> Expr:
+        """The expression with the number `index` (nested selects: unlike `mux` they have a derivative)."""
+        result = _f32(exprs[-1])
+        for i in range(len(exprs) - 2, -1, -1):
+            result = hl.select(index == i, _f32(exprs[i]), result)
+        return result
+
+    def by_site(self, r: Expr, gr: Expr, gb: Expr, b: Expr) -> Expr:
+        """One of four expressions by Bayer site; use in a `plane(..., by_site=True)`."""
+        even_x = self.x % 2 == 0
+        return hl.select(
+            self.y % 2 == 0, hl.select(even_x, _f32(r), _f32(gr)), hl.select(even_x, _f32(gb), _f32(b))
+        )
+
+    def site_color(self, r: Expr, g: Expr, b: Expr) -> Expr:
+        """One of three expressions by the colour of the site."""
+        return self.by_site(r, g, g, b)
+
+    def store(self, image: Image) -> None:
+        """Keep an image in tile-local memory (called for the input of every stencil)."""
+        if image.node is not None and not image.node.stored:
+            image.node.stored = True
+            self._by_site_pending = False
+
+    def _image(self, func: Any, channels: int, stored: bool, by_site: bool) -> Image:
+        # what is inlined into a stored Func decides whether that Func selects by site
+        by_site = by_site or (self._by_site_pending and channels == 1)
+        self._by_site_pending = by_site and not stored
+        node = Node(func, channels, stored, by_site)
+        self.nodes.append(node)
+        return Image(func, channels, node)
+
+
+def _f32(expr: Any) -> Expr:
+    return hl.f32(expr)
+
+
+def tree_sum(terms: Sequence[Expr]) -> Expr:
+    """Sum of expressions as a balanced tree: shorter dependency chains, and the same order on every target."""
+    items = list(terms)
+    while len(items) > 1:
+        items = [items[i] + items[i + 1] if i + 1 < len(items) else items[i] for i in range(0, len(items), 2)]
+    return items[0]

@@ -1,0 +1,180 @@
+"""A segment: consecutive fused stages as one Halide program under the one generic schedule."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+import sys
+import tempfile
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isp.engine import cache as disk
+from isp.engine.runtime import Program, load_program
+from isp.stage import Stage
+
+TILE = (256, 64)
+"""Width and height of a tile [px]. Results do not depend on it (see `docs/engine.md`)."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage, ready to be built: what its program depends on, and the numbers it reads at run time."""
+
+    stage: Stage
+    structure: Mapping[str, str | int]
+    arrays: Mapping[str, NDArray[np.float32]]
+
+    @property
+    def reach(self) -> int:
+        """Pixels read to each side [px]."""
+        return self.stage.reach(self.structure)
+
+    @property
+    def signature(self) -> str:
+        """What the compiled program depends on, as text."""
+        axes = {name: array.ndim for name, array in sorted(self.arrays.items())}
+        return f"{self.stage.name}{sorted(self.structure.items())}{axes}{_source_digest(type(self.stage))}"
+
+
+@dataclass(frozen=True)
+class Port:
+    """What a segment reads or writes: element type, channels, and whether the channels are interleaved."""
+
+    dtype: str
+    channels: int
+    interleaved: bool = False
+
+    def empty(self, rows: int, columns: int) -> NDArray[Any]:
+        """A new array for `rows` x `columns` pixels: (rows, columns), (rows, columns, 3) or planar (3, rows, columns)."""
+        if self.channels == 1:
+            return np.empty((rows, columns), self.dtype)
+        shape = (rows, columns, self.channels) if self.interleaved else (self.channels, rows, columns)
+        return np.empty(shape, self.dtype)
+
+    def planar(self, array: NDArray[Any]) -> NDArray[Any]:
+        """A view of `array` in the axis order of the program: (channels, rows, columns)."""
+        return array.transpose(2, 0, 1) if self.interleaved and self.channels > 1 else array
+
+
+@dataclass(frozen=True)
+class Datapath:
+    """Fixed-point emulation between stages: signed, `bits` wide, `headroom` integer bits above white."""
+
+    bits: int
+    headroom: int = 2
+    rounding: str = "nearest"
+
+    @property
+    def array(self) -> NDArray[np.float32]:
+        """(4,): codes per unit, lowest value, highest value, rounding offset [codes]."""
+        scale = 2.0 ** (self.bits - 1 - self.headroom)
+        limit = 2.0**self.headroom
+        return np.array([scale, -limit, limit - 1 / scale, 0.5 if self.rounding == "nearest" else 0.0], np.float32)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Consecutive fused steps between two ports."""
+
+    steps: tuple[Step, ...]
+    source: Port
+    sink: Port
+    datapath: Datapath | None = None
+    tile: tuple[int, int] = field(default_factory=lambda: TILE)
+
+    @property
+    def name(self) -> str:
+        """The stages' names, joined."""
+        return " + ".join(s.stage.name for s in self.steps) or "copy"
+
+    @property
+    def arrays(self) -> list[NDArray[np.float32]]:
+        """The run-time numbers, in the order of the program's arguments."""
+        arrays = [step.arrays[name] for step in self.steps for name in sorted(step.arrays)]
+        return [*arrays, self.datapath.array] if self.datapath else arrays
+
+    @property
+    def key(self) -> str:
+        """What identifies the compiled program on this machine."""
+        text = "\n".join(
+            [_engine_digest(), target_name(), repr((self.source, self.sink, self.tile, self.datapath is not None))]
+            + [step.signature for step in self.steps]
+        )
+        return hashlib.sha256(text.encode()).hexdigest()[:40]
+
+    def cached(self) -> bool:
+        """True if the program need not be compiled."""
+        return disk.load(self.key) is not None
+
+    def program(self) -> Program:
+        """The compiled program, from the cache where it is there."""
+        key = self.key
+        symbol = f"isp_{key}"
+        code = disk.load(key)
+        if code is None:
+            code = self._compile(symbol)
+            disk.store(key, code)
+        return load_program(symbol, code, len(self.arrays) + 2, self.name)
+
+    def _compile(self, symbol: str) -> bytes:
+        import halide as hl
+
+        from isp.engine.build import build_segment, host_target, render_schedule
+
+        built = build_segment(self)
+        target = host_target().with_feature(hl.TargetFeature.NoRuntime)
+        render_schedule(built, self.tile, target)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "segment.o"
+            arguments = [hl.Argument(p) for p in built.inputs]
+            built.output.compile_to({hl.OutputFileType.object: os.fspath(path)}, arguments, symbol, target)
+            return path.read_bytes()
+
+
+@cache
+def target_name() -> str:
+    """The target programs are compiled for, in Halide's notation."""
+    from isp.engine.build import host_target
+
+    return str(host_target())
+
+
+@cache
+def _engine_digest() -> str:
+    """Digest of what turns definitions into programs: this package's engine, Halide, Python-visible versions."""
+    digest = hashlib.sha256(version("halide").encode())
+    for name in ("graph.py", "build.py", "segment.py"):
+        digest.update((Path(__file__).parent / name).read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def _source_digest(kind: type[Stage]) -> str:
+    """Digest of the files a stage's definition stands in: its package folder, or its module.
+
+    A stage without a file (typed into a session) is never taken from the cache.
+    """
+    try:
+        path = Path(inspect.getfile(kind))
+        files = sorted(path.parent.rglob("*.py")) if kind.__module__.startswith("isp.stages") else [path]
+        digest = hashlib.sha256()
+        for file in files:
+            digest.update(file.read_bytes())
+        return digest.hexdigest()
+    except (OSError, TypeError):
+        return f"{sys.argv[0]}-{uuid.uuid4()}"
+
+
+def select_inputs(steps: Sequence[Step]) -> list[tuple[Step, str]]:
+    """(step, array name) in the order of a program's arguments."""
+    return [(step, name) for step in steps for name in sorted(step.arrays)]

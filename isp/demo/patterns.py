@@ -74,17 +74,17 @@ def colour_ramps(h: int, w: int) -> Float32:
     return np.asarray(0.45 * (1 - purity + purity * hue), np.float32)
 
 
-def dead_leaves(h: int, w: int, random: np.random.Generator, leaves: int = 2500) -> Float32:
+def dead_leaves(h: int, w: int, random: np.random.Generator, leaves: int = 5000) -> Float32:
     """Discs that hide each other, with radii falling as r^-3: the statistics of natural texture (Lee et al. 2001)."""
-    small, large = 1.2, max(2.0, 0.16 * min(h, w))
+    small = max(1.2, 0.006 * min(h, w))
+    large = max(2.0, 0.16 * min(h, w))
     share = random.random(leaves, np.float32)
     # inverse of the cumulative distribution of p(r) ~ r^-3 between small and large
-    radii = np.sort(1 / np.sqrt(large**-2.0 + share * (small**-2.0 - large**-2.0)))[::-1]
+    radii = 1 / np.sqrt(large**-2.0 + share * (small**-2.0 - large**-2.0))
     centres = random.random((leaves, 2), np.float32) * (h, w)
     palette = chart_colours().astype(np.float32)[:18]
     colours = palette[random.integers(0, 18, leaves)] * random.uniform(0.25, 1.1, (leaves, 1)).astype(np.float32)
     image = np.full((h, w, 3), 0.12, np.float32)
-    # painted from the largest, so that small leaves are never wholly buried
     for radius, (cy, cx), colour in zip(radii, centres, colours, strict=True):
         top, left = max(int(cy - radius - 1), 0), max(int(cx - radius - 1), 0)
         window = image[top : int(cy + radius + 2), left : int(cx + radius + 2)]

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import os
-import sys
-import tempfile
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isp.engine import cache as disk
-from isp.engine.runtime import Program, load_program
+from isp.engine.programs import is_cached, obtain
+from isp.engine.runtime import Program
 from isp.stage import Stage
 
 TILE = (256, 64)
@@ -90,7 +86,7 @@ class Segment:
     source: Port
     sink: Port
     datapath: Datapath | None = None
-    tile: tuple[int, int] = field(default_factory=lambda: TILE)
+    tile: tuple[int, int] = TILE
 
     @property
     def name(self) -> str:
@@ -104,58 +100,25 @@ class Segment:
         return [*arrays, self.datapath.array] if self.datapath else arrays
 
     @property
-    def key(self) -> str:
-        """What identifies the compiled program on this machine."""
-        text = "\n".join(
-            [_engine_digest(), target_name(), repr((self.source, self.sink, self.tile, self.datapath is not None))]
-            + [step.signature for step in self.steps]
-        )
-        return hashlib.sha256(text.encode()).hexdigest()[:40]
+    def depends(self) -> str:
+        """What the compiled program depends on, beside the engine and the machine."""
+        head = repr((self.source, self.sink, self.tile, self.datapath is not None))
+        return "\n".join([head, *(step.signature for step in self.steps)])
 
     def cached(self) -> bool:
         """True if the program need not be compiled."""
-        return disk.load(self.key) is not None
+        return is_cached(self.depends)
 
     def program(self) -> Program:
         """The compiled program, from the cache where it is there."""
-        key = self.key
-        symbol = f"isp_{key}"
-        code = disk.load(key)
-        if code is None:
-            code = self._compile(symbol)
-            disk.store(key, code)
-        return load_program(symbol, code, len(self.arrays) + 2, self.name)
+        return obtain(self.depends, len(self.arrays) + 2, self.name, self._build)
 
-    def _compile(self, symbol: str) -> bytes:
-        import halide as hl
-
+    def _build(self) -> tuple[Any, list[Any]]:
         from isp.engine.build import build_segment, host_target, render_schedule
 
         built = build_segment(self)
-        target = host_target().with_feature(hl.TargetFeature.NoRuntime)
-        render_schedule(built, self.tile, target)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "segment.o"
-            arguments = [hl.Argument(p) for p in built.inputs]
-            built.output.compile_to({hl.OutputFileType.object: os.fspath(path)}, arguments, symbol, target)
-            return path.read_bytes()
-
-
-@cache
-def target_name() -> str:
-    """The target programs are compiled for, in Halide's notation."""
-    from isp.engine.build import host_target
-
-    return str(host_target())
-
-
-@cache
-def _engine_digest() -> str:
-    """Digest of what turns definitions into programs: this package's engine, Halide, Python-visible versions."""
-    digest = hashlib.sha256(version("halide").encode())
-    for name in ("graph.py", "build.py", "segment.py"):
-        digest.update((Path(__file__).parent / name).read_bytes())
-    return digest.hexdigest()
+        render_schedule(built, self.tile, host_target())
+        return built.output, built.inputs
 
 
 @cache
@@ -172,9 +135,5 @@ def _source_digest(kind: type[Stage]) -> str:
             digest.update(file.read_bytes())
         return digest.hexdigest()
     except (OSError, TypeError):
-        return f"{sys.argv[0]}-{uuid.uuid4()}"
+        return str(uuid.uuid4())
 
-
-def select_inputs(steps: Sequence[Step]) -> list[tuple[Step, str]]:
-    """(step, array name) in the order of a program's arguments."""
-    return [(step, name) for step in steps for name in sorted(step.arrays)]

@@ -1,0 +1,86 @@
+"""The pre-pass: box means and saturation counts of the linear mosaic, summed in a fixed order.
+
+Each box is summed by one thread in row order, so the numbers do not depend on threads or strips.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from isp.engine.programs import obtain
+from isp.engine.runtime import Program, buffer_of
+from isp.engine.strips import Source, Window
+from isp.values import Statistics
+
+LARGEST = (768, 1024)
+"""Largest thumbnail (rows, columns)."""
+
+
+def measure(source: Source, phase: tuple[int, int], clip: tuple[float, float, float]) -> Statistics:
+    """Statistics of the mosaic rows of `source`.
+
+    Parameters
+    ----------
+    source : the pipeline's rows before white balance, one channel
+    phase : (x, y) of the top-left pixel in the red-origin grid
+    clip : value at which R, G, B saturate; a site counts as saturated from 0.99 of it
+    """
+    height, width = source.shape
+    px, py = phase
+    rows, columns = height - py, width - px  # boxes start at a red site
+    block = 2 * max(-(-rows // (2 * LARGEST[0])), -(-columns // (2 * LARGEST[1])), 1)
+    across, down = columns // block, rows // block
+    program = _program(block)
+    limits = np.array([0.99 * clip[0], 0.99 * clip[1], 0.99 * clip[2]], np.float32)
+    step = max(256 // block, 1)
+    window = Window(source, 0, 0, step * block, 1)
+    result = np.empty((6, down, across), np.float32)
+    for first in range(0, down, step):
+        count = min(step, down - first)
+        start = py + first * block
+        view = window.view(start, start + count * block)[:, px : px + across * block]
+        part = np.empty((6, count, across), np.float32)
+        program(buffer_of(view), buffer_of(limits), buffer_of(part))
+        result[:, first : first + count] = part
+    picture = np.ascontiguousarray(result.transpose(1, 2, 0))
+    return Statistics(picture[..., :3], picture[..., 3:], block)
+
+
+@cache
+def _program(block: int) -> Program:
+    return obtain(f"statistics {block}", 3, "statistics", lambda: _build(block))
+
+
+def _build(block: int) -> tuple[Any, list[Any]]:
+    import halide as hl
+
+    mosaic = hl.ImageParam(hl.Float(32), 2, "mosaic")
+    limits = hl.ImageParam(hl.Float(32), 1, "limits")
+    x, y, c = hl.Var("x"), hl.Var("y"), hl.Var("c")
+    half = block // 2
+    box = hl.RDom([(0, half), (0, half)], "box")
+    sums = {}
+    for site, (sx, sy) in {"r": (0, 0), "gr": (1, 0), "gb": (0, 1), "b": (1, 1)}.items():
+        value = mosaic[2 * (x * half + box.x) + sx, 2 * (y * half + box.y) + sy]
+        limit = limits[{"r": 0, "gr": 1, "gb": 1, "b": 2}[site]]
+        total, over = hl.Func(f"sum_{site}"), hl.Func(f"over_{site}")
+        total[x, y] = hl.f32(0)
+        total[x, y] += value
+        over[x, y] = hl.f32(0)
+        over[x, y] += hl.select(value >= limit, hl.f32(1), hl.f32(0))
+        sums[site] = (total, over)
+    one = hl.f32(1.0 / half**2)
+    output = hl.Func("output")
+    planes = []
+    for part in (0, 1):
+        r, gr, gb, b = (hl.f32(sums[s][part][x, y]) for s in ("r", "gr", "gb", "b"))
+        planes += [r * one, (gr + gb) * (one * hl.f32(0.5)), b * one]
+    output[x, y, c] = hl.mux(c, planes)
+    output.bound(c, 0, 6).reorder(c, x, y).unroll(c).parallel(y)
+    for total, over in sums.values():
+        total.compute_at(output, x)
+        over.compute_at(output, x)
+    return output, [mosaic, limits]

@@ -1,0 +1,164 @@
+"""From what a profile says to plain numbers for one frame, each with where it came from.
+
+Precedence: ``--set``, explicit profile value, raw file, sensor catalogue, default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Final
+
+from isp.errors import InputError, ProfileError
+from isp.parameters import FileRef, Param, Table
+from isp.profile.chain import check_chain
+from isp.profile.files import load_file
+from isp.profile.model import Profile, StageEntry
+from isp.profile.sensors import sensor_value
+from isp.profile.text import one_line
+from isp.stage import Context, Plain
+
+MAX_INLINE: Final = 33 * 33 * 4
+"""Most numbers of one value that `freeze` writes into a profile; larger ones keep their file."""
+_WORDS: Final = {"from_file": "file", "auto": "auto (statistics)"}
+
+
+@dataclass(frozen=True)
+class ResolvedStage:
+    """Plain values of one stage (every parameter) and the origin of each, in words."""
+
+    values: Mapping[str, Plain] = field(hash=False)
+    origins: Mapping[str, str] = field(hash=False)
+
+
+def resolve_entry(entry: StageEntry, context: Context, profile: Profile) -> ResolvedStage:
+    """The plain value of every parameter of `entry` for the frame that `context` describes.
+
+    Parameters
+    ----------
+    entry : StageEntry
+    context : Context
+        As the stages before have left it: with their resolved values, white and temperature.
+    profile : Profile
+        Names the sensor, and the folder of files.
+
+    Returns
+    -------
+    ResolvedStage
+        Origins: `--set`, `profile`, `file`, `sensor NAME`, `default`, `auto (statistics)`, and what a table or file
+        adds: `profile, table over iso at 400`, `profile, file NAME`.
+
+    Raises
+    ------
+    ProfileError
+        A named file is refused, or the sensor is unknown.
+    InputError
+        The frame does not say what is asked of it.
+    """
+    values: dict[str, Plain] = {}
+    origins: dict[str, str] = {}
+    for param in entry.stage.parameters:
+        value, origin = _choose(entry, param, context, profile)
+        values[param.name], origins[param.name] = _plain(entry, param, value, origin, context, profile)
+    return ResolvedStage(MappingProxyType(values), MappingProxyType(origins))
+
+
+def freeze(profile: Profile, resolved: Mapping[str, ResolvedStage]) -> Profile:
+    """A copy of `profile` with the plain values of `resolved` (by stage name) written out.
+
+    A value of more than `MAX_INLINE` numbers that came from a file stays a file name. Raises ProfileError if a plain
+    value is not one that a profile may hold.
+    """
+    from isp.profile.build import make_entry
+
+    entries = []
+    for entry in profile.stages:
+        found = resolved.get(entry.name)
+        if found is None:
+            entries.append(entry)
+            continue
+        values = {
+            p.name: entry.values[p.name]
+            if isinstance(entry.values.get(p.name), FileRef) and _count(found.values[p.name]) > MAX_INLINE
+            else found.values[p.name]
+            for p in entry.stage.parameters
+        }
+        frozen = make_entry(entry.stage, values, "profile", entry.line)
+        entries.append(replace(frozen, enabled=entry.enabled))
+    check_chain(entries, profile.start, profile.source, full=profile.complete)
+    return replace(profile, stages=tuple(entries))
+
+
+def _choose(entry: StageEntry, param: Param, context: Context, profile: Profile) -> tuple[Any, str]:
+    """The value with the highest precedence and its origin."""
+    if param.name in entry.values:
+        return entry.values[param.name], entry.origins.get(param.name, "profile")
+    sensor = sensor_value(profile.sensor, entry.name, param.name)
+    if "from_file" not in param.sources:
+        return (param.default, "default") if sensor is None else (sensor, f"sensor {profile.sensor}")
+    fallback = param.default if sensor is None else sensor
+    if fallback == "from_file":
+        return fallback, "default"
+    if sensor is not None and not context.info.self_describing:
+        # a dump or array says nothing of its own; what its stages would assume must not beat the sensor's facts
+        return sensor, f"sensor {profile.sensor}"
+    try:
+        return _from_source(entry, param, "from_file", context), "file"
+    except InputError:
+        return fallback, "default" if sensor is None else f"sensor {profile.sensor}"
+
+
+def _plain(
+    entry: StageEntry, param: Param, value: Any, origin: str, context: Context, profile: Profile
+) -> tuple[Plain, str]:
+    what = f"{entry.name}.{param.name}"
+    if origin.startswith("sensor "):
+        value = _checked(param, value, f"{what} of {origin}")
+    if isinstance(value, str) and value in param.sources:
+        return _from_source(entry, param, value, context), _origin(origin, _WORDS.get(value, value))
+    if isinstance(value, Table):
+        position = _position(what, value, context)
+        return param.interpolate(value, position), _origin(origin, f"table over {value.axis} at {position:g}")
+    if isinstance(value, FileRef):
+        numbers = load_file(value, profile.folder, anywhere=origin == "--set")
+        return _checked(param, numbers, f"{what}: file {one_line(value.file)}"), _origin(origin, f"file {value.file}")
+    return (_checked(param, value, what) if origin == "default" else value), origin
+
+
+def _origin(chosen: str, found: str) -> str:
+    """Who chose the value and where it was found; who chose goes without saying for a default."""
+    return found if chosen == "default" else f"{chosen}, {found}"
+
+
+def _from_source(entry: StageEntry, param: Param, word: str, context: Context) -> Plain:
+    try:
+        value = entry.stage.source(param.name, word, context)
+    except NotImplementedError as error:
+        raise ProfileError(one_line(error)) from error
+    try:
+        return param.check(value)
+    except ValueError as error:
+        where = "the file says" if word == "from_file" else f"{word} gives"
+        raise InputError(f"{entry.name}.{param.name}: {where} {one_line(error)}") from None
+
+
+def _checked(param: Param, value: Any, what: str) -> Any:
+    try:
+        return param.check(value)
+    except ValueError as error:
+        raise ProfileError(f"{what}: {one_line(error)}") from None
+
+
+def _position(what: str, table: Table, context: Context) -> float:
+    if table.axis == "iso":
+        position, missing = context.info.iso, "the frame says no ISO"
+    else:
+        position, missing = context.temperature, "no colour temperature is known before white_balance"
+    if position is None or not 0 < position < 1e9:
+        raise InputError(f"{what} is a table over {table.axis}, but {missing}; give one value, or a frame that says it")
+    return float(position)
+
+
+def _count(value: Plain) -> int:
+    return sum(_count(v) for v in value) if isinstance(value, tuple) else 1

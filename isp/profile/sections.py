@@ -1,0 +1,118 @@
+"""The parts of a profile beside its stages, as pydantic models. Imported only when a profile is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from isp.profile.loader import Document, KeyPath
+from isp.profile.model import Datapath, Output
+from isp.profile.text import did_you_mean, quoted
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str) and not value.isprintable():
+        raise ValueError("not one line")
+    return value
+
+
+Line = Annotated[str, BeforeValidator(_printable)]
+_STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class OutputSection(BaseModel):
+    """The container of the picture."""
+
+    model_config = _STRICT
+    format: Literal["jpeg", "png", "tiff"] = Field("jpeg", description="file format: jpeg, png or tiff")
+    bits: Literal[8, 16] = Field(8, description="bits per channel: 8 or 16 (jpeg: 8)")
+    quality: int = Field(92, ge=1, le=100, description="jpeg quality: a whole number 1..100")
+
+    @model_validator(mode="after")
+    def _jpeg_has_eight_bits(self) -> OutputSection:
+        if self.format == "jpeg" and self.bits != 8:
+            raise ValueError("jpeg has 8 bits per channel; write bits: 8, or format: png or tiff")
+        return self
+
+
+class DatapathSection(BaseModel):
+    """Fixed-point arithmetic to imitate between stages."""
+
+    model_config = _STRICT
+    bits: int = Field(ge=4, le=24, description="bits between black and white: a whole number 4..24")
+    headroom: int = Field(2, ge=0, le=8, description="integer bits above white: a whole number 0..8")
+    rounding: Literal["nearest"] = Field("nearest", description="rounding: nearest")
+
+    @model_validator(mode="after")
+    def _fits_float32(self) -> DatapathSection:
+        if self.bits + self.headroom > 24:
+            raise ValueError("bits + headroom must be at most 24, what float32 holds exactly")
+        return self
+
+
+class ProfileSection(BaseModel):
+    """The top level of a profile; each stage is checked against its own parameters."""
+
+    model_config = _STRICT
+    version: int = Field(description="format version: 1")
+    name: Line = Field(min_length=1, max_length=80, description="name: one line of 1..80 characters")
+    description: Line = Field("", max_length=500, description="description: one line of at most 500 characters")
+    sensor: Line = Field("", max_length=80, description="sensor: a name from the sensor catalogue")
+    stages: list[Any] = Field(min_length=1, description="stages: a list, `- name` or `- name: {parameter: value}`")
+    output: OutputSection | None = Field(None, description="output: {format, bits, quality}")
+    datapath: DatapathSection | None = Field(None, description="datapath: {bits, headroom, rounding}")
+
+
+_SECTIONS: Mapping[str, type[BaseModel]] = {"output": OutputSection, "datapath": DatapathSection}
+
+
+def check_sections(tree: Mapping[str, Any], document: Document) -> ProfileSection:
+    """The checked top level of a profile.
+
+    Raises
+    ------
+    ProfileError
+        ``FILE:LINE:`` of the first key that is unknown, missing or wrong, and what is allowed.
+    """
+    try:
+        return ProfileSection.model_validate(dict(tree))
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=True)
+        first = min(faults, key=lambda fault: document.line(_path(fault)))
+        raise document.error(_path(first), _words(first)) from None
+
+
+def as_output(section: OutputSection | None) -> Output:
+    """The value behind a checked section."""
+    return Output() if section is None else Output(**section.model_dump())
+
+
+def as_datapath(section: DatapathSection | None) -> Datapath | None:
+    """The value behind a checked section."""
+    return None if section is None else Datapath(**section.model_dump())
+
+
+def _path(fault: Mapping[str, Any]) -> KeyPath:
+    return tuple(fault["loc"])
+
+
+def _words(fault: Mapping[str, Any]) -> str:
+    """One line for one of pydantic's findings."""
+    path = _path(fault)
+    model = _SECTIONS[str(path[0])] if len(path) > 1 else ProfileSection
+    name = ".".join(str(part) for part in path)
+    kind = fault["type"]
+    if kind == "extra_forbidden":
+        return f"unknown key {quoted(path[-1])}; {did_you_mean(str(path[-1]), model.model_fields, 'keys')}"
+    if kind == "invalid_key":
+        return f"key {quoted(path[-1])} is not a word; keys: {', '.join(model.model_fields)}"
+    if not path or path[-1] not in model.model_fields:
+        return f"{name}: {fault['msg'].removeprefix('Value error, ')}"
+    allowed = model.model_fields[str(path[-1])].description
+    if kind == "missing":
+        return f"{name} is missing; {allowed}"
+    if kind == "value_error" and len(path) == 1 and path[0] in _SECTIONS:
+        return f"{name}: {fault['msg'].removeprefix('Value error, ')}"
+    return f"{name}: {quoted(fault['input'])} is not allowed; {allowed}"

@@ -1,0 +1,175 @@
+"""Runs a plan: segments and host stages linked into one chain that is pulled strip by strip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isp.engine.plan import Placed, blocks, channels, is_host, segment
+from isp.engine.segment import Datapath, Port, Segment
+from isp.engine.strips import FrameSource, SegmentSource, Source, Window, collect
+from isp.errors import ProfileError
+from isp.stage import Context, Domain
+from isp.values import Mosaic, Picture, check_finite
+
+STRIP_PIXELS = 1 << 22
+"""Pixels per strip, about: keeps the windows of a 200 MP frame small."""
+
+
+def strip_rows(width: int) -> int:
+    """Rows per strip for a frame of this width [px]."""
+    return int(np.clip(STRIP_PIXELS // width // 64 * 64, 64, 512))
+
+
+def phase_of(context: Context) -> tuple[int, int]:
+    """Coordinate of the frame's top-left pixel in the red-origin grid."""
+    px, py = context.cfa.phase
+    return (px * context.cfa.block, py * context.cfa.block)
+
+
+def as_value(array: NDArray[Any], domain: Domain, context: Context) -> Mosaic | Picture:
+    """An array in `domain` as the value it means; colour arrays are (H, W, 3)."""
+    if domain in ("raw", "mosaic"):
+        return Mosaic(array, context.cfa, context.noise, context.info)
+    space = "camera" if domain == "camera" else "rec2020"
+    return Picture(
+        array, space, "linear", "display" if domain in ("display", "encoded") else "scene", context.info.orientation
+    )
+
+
+def checked(result: Any, given: NDArray[Any], stage: str) -> NDArray[np.float32]:
+    """The array of a host stage's result, or an error that names the stage."""
+    array = result.data if isinstance(result, (Mosaic, Picture)) else result
+    if not isinstance(array, np.ndarray) or array.dtype != np.float32:
+        kind = getattr(array, "dtype", type(array).__name__)
+        raise ProfileError(f"stage {stage!r} returned {kind}; it must return float32")
+    if array.shape != given.shape:
+        raise ProfileError(f"stage {stage!r} returned shape {array.shape}; it must return {given.shape}")
+    check_finite(array, f"output of stage {stage!r}")
+    return array
+
+
+class HostSource:
+    """Rows of a host stage that works on strips (`Stage.halo`)."""
+
+    granularity = 1
+
+    def __init__(self, placed: Placed, source: Source, domain: Domain) -> None:
+        self.placed, self.domain = placed, domain
+        self.shape = source.shape
+        self.port = Port("float32", channels(placed.gives))
+        self._halo = placed.step.stage.halo or 0
+        rows = strip_rows(self.shape[1])
+        self._rows = rows
+        block = placed.before.cfa.block
+        self._window = Window(source, self._halo, self._halo, rows + 2 * self._halo, block)
+
+    def produce(self, start: int, stop: int, target: NDArray[Any], column: int) -> int:
+        halo, width = self._halo, self.shape[1]
+        stop = min(stop, self.shape[0])
+        for first in range(start, stop, self._rows):
+            last = min(first + self._rows, stop)
+            view = self._window.view(first - halo, last + halo)[..., : width + 2 * halo]
+            given = np.ascontiguousarray(view if view.ndim == 2 else view.transpose(1, 2, 0))
+            context = self.placed.before.but(cfa=self.placed.before.cfa.shifted(-halo, first - halo))
+            result = run_host(self.placed, given, self.domain, context)
+            inner = result[halo : result.shape[0] - halo, halo : result.shape[1] - halo]
+            rows = inner if inner.ndim == 2 else inner.transpose(2, 0, 1)
+            target[..., first - start : last - start, column : column + width] = rows
+        return stop
+
+
+def run_host(placed: Placed, given: NDArray[Any], domain: Domain, context: Context) -> NDArray[np.float32]:
+    """Apply a host stage to an array, and check that it changed nothing and returned what it must."""
+    stage = placed.step.stage
+    values = context.resolved.get(stage.name, {}) or placed.after.resolved.get(stage.name, {})
+    value = as_value(given, domain, context)
+    result = stage.apply(value, values, context)
+    wanted = given
+    if channels(placed.gives) != channels(domain):
+        wanted = np.empty(given.shape[:2] + ((3,) if channels(placed.gives) == 3 else ()), np.float32)
+    return checked(result, wanted, stage.name)
+
+
+class Plan:
+    """A chain of segments and host stages for one kind of frame.
+
+    Parameters
+    ----------
+    steps : what to run, in order; at least one
+    dtype : element type of the input, `uint16`, `uint32` or `float32`
+    domain : domain of the input
+    sink : element type of the result: `float32`, `uint8` or `uint16`
+    """
+
+    def __init__(
+        self, steps: Sequence[Placed], dtype: str, domain: Domain, sink: str, datapath: Datapath | None = None
+    ) -> None:
+        self.domain = domain
+        self.runs = blocks(steps)
+        self.gives: Domain = steps[-1].gives
+        last = Port(sink, channels(self.gives), interleaved=channels(self.gives) == 3)
+        self.parts: list[Segment | Placed] = []
+        port = Port(dtype, channels(domain))
+        for number, run in enumerate(self.runs):
+            final = number == len(self.runs) - 1
+            if is_host(run[0]):
+                if port.dtype != "float32":
+                    self.parts.append(Segment((), port, Port("float32", port.channels)))
+                self.parts.append(run[0])
+                port = Port("float32", channels(run[0].gives))
+                if final:
+                    self.parts.append(Segment((), port, last))
+            else:
+                part = segment(run, port, last if final else None, datapath)
+                self.parts.append(part)
+                port = part.sink
+
+    @property
+    def segments(self) -> list[Segment]:
+        """The compiled parts."""
+        return [p for p in self.parts if isinstance(p, Segment)]
+
+    def compile(self) -> None:
+        """Make sure that every program is in memory."""
+        for part in self.segments:
+            part.program()
+
+    def run(self, data: NDArray[Any], context: Context, progress: Callable[[int, int], None] | None = None) -> NDArray[Any]:
+        """The result for `data`: (H, W), or (H, W, 3)."""
+        source = self.link(data, context)
+        if not isinstance(source, SegmentSource):
+            raise RuntimeError("a plan ends in a segment")
+        return collect(source, strip_rows(source.shape[1]), progress)
+
+    def link(self, data: NDArray[Any], context: Context) -> Source:
+        """The chain over `data`, ready to be pulled; whole-frame stages run here."""
+        phase, block = phase_of(context), context.cfa.block
+        rows = strip_rows(data.shape[1])
+        source: Source = FrameSource(data)
+        domain = self.domain
+        for part in self.parts:
+            if isinstance(part, Segment):
+                source = SegmentSource(part, part.program(), source, phase, block, rows)
+                if part.steps:
+                    domain = part.steps[-1].stage.gives or domain
+            elif part.step.stage.halo is not None:
+                source = HostSource(part, source, domain)
+                domain = part.gives
+            else:
+                whole = _whole(source)
+                source = FrameSource(run_host(part, whole, domain, part.before))
+                domain = part.gives
+        return source
+
+
+def _whole(source: Source) -> NDArray[Any]:
+    if isinstance(source, FrameSource):
+        return source.data
+    height, width = source.shape
+    window = Window(source, 0, 0, height, 1)
+    rows = window.view(0, height)[..., :width]
+    return np.ascontiguousarray(rows if rows.ndim == 2 else rows.transpose(1, 2, 0))

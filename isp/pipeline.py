@@ -1,0 +1,378 @@
+"""A profile applied to frames: resolve every parameter, plan the segments, run them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from isp.engine.execute import Plan
+from isp.engine.plan import Placed
+from isp.engine.segment import Datapath, Step
+from isp.errors import InputError, ProfileError, UsageError
+from isp.stage import DOMAINS, Context, Domain
+from isp.values import Companions, Mosaic, Picture, RawFrame, RawSet, Statistics, pattern_to_sites
+
+if TYPE_CHECKING:
+    from isp.profile import Profile, ResolvedStage, StageEntry
+
+Progress = Callable[[int, int], None]
+Value = RawFrame | Mosaic | Picture
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run gave.
+
+    Attributes
+    ----------
+    value : the picture, or the tapped value
+    seconds : time of each part: resolve, statistics, compile, render [s]
+    stages : every resolved stage with its plain values and where each came from
+    segments : names of what was fused
+    compiled : how many programs had to be compiled
+    statistics : the pre-pass, if one was needed
+    warnings : what the reader and the stages want the user to know
+    """
+
+    value: Value
+    seconds: Mapping[str, float]
+    stages: tuple[ResolvedStage, ...]
+    segments: tuple[str, ...]
+    compiled: int
+    statistics: Statistics | None
+    warnings: tuple[str, ...]
+
+
+class Pipeline:
+    """A profile, ready to develop frames. Safe to use from several threads.
+
+    Parameters
+    ----------
+    profile : Profile
+    threads : int, optional
+        Size of the process-wide thread pool; default: the processors this process may use. Results do not depend
+        on it.
+
+    Examples
+    --------
+    >>> picture = Pipeline(read_profile("natural"))(read_raw("IMG_0001.dng"))   # doctest: +SKIP
+    >>> picture.save("out.png")                                                 # doctest: +SKIP
+    """
+
+    def __init__(self, profile: Profile, *, threads: int | None = None) -> None:
+        if threads is not None and not 1 <= threads <= 1024:
+            raise UsageError(f"threads {threads} must be 1..1024")
+        self.profile = profile
+        self.threads = threads
+
+    def __call__(
+        self, raw: RawFrame | RawSet, *, depth: ArrayLike | None = None, focus: float | None = None
+    ) -> Picture:
+        """Develop a frame.
+
+        Parameters
+        ----------
+        raw : RawFrame or RawSet
+        depth : (h, w) array, optional
+            Distance [m] over the field of view, any size.
+        focus : float, optional
+            Distance in focus [m].
+
+        Raises
+        ------
+        InputError
+            The frame lacks what a stage needs, or its CFA is not supported by a stage.
+        """
+        planes = {} if depth is None else {"depth": np.asarray(depth, np.float32)}
+        value = self.run(raw, companions=Companions(planes, focus)).value
+        if not isinstance(value, Picture):
+            raise ProfileError("the profile does not end in a picture")
+        return value
+
+    def run(
+        self,
+        raw: Value | RawSet,
+        *,
+        tap: str | None = None,
+        companions: Companions | None = None,
+        progress: Progress | None = None,
+    ) -> Run:
+        """Develop a frame and say how.
+
+        Parameters
+        ----------
+        raw : RawFrame, RawSet, or a Mosaic or Picture in a domain the profile's first stage takes
+        tap : str, optional
+            Stop after this stage and give its output: a RawFrame, Mosaic or float32 Picture.
+        companions : Companions, optional
+        progress : callable, optional
+            Called with (rows done, rows in all).
+        """
+        clock = _Clock()
+        value = _single(raw)
+        frame = _Resolver(self.profile, value, companions or Companions(), tap, clock, self.threads)
+        steps = frame.steps
+        if not steps:
+            raise ProfileError(f"profile {self.profile.name!r} has no enabled stages")
+        sink = "float32" if tap is not None else _sink(self.profile.output.bits, steps[-1].gives)
+        plan = Plan(steps, _pixels(value).dtype.name, frame.start.domain, sink, _datapath(self.profile))
+        missing = sum(not s.cached() for s in plan.segments)
+        with clock("compile"):
+            plan.compile()
+        with clock("render"):
+            _use_threads(self.threads)
+            array = plan.run(_pixels(value), frame.start.context, progress)
+        result = _value(array, steps[-1], value, frame.encoding)
+        return Run(
+            result, clock.seconds, tuple(frame.resolved), tuple(s.name for s in plan.segments), missing,
+            frame.statistics, (*frame.start.context.info.warnings, *frame.warnings),
+        )
+
+    def explain(self, raw: Value | None = None) -> list[str]:
+        """What fuses and where memory goes, a line each; for a typical 4032x3024 Bayer frame if none is given."""
+        value = raw if raw is not None else _typical()
+        frame = _Resolver(self.profile, value, Companions(), None, _Clock(), self.threads)
+        sink = _sink(self.profile.output.bits, frame.steps[-1].gives)
+        plan = Plan(frame.steps, _pixels(value).dtype.name, frame.start.domain, sink, _datapath(self.profile))
+        return plan.explain(frame.start.context, [r.name for r in frame.resolved], [p.step.stage.name for p in frame.steps])
+
+
+def apply(name: str, value: Value, **params: Any) -> Value:
+    """Any single stage on its own.
+
+    Parameters
+    ----------
+    name : str
+        A stage: ``apply("demosaic", raw_frame, method="malvar2004")``.
+    value : RawFrame, Mosaic or Picture
+        A RawFrame is made linear first if the stage takes a mosaic.
+    **params
+        Its parameters; the others keep their defaults.
+
+    Returns
+    -------
+    RawFrame, Mosaic or Picture
+        Float32 in the domain the stage gives.
+    """
+    from isp.profile import Profile
+    from isp.stages import find_stage
+
+    stage = find_stage(name)
+    names = [name]
+    if isinstance(value, RawFrame) and "raw" not in stage.takes:
+        names = ["linearize", "black_level", name]
+    stages: list[Any] = [{n: dict(params)} if n == name and params else n for n in names]
+    return Pipeline(Profile.from_stages(stages)).run(value, tap=name).value
+
+
+class _Clock:
+    """Seconds spent in named parts."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._name = ""
+        self._start = 0.0
+
+    def __call__(self, name: str) -> _Clock:
+        self._name = name
+        return self
+
+    def __enter__(self) -> None:
+        self._start = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        spent = time.perf_counter() - self._start
+        self.seconds[self._name] = self.seconds.get(self._name, 0.0) + spent
+
+
+@dataclass(frozen=True)
+class _Start:
+    domain: Domain
+    context: Context
+
+
+class _Resolver:
+    """Walks the enabled stages in order: plain values, arrays and context for each."""
+
+    def __init__(
+        self, profile: Profile, value: Value, companions: Companions, tap: str | None, clock: _Clock, threads: int | None
+    ) -> None:
+        self.profile, self.value, self.threads, self._clock = profile, value, threads, clock
+        self.start = _start(value, companions)
+        self.resolved: list[ResolvedStage] = []
+        self.steps: list[Placed] = []
+        self.warnings: list[str] = []
+        self.statistics: Statistics | None = None
+        self.encoding = ("rec2020", "linear")
+        entries = [e for e in profile.stages if e.enabled]
+        if tap is not None:
+            names = [e.name for e in entries]
+            if tap not in names:
+                raise UsageError(f"no enabled stage {tap!r} to tap; stages: {', '.join(names)}")
+            entries = entries[: names.index(tap) + 1]
+        domain, context = self.start.domain, self.start.context
+        self._prefix = 0
+        for entry in entries:
+            _check_possible(entry, domain, context)
+            domain, context = self._resolve(entry, domain, context)
+
+    def _resolve(self, entry: StageEntry, domain: Domain, context: Context) -> tuple[Domain, Context]:
+        from isp.profile import resolve_entry
+
+        stage = entry.stage
+        before_white = stage.name != "white_balance" and "white_balance" not in context.resolved
+        if before_white and domain in ("raw", "mosaic") and (stage.gives or domain) in ("raw", "mosaic"):
+            self._prefix = len(self.steps) + 1
+        given = {p.name: p.default for p in stage.parameters} | dict(entry.values)
+        if stage.wants_statistics(given, context) and self.statistics is None:
+            context = context.but(statistics=self._measure(stage.name))
+        start = time.perf_counter()
+        done = resolve_entry(entry, context, self.profile)
+        self.resolved.append(done)
+        context = context.but(resolved={**context.resolved, stage.name: done.values})
+        after = stage.advance(done.values, context)
+        gives: Domain = stage.gives or domain
+        if hasattr(stage, "warn"):
+            self.warnings += [f"{stage.name}: {line}" for line in stage.warn(done.values, context)]
+        if hasattr(stage, "encoding"):
+            self.encoding = stage.encoding(done.values)
+        if not stage.identity(done.values, context):
+            arrays = {}
+            if stage.kind in ("fused", "guided"):
+                prepared = stage.prepare(done.values, context)
+                arrays = {name: np.ascontiguousarray(a, np.float32) for name, a in prepared.items()}
+            step = Step(stage, stage.structure(done.values, context), arrays)
+            self.steps.append(Placed(step, gives, context, after))
+        elif self._prefix > len(self.steps):
+            self._prefix = len(self.steps)
+        spent = time.perf_counter() - start
+        self._clock.seconds["resolve"] = self._clock.seconds.get("resolve", 0.0) + spent
+        return gives, after
+
+    def _measure(self, wanted_by: str) -> Statistics:
+        """The pre-pass over the steps before white balance (design: there is no second one)."""
+        from isp.engine.execute import phase_of
+        from isp.engine.statistics import measure
+
+        prefix = self.steps[: self._prefix]
+        last = prefix[-1] if prefix else None
+        domain = last.gives if last else self.start.domain
+        if domain != "mosaic":
+            raise ProfileError(
+                f"stage {wanted_by!r} needs statistics, which are measured on a linear mosaic before white_balance; "
+                f"put it behind black_level (here it follows {DOMAINS[domain]})"
+            )
+        with self._clock("statistics"):
+            _use_threads(self.threads)
+            context = last.after if last else self.start.context
+            data = _pixels(self.value)
+            if prefix:
+                plan = Plan(prefix, data.dtype.name, self.start.domain, "float32", _datapath(self.profile))
+                source = plan.link(data, self.start.context)
+            else:
+                from isp.engine.strips import FrameSource
+
+                source = FrameSource(data)
+            self.statistics = measure(source, phase_of(context), context.clip)
+        return self.statistics
+
+
+def _check_possible(entry: StageEntry, domain: Domain, context: Context) -> None:
+    stage = entry.stage
+    if domain not in stage.takes:
+        takes = " or ".join(DOMAINS[d] for d in stage.takes)
+        raise ProfileError(f"stage {stage.name!r} takes {takes}, but gets {DOMAINS[domain]}")
+    if domain in ("raw", "mosaic") and context.cfa.family not in stage.cfas:
+        raise InputError(
+            f"CFA {context.cfa} ({context.cfa.family}) not supported by stage {stage.name!r}; "
+            f"supported: {', '.join(stage.cfas)}"
+        )
+    for need in stage.needs:
+        there = context.companions.focus is not None if need == "focus" else need in context.companions.planes
+        if not there:
+            raise InputError(f"stage {stage.name!r} needs {need!r}, which was not given (--{need})")
+
+
+def _single(raw: Value | RawSet) -> Value:
+    if isinstance(raw, RawSet):
+        if len(raw) > 1:
+            raise InputError(f"a set of {len(raw)} frames needs a merging stage; none of the profile's stages takes one")
+        return raw[0]
+    if not isinstance(raw, (RawFrame, Mosaic, Picture)):
+        raise UsageError(f"cannot develop a {type(raw).__name__}; allowed: RawFrame, RawSet, Mosaic, Picture")
+    return raw
+
+
+def _pixels(value: Value) -> NDArray[Any]:
+    return value.data
+
+
+def _start(value: Value, companions: Companions) -> _Start:
+    if isinstance(value, RawFrame):
+        sites = tuple(float(v) for v in pattern_to_sites(value.black, value.cfa)) if value.cfa.block == 1 else None
+        if sites is None:
+            level = float(value.black.mean())
+            if np.ptp(value.black) > 0:
+                raise InputError("a black level that differs between the sites of a block CFA is not supported")
+            sites = (level,) * 4
+        context = Context(
+            value.cfa, value.shape, value.info, sites, value.white, companions=companions  # type: ignore[arg-type]
+        )
+        return _Start("raw", context)
+    if isinstance(value, Mosaic):
+        context = Context(value.cfa, value.shape, value.info, noise=value.noise, companions=companions)
+        return _Start("mosaic", context)
+    from isp.cfa import Cfa
+    from isp.values import FrameInfo
+
+    context = Context(Cfa("RGGB"), value.shape, FrameInfo(orientation=value.orientation), companions=companions)
+    if value.transfer != "linear":
+        return _Start("encoded", context)
+    if value.space == "camera":
+        return _Start("camera", context)
+    if value.space != "rec2020":
+        raise InputError(f"a linear picture in {value.space} cannot enter a pipeline; allowed: camera, rec2020")
+    return _Start("display" if value.referred == "display" else "scene", context)
+
+
+def _sink(bits: int, gives: Domain) -> str:
+    return {8: "uint8", 16: "uint16"}.get(bits, "float32") if gives == "encoded" else "float32"
+
+
+def _datapath(profile: Profile) -> Datapath | None:
+    path = profile.datapath
+    return None if path is None else Datapath(path.bits, path.headroom, path.rounding)
+
+
+def _value(array: NDArray[Any], last: Placed, given: Value, encoding: tuple[str, str]) -> Value:
+    context, origin = last.after, given.origin
+    if last.gives == "raw":
+        codes = np.clip(np.rint(array), 0, 2.0**32 - 1)
+        wide = codes.max() > 0xFFFF or context.white > 0xFFFF
+        black = given.black if isinstance(given, RawFrame) else np.zeros((1, 1))
+        data = codes.astype(np.uint32 if wide else np.uint16)
+        return RawFrame(data, context.cfa, black, context.white, context.info, origin)
+    if last.gives == "mosaic":
+        return Mosaic(array, context.cfa, context.noise, context.info, origin)
+    turn = context.info.orientation
+    if last.gives == "encoded":
+        return Picture(array, *encoding, "display", turn, origin)
+    space = "camera" if last.gives == "camera" else "rec2020"
+    return Picture(array, space, "linear", "display" if last.gives == "display" else "scene", turn, origin)
+
+
+def _use_threads(threads: int | None) -> None:
+    from isp.engine.runtime import set_threads
+
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    set_threads(threads or available)
+
+
+def _typical() -> RawFrame:
+    return RawFrame.from_array(np.zeros((3024, 4032), np.uint16), "RGGB", 64, 1023, iso=100)

@@ -1,0 +1,3 @@
+from isp.commands import script
+
+script()

@@ -1,0 +1,185 @@
+"""`isp run`: develop raw files with a profile."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from isp.commands import options
+from isp.commands.batch import Job, folder, is_folder, plan, summarise, work
+from isp.commands.console import Progress, emit, emit_json, one_line, progress, say
+
+if TYPE_CHECKING:
+    from isp.pipeline import Pipeline
+    from isp.pipeline import Run as PipelineRun
+    from isp.profile import Profile
+    from isp.values import Companions
+
+SUFFIXES = {"png": ".png", "tiff": ".tiff", "jpeg": ".jpg"}
+FORMATS = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".jpg": "jpeg", ".jpeg": "jpeg"}
+
+
+def run(
+    profile: options.ProfileName,
+    inputs: options.Inputs,
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="OUT", help="A file, or a folder (existing, or ending with '/').")
+    ],
+    tap: Annotated[
+        str | None, typer.Option("--tap", metavar="STAGE", help="Write what this stage gives, as float32 TIFF.")
+    ] = None,
+    settings: options.Settings = None,
+    threads: options.Threads = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+    as_json: options.Json = False,
+    raw: options.Raw = None,
+    depth: Annotated[
+        Path | None, typer.Option("--depth", metavar="FILE", help="Depth plane of the scene [m], for stages that ask.")
+    ] = None,
+    focus: Annotated[
+        float | None, typer.Option("--focus", metavar="METRES", help="Distance in focus, for stages that ask.")
+    ] = None,
+    in_process: options.InProcess = False,
+    limit: options.Limit = None,
+    debug: options.Debug = False,
+) -> None:
+    """Develop raw files with a profile.
+
+    Prints the name of each picture on stdout. A file that fails does not stop the others; the exit code is the
+    highest of all.
+    """
+    from isp.pipeline import Pipeline
+    from isp.profile import read_profile
+
+    recipe = read_profile(profile).with_settings([*named_settings(output, tap), *(settings or [])])
+    developer = Developer(
+        recipe,
+        Pipeline(recipe, threads=threads),
+        tap=tap,
+        overwrite=overwrite,
+        reading=reading(raw, in_process, limit),
+        companions=companions(depth, focus),
+    )
+    jobs = plan(inputs, output, ".tiff" if tap else SUFFIXES[recipe.output.format])
+    with folder(output), progress() as bar:
+
+        def develop(job: Job) -> dict[str, Any]:
+            bar.start(job.source.name)
+            record = developer.develop(job, bar)
+            if not as_json:
+                report(record)
+            return record
+
+        outcomes = work(jobs, develop, debug=debug)
+    if as_json:
+        code = max(o.code for o in outcomes)
+        emit_json({"profile": recipe.name, "files": [o.record for o in outcomes], "exit_code": code})
+    raise typer.Exit(summarise(outcomes))
+
+
+def named_settings(out: str, tap: str | None) -> list[str]:
+    """The container that the name of the output file asks for, as settings; a name that says nothing asks nothing."""
+    wanted = FORMATS.get(Path(out).suffix.lower(), "")
+    if tap or is_folder(out) or not wanted:
+        return []
+    return [f"output.format={wanted}", *(["output.bits=8"] if wanted == "jpeg" else [])]
+
+
+def reading(raw: str | None, in_process: bool, limit: list[str] | None) -> dict[str, Any]:
+    """The arguments of `read_raw` that the command line asks for."""
+    from isp.io import parse_dump
+    from isp.io.limits import parse_limits
+
+    return {
+        "dump": parse_dump(raw) if raw is not None else None,
+        "limits": parse_limits(limit or []),
+        "in_process": in_process,
+    }
+
+
+def companions(depth: Path | None, focus: float | None) -> Companions:
+    """The planes and distances given beside the frame."""
+    from isp.values import Companions
+
+    planes = {}
+    if depth is not None:
+        from isp.io import read_plane
+
+        planes["depth"] = read_plane(depth)
+    return Companions(planes, focus)
+
+
+class Developer:
+    """Takes jobs from file to file with one pipeline."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        pipeline: Pipeline,
+        *,
+        tap: str | None,
+        overwrite: bool,
+        reading: dict[str, Any],
+        companions: Companions,
+    ) -> None:
+        self._profile, self._pipeline = profile, pipeline
+        self._tap, self._overwrite = tap, overwrite
+        self._reading, self._companions = reading, companions
+
+    def develop(self, job: Job, bar: Progress) -> dict[str, Any]:
+        """Read, render and write one file; returns its record for `--json`."""
+        from isp.io import check_writable, read_raw
+
+        check_writable(job.target, overwrite=self._overwrite)
+        began = time.perf_counter()
+        frame = read_raw(job.source, **self._reading)
+        read = time.perf_counter()
+        done = self._pipeline.run(frame, tap=self._tap, companions=self._companions, progress=bar)
+        rendered = time.perf_counter()
+        self._write(done, job.target)
+        wrote = time.perf_counter()
+        warnings = [*frame.info.warnings, *done.warnings]
+        for warning in warnings:
+            say(f"warning: {job.source}: {warning}")
+        return {
+            "input": job.source,
+            "sha256": frame.origin.sha256,
+            "output": job.target,
+            "size": [frame.shape[1], frame.shape[0]],
+            "seconds": {
+                "read": read - began, **done.seconds, "write": wrote - rendered, "total": wrote - began,
+            },
+            "warnings": warnings,
+            "stages": [{"name": s.name, "values": s.values, "origins": s.origins} for s in done.stages],
+            "exit_code": 0,
+        }
+
+    def _write(self, done: PipelineRun, target: Path) -> None:
+        from isp.io import write_picture, write_value
+
+        if self._tap is not None:
+            write_value(done.value, target, overwrite=self._overwrite)
+            return
+        output = self._profile.output
+        write_picture(
+            done.value,
+            target,
+            format=output.format,
+            bits=output.bits,
+            quality=output.quality,
+            overwrite=self._overwrite,
+        )
+
+
+def report(record: dict[str, Any]) -> None:
+    """One file for people: its name on stdout, the pace on a terminal."""
+    emit(one_line(str(record["output"])))
+    if sys.stderr.isatty():
+        width, height = record["size"]
+        total = record["seconds"]["total"]
+        megapixels = width * height / 1e6
+        say(f"  {width} x {height}, {total:.2f} s, {megapixels / total:.0f} MP/s")

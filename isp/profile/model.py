@@ -38,7 +38,7 @@ class Output:
 class Datapath:
     """Fixed-point arithmetic to imitate: values are rounded and saturated between stages.
 
-    `bits` between black and white, 4..24; `headroom` integer bits above white, 0..8.
+    `bits` of a signed value in all, 4..24; `headroom` of them are integer bits above white, 0..8.
     """
 
     bits: int

@@ -26,9 +26,9 @@ class OutputSection(BaseModel):
     """The container of the picture."""
 
     model_config = _STRICT
-    format: Literal["jpeg", "png", "tiff"] = Field("jpeg", description="file format: jpeg, png or tiff")
-    bits: Literal[8, 16] = Field(8, description="bits per channel: 8 or 16 (jpeg: 8)")
-    quality: int = Field(92, ge=1, le=100, description="jpeg quality: a whole number 1..100")
+    format: Literal["jpeg", "png", "tiff"] = Field("jpeg", description="jpeg, png or tiff")
+    bits: Literal[8, 16] = Field(8, description="8 or 16 bits per channel (jpeg: 8)")
+    quality: int = Field(92, ge=1, le=100, description="quality of jpeg, a whole number 1..100")
 
     @model_validator(mode="after")
     def _jpeg_has_eight_bits(self) -> OutputSection:
@@ -41,14 +41,14 @@ class DatapathSection(BaseModel):
     """Fixed-point arithmetic to imitate between stages."""
 
     model_config = _STRICT
-    bits: int = Field(ge=4, le=24, description="bits between black and white: a whole number 4..24")
-    headroom: int = Field(2, ge=0, le=8, description="integer bits above white: a whole number 0..8")
-    rounding: Literal["nearest"] = Field("nearest", description="rounding: nearest")
+    bits: int = Field(ge=4, le=24, description="bits of a signed value in all, a whole number 4..24")
+    headroom: int = Field(2, ge=0, le=8, description="integer bits above white, a whole number 0..8")
+    rounding: Literal["nearest"] = Field("nearest", description="nearest")
 
     @model_validator(mode="after")
-    def _fits_float32(self) -> DatapathSection:
-        if self.bits + self.headroom > 24:
-            raise ValueError("bits + headroom must be at most 24, what float32 holds exactly")
+    def _leaves_bits_below_white(self) -> DatapathSection:
+        if self.bits - 1 - self.headroom < 1:
+            raise ValueError(f"bits {self.bits} must be at least {self.headroom + 2}, headroom {self.headroom} + 2")
         return self
 
 
@@ -56,13 +56,13 @@ class ProfileSection(BaseModel):
     """The top level of a profile; each stage is checked against its own parameters."""
 
     model_config = _STRICT
-    version: int = Field(description="format version: 1")
-    name: Line = Field(min_length=1, max_length=80, description="name: one line of 1..80 characters")
-    description: Line = Field("", max_length=500, description="description: one line of at most 500 characters")
-    sensor: Line = Field("", max_length=80, description="sensor: a name from the sensor catalogue")
-    stages: list[Any] = Field(min_length=1, description="stages: a list, `- name` or `- name: {parameter: value}`")
-    output: OutputSection | None = Field(None, description="output: {format, bits, quality}")
-    datapath: DatapathSection | None = Field(None, description="datapath: {bits, headroom, rounding}")
+    version: int = Field(description="format version, 1")
+    name: Line = Field(min_length=1, max_length=80, description="one line of 1..80 characters")
+    description: Line = Field("", max_length=500, description="one line of at most 500 characters")
+    sensor: Line = Field("", max_length=80, description="a name from the sensor catalogue")
+    stages: list[Any] = Field(min_length=1, description="a list of `- name` or `- name: {parameter: value}`")
+    output: OutputSection | None = Field(None, description="{format, bits, quality}")
+    datapath: DatapathSection | None = Field(None, description="{bits, headroom, rounding}")
 
 
 _SECTIONS: Mapping[str, type[BaseModel]] = {"output": OutputSection, "datapath": DatapathSection}
@@ -112,7 +112,7 @@ def _words(fault: Mapping[str, Any]) -> str:
         return f"{name}: {fault['msg'].removeprefix('Value error, ')}"
     allowed = model.model_fields[str(path[-1])].description
     if kind == "missing":
-        return f"{name} is missing; {allowed}"
+        return f"{name} is missing; allowed: {allowed}"
     if kind == "value_error" and len(path) == 1 and path[0] in _SECTIONS:
         return f"{name}: {fault['msg'].removeprefix('Value error, ')}"
-    return f"{name}: {quoted(fault['input'])} is not allowed; {allowed}"
+    return f"{name}: {quoted(fault['input'])} is not allowed; allowed: {allowed}"

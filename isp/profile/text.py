@@ -17,8 +17,12 @@ def one_line(text: object, longest: int = LONGEST_MESSAGE) -> str:
 
 
 def quoted(text: object) -> str:
-    """`text` in quotes, short enough for a message."""
-    return repr(one_line(text, 60))
+    """A value for a message, short: text in quotes, everything else as a profile writes it."""
+    if isinstance(text, bool):
+        return str(text).lower()
+    if isinstance(text, str):
+        return repr(text if len(text) <= 60 else text[:57] + "...")
+    return one_line(text, 60)
 
 
 def did_you_mean(name: str, names: Iterable[str], what: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from isp.engine.execute import Plan
+from isp.engine.execute import MEANING, Plan
 from isp.engine.plan import Placed
 from isp.engine.segment import Datapath, Step
 from isp.errors import InputError, ProfileError, UsageError
@@ -117,18 +117,14 @@ class Pipeline:
         clock = _Clock()
         value = _single(raw)
         frame = _Resolver(self.profile, value, companions or Companions(), tap, clock, self.threads)
-        steps = frame.steps
-        if not steps:
-            raise ProfileError(f"profile {self.profile.name!r} has no enabled stages")
-        sink = "float32" if tap is not None else _sink(self.profile.output.bits, steps[-1].gives)
-        plan = Plan(steps, _pixels(value).dtype.name, frame.start.domain, sink, _datapath(self.profile))
+        plan = frame.plan("float32" if tap is not None else _sink(self.profile.output.bits, frame.gives))
         missing = sum(not s.cached() for s in plan.segments)
         with clock("compile"):
             plan.compile()
         with clock("render"):
             _use_threads(self.threads)
             array = plan.run(_pixels(value), frame.start.context, progress)
-        result = _value(array, steps[-1], value, frame.encoding)
+        result = _value(array, frame, value)
         return Run(
             result, clock.seconds, tuple(frame.resolved), tuple(s.name for s in plan.segments), missing,
             frame.statistics, (*frame.start.context.info.warnings, *frame.warnings),
@@ -138,9 +134,12 @@ class Pipeline:
         """What fuses and where memory goes, a line each; for a typical 4032x3024 Bayer frame if none is given."""
         value = raw if raw is not None else _typical()
         frame = _Resolver(self.profile, value, Companions(), None, _Clock(), self.threads)
-        sink = _sink(self.profile.output.bits, frame.steps[-1].gives)
-        plan = Plan(frame.steps, _pixels(value).dtype.name, frame.start.domain, sink, _datapath(self.profile))
-        return plan.explain(frame.start.context, [r.name for r in frame.resolved], [p.step.stage.name for p in frame.steps])
+        plan = frame.plan(_sink(self.profile.output.bits, frame.gives))
+        skipped = {r.name for r in frame.resolved} - {p.step.stage.name for p in frame.steps}
+        lines = plan.explain(frame.start.context)
+        if skipped:
+            lines.append(f"skipped, as they change nothing here: {', '.join(sorted(skipped))}")
+        return lines
 
 
 def apply(name: str, value: Value, **params: Any) -> Value:
@@ -221,6 +220,12 @@ class _Resolver:
         for entry in entries:
             _check_possible(entry, domain, context)
             domain, context = self._resolve(entry, domain, context)
+        self.gives, self.context = domain, context
+
+    def plan(self, sink: str) -> Plan:
+        """The plan of the resolved steps (of a mere copy, where every stage is the identity)."""
+        data = _pixels(self.value)
+        return Plan(self.steps, data.dtype.name, self.start.domain, sink, _datapath(self.profile))
 
     def _resolve(self, entry: StageEntry, domain: Domain, context: Context) -> tuple[Domain, Context]:
         from isp.profile import resolve_entry
@@ -350,21 +355,20 @@ def _datapath(profile: Profile) -> Datapath | None:
     return None if path is None else Datapath(path.bits, path.headroom, path.rounding)
 
 
-def _value(array: NDArray[Any], last: Placed, given: Value, encoding: tuple[str, str]) -> Value:
-    context, origin = last.after, given.origin
-    if last.gives == "raw":
+def _value(array: NDArray[Any], frame: _Resolver, given: Value) -> Value:
+    context, domain, origin = frame.context, frame.gives, given.origin
+    if domain == "raw":
         codes = np.clip(np.rint(array), 0, 2.0**32 - 1)
         wide = codes.max() > 0xFFFF or context.white > 0xFFFF
         black = given.black if isinstance(given, RawFrame) else np.zeros((1, 1))
         data = codes.astype(np.uint32 if wide else np.uint16)
         return RawFrame(data, context.cfa, black, context.white, context.info, origin)
-    if last.gives == "mosaic":
+    if domain == "mosaic":
         return Mosaic(array, context.cfa, context.noise, context.info, origin)
     turn = context.info.orientation
-    if last.gives == "encoded":
-        return Picture(array, *encoding, "display", turn, origin)
-    space = "camera" if last.gives == "camera" else "rec2020"
-    return Picture(array, space, "linear", "display" if last.gives == "display" else "scene", turn, origin)
+    if domain == "encoded":
+        return Picture(array, *frame.encoding, "display", turn, origin)
+    return Picture(array, *MEANING[domain], turn, origin)
 
 
 def _use_threads(threads: int | None) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -30,14 +31,22 @@ def phase_of(context: Context) -> tuple[int, int]:
     return (px * context.cfa.block, py * context.cfa.block)
 
 
+MEANING: Mapping[Domain, tuple[str, str, str]] = MappingProxyType(
+    {
+        "camera": ("camera", "linear", "scene"),
+        "scene": ("rec2020", "linear", "scene"),
+        "display": ("rec2020", "linear", "display"),
+        "encoded": ("srgb", "srgb", "display"),
+    }
+)
+"""Space, transfer and reference of a picture in each domain (`encoded`: unless the encode stage says otherwise)."""
+
+
 def as_value(array: NDArray[Any], domain: Domain, context: Context) -> Mosaic | Picture:
     """An array in `domain` as the value it means; colour arrays are (H, W, 3)."""
     if domain in ("raw", "mosaic"):
         return Mosaic(array, context.cfa, context.noise, context.info)
-    space = "camera" if domain == "camera" else "rec2020"
-    return Picture(
-        array, space, "linear", "display" if domain in ("display", "encoded") else "scene", context.info.orientation
-    )
+    return Picture(array, *MEANING[domain], context.info.orientation)
 
 
 def checked(result: Any, given: NDArray[Any], stage: str) -> NDArray[np.float32]:
@@ -99,7 +108,7 @@ class Plan:
 
     Parameters
     ----------
-    steps : what to run, in order; at least one
+    steps : what to run, in order; none makes a copy
     dtype : element type of the input, `uint16`, `uint32` or `float32`
     domain : domain of the input
     sink : element type of the result: `float32`, `uint8` or `uint16`
@@ -110,7 +119,7 @@ class Plan:
     ) -> None:
         self.domain = domain
         self.runs = blocks(steps)
-        self.gives: Domain = steps[-1].gives
+        self.gives: Domain = steps[-1].gives if steps else domain
         last = Port(sink, channels(self.gives), interleaved=channels(self.gives) == 3)
         self.parts: list[Segment | Placed] = []
         port = Port(dtype, channels(domain))
@@ -127,11 +136,37 @@ class Plan:
                 part = segment(run, port, last if final else None, datapath)
                 self.parts.append(part)
                 port = part.sink
+        if not self.parts:
+            self.parts.append(Segment((), port, last))
 
     @property
     def segments(self) -> list[Segment]:
         """The compiled parts."""
         return [p for p in self.parts if isinstance(p, Segment)]
+
+    def explain(self, context: Context) -> list[str]:
+        """Segments, what fuses, and where memory goes, a line each."""
+        height, width = context.shape
+        rows = strip_rows(width)
+        lines = []
+        for number, part in enumerate(self.parts, 1):
+            if isinstance(part, Segment):
+                reach = sum(s.reach for s in part.steps)
+                size = np.dtype(part.sink.dtype).itemsize * part.sink.channels
+                last = number == len(self.parts)
+                held = height * width * size if last else (rows + 2 * part.tile[1] + 2 * reach) * width * size
+                kind = "whole frame" if last else "window of rows"
+                cached = "compiled before" if part.cached() else "to be compiled"
+                lines.append(
+                    f"segment {number}: {part.name}; reads ±{reach} px; "
+                    f"gives {part.sink.channels} x {part.sink.dtype}, {kind} {held / 1e6:.1f} MB; {cached}"
+                )
+            else:
+                halo = part.step.stage.halo
+                where = "whole frame in memory" if halo is None else f"strips with {halo} px around"
+                lines.append(f"host stage {number}: {part.step.stage.name}; {where}")
+        lines.append(f"strips of {rows} rows of {width} px; tiles of {self.segments[0].tile[0]} x {self.segments[0].tile[1]} px")
+        return lines
 
     def compile(self) -> None:
         """Make sure that every program is in memory."""

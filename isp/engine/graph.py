@@ -69,11 +69,14 @@ class Graph:
 
     Attributes
     ----------
-    x, y, c : coordinates (column, row, colour) as `halide.Var`
+    x, y, c : coordinates (column, row, colour) as `halide.Var`; use them to address pixels
+    column, row : position in the frame's red-origin grid as expressions; use them where a number depends on position
     """
 
-    def __init__(self) -> None:
+    def __init__(self, origin: tuple[Expr, Expr] | None = None) -> None:
         self.x, self.y, self.c = hl.Var("x"), hl.Var("y"), hl.Var("c")
+        # where a part of a frame is computed on its own, x and y count from that part
+        self.column, self.row = (self.x, self.y) if origin is None else (self.x + origin[0], self.y + origin[1])
         self.nodes: list[Node] = []
         self.stage = ""
         self._by_site_pending = False

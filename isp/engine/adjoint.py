@@ -1,0 +1,330 @@
+"""Gradients: the same definitions, run backwards.
+
+The vector-Jacobian product of a chain of fused steps, by Halide's reverse-mode derivative, tile by tile: one small
+serial program is called for each tile by several threads, and the tiles' sums are added in float64 in a fixed order.
+So memory stays small at any frame size, and the result does not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isp.engine.programs import obtain
+from isp.engine.runtime import Buffer, Program, buffer_of, query_buffer
+from isp.engine.segment import Step
+from isp.engine.strips import mirrored
+from isp.values import Float32, Float64
+
+TILE = 128
+"""Side of a tile [px]; part of the definition of the (float32) partial sums, so changing it changes last digits."""
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """Derivatives of the weighted sum of the output: per step and array, and (if asked for) of the input pixels."""
+
+    arrays: tuple[Mapping[str, Float64], ...]
+    source: Float32 | None
+
+
+class Adjoint:
+    """The reverse-mode derivative of consecutive fused steps.
+
+    Parameters
+    ----------
+    steps : the steps; their arrays give the point at which to differentiate
+    channels : channels of the input (1 or 3) and of the output
+    wrt : for each step the names of the arrays to differentiate; default all
+    source_gradient : also return the derivative with respect to the input pixels
+    """
+
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        channels: tuple[int, int],
+        wrt: Sequence[Sequence[str]] | None = None,
+        source_gradient: bool = False,
+    ) -> None:
+        self.steps = tuple(steps)
+        self.channels = channels
+        self.wrt = tuple(tuple(names) for names in wrt) if wrt is not None else tuple(
+            tuple(sorted(s.arrays)) for s in steps
+        )
+        self.source_gradient = source_gradient
+
+    def program(self) -> Program:
+        """The compiled derivative, from the cache where it is there."""
+        signatures = "\n".join(step.signature for step in self.steps)
+        depends = f"adjoint {TILE} {self.channels} {self.wrt} {self.source_gradient}\n{signatures}"
+        inputs = 3 + sum(len(step.arrays) for step in self.steps)
+        outputs = sum(len(names) for names in self.wrt) + self.source_gradient
+        name = "adjoint of " + " + ".join(step.stage.name for step in self.steps)
+        return obtain(depends, inputs + outputs, name, self._build)
+
+    def __call__(
+        self,
+        data: NDArray[Any],
+        weights: NDArray[Any],
+        phase: tuple[int, int] = (0, 0),
+        block: int = 1,
+        threads: int | None = None,
+    ) -> Gradient:
+        """The derivative of sum(weights * output) at `data`.
+
+        Parameters
+        ----------
+        data : (H, W) or (H, W, 3)
+            Input pixels; taken to float32.
+        weights : (H, W) or (H, W, 3)
+            Derivative of the loss with respect to each output value.
+        phase, block : CFA phase of the top-left pixel and side of its same-colour blocks [px]
+        threads : size of the pool; default the processors there are
+        """
+        data = _planar(data)
+        weights = _planar(weights)
+        tiles = _Tiles(self, data, weights, phase, block)
+        with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+            return tiles.total(pool)
+
+    def _build(self) -> tuple[Any, list[Any]]:
+        import halide as hl
+
+        from isp.engine.build import define
+        from isp.engine.graph import Arrays, Graph, Image
+
+        origin = hl.ImageParam(hl.Float(32), 1, "origin")
+        graph = Graph((hl.i32(origin[0]), hl.i32(origin[1])))
+        x, y, c = graph.x, graph.y, graph.c
+        dims = [2 if n == 1 else 3 for n in self.channels]
+        source, weights = hl.ImageParam(hl.Float(32), dims[0], "source"), hl.ImageParam(hl.Float(32), dims[1], "weights")
+        inputs = [source]
+        pixels = hl.Func("pixels")
+        place = (x, y, c)[: dims[0]]
+        pixels[place] = source[place]
+        image = Image(pixels, self.channels[0])
+        named: list[dict[str, Any]] = []
+        for number, step in enumerate(self.steps):
+            funcs, lengths = {}, {}
+            for name in sorted(step.arrays):
+                param = hl.ImageParam(hl.Float(32), step.arrays[name].ndim, f"{step.stage.name}{number}_{name}")
+                inputs.append(param)
+                index = tuple(hl.Var(f"i{k}") for k in range(param.dimensions()))
+                funcs[name] = hl.Func(f"p_{step.stage.name}{number}_{name}")
+                funcs[name][index] = param[index]
+                lengths[name] = param.dim(param.dimensions() - 1).extent()
+            named.append(funcs)
+            image = define(graph, image, step, Arrays(funcs, lengths))
+        output, seed = hl.Func("output"), hl.Func("seed")
+        place = (x, y, c)[: dims[1]]
+        output[place] = image[place]
+        # backward stencils also read around the tile, where nothing of this tile's output lies
+        inside = (x >= 0) & (x < TILE) & (y >= 0) & (y < TILE)
+        near = [hl.clamp(x, 0, TILE - 1), hl.clamp(y, 0, TILE - 1)]
+        if dims[1] == 3:
+            inside = inside & (c >= 0) & (c < 3)
+            near.append(hl.clamp(c, 0, 2))
+        seed[place] = hl.select(inside, hl.f32(weights[tuple(near)]), hl.f32(0))
+        region = [hl.Range(0, TILE), hl.Range(0, TILE), hl.Range(0, 3)][: dims[1]]
+        derivative = hl.propagate_adjoints(output, seed, region)
+        results = [
+            _copied(derivative, funcs[name], name) for funcs, names in zip(named, self.wrt, strict=True) for name in names
+        ]
+        if self.source_gradient:
+            results.append(_copied(derivative, pixels, "pixels"))
+        pipeline = hl.Pipeline(results)
+        _schedule(pipeline)
+        return pipeline, [*inputs, origin, weights]
+
+
+def _copied(derivative: Any, func: Any, name: str) -> Any:
+    """The derivative with respect to `func` as an output of its own; zero where nothing depends on it."""
+    import halide as hl
+
+    result = hl.Func(f"d_{name}")
+    index = tuple(func.args())
+    try:
+        result[index] = derivative[func][index]
+    except hl.HalideError:
+        result[index] = hl.f32(0)
+    return result
+
+
+def _schedule(pipeline: Any) -> None:
+    """Everything at root, vectorised along x; sums over the tile into a parameter become vector reductions."""
+    import halide as hl
+
+    from isp.engine.build import host_target
+
+    lanes = host_target().natural_vector_size(hl.Float(32))
+    funcs = []
+    while True:
+        try:
+            funcs.append(pipeline.get_func(len(funcs)))
+        except hl.HalideError:
+            break
+    for func in funcs:
+        if func.name().endswith("_im"):
+            continue
+        names = [a.name() for a in func.args()]
+        image = names[:2] == ["x", "y"]
+        func.compute_root()
+        if image:
+            if len(names) == 3:  # backward stencils may ask for one channel beyond, so only forward ones are bounded
+                if not func.name().startswith("seed") and not func.name().endswith("_d_def__"):
+                    func.bound(func.args()[2], 0, 3)
+                func.reorder(func.args()[2], func.args()[0], func.args()[1])
+                func.unroll(func.args()[2])
+            func.vectorize(func.args()[0], lanes)
+            func.never_partition_all()
+        for number in range(func.num_update_definitions()):
+            _schedule_update(func, number, names, lanes)
+
+
+def _schedule_update(func: Any, number: int, names: list[str], lanes: int) -> None:
+    import halide as hl
+
+    update = func.update(number)
+    places = [str(p) for p in func.update_args(number)]
+    reduced = func.rvars(number)
+    if names[:2] == ["x", "y"] and places[0].endswith(": x>"):
+        update.vectorize(hl.Var("x"), lanes)
+    elif reduced and all(p.split(": ")[-1].rstrip(">").lstrip("-").isdigit() for p in places):
+        inner = [r for r in reduced if r.name().endswith("$x")]
+        if inner:
+            update.atomic().vectorize(inner[0], lanes)
+
+
+def _planar(array: NDArray[Any]) -> Float32:
+    array = np.asarray(array, np.float32)
+    return array[None] if array.ndim == 2 else np.ascontiguousarray(array.transpose(2, 0, 1))
+
+
+def _flat(planes: Float32) -> Float32:
+    """(1, H, W) as (H, W); (3, H, W) as it is: the axes the program knows."""
+    return planes[0] if planes.shape[0] == 1 else planes
+
+
+class _Tiles:
+    """The tiles of one frame: each gives its derivative, and their sum is taken in order."""
+
+    def __init__(
+        self, adjoint: Adjoint, data: Float32, weights: Float32, phase: tuple[int, int], block: int
+    ) -> None:
+        self.adjoint, self.data, self.weights, self.phase, self.block = adjoint, data, weights, phase, block
+        self.program = adjoint.program()
+        self.values = [np.ascontiguousarray(s.arrays[n], np.float32) for s in adjoint.steps for n in sorted(s.arrays)]
+        self.shapes = [s.arrays[n].shape for s, names in zip(adjoint.steps, adjoint.wrt, strict=True) for n in names]
+        height, width = data.shape[1:]
+        px, py = phase
+        # tiles start at even coordinates of the red-origin grid, so every tile sees the same CFA phase
+        self.starts = [(x, y) for y in range(-py, height, TILE) for x in range(-px, width, TILE)]
+        reach = sum(step.reach for step in adjoint.steps)
+        self.reach = reach + reach % 2
+        self.margin = self._margin()
+
+    def _outputs(self, results: list[Float32]) -> list[Buffer]:
+        """Buffers over the results; the derivative of the pixels, if asked for, covers the tile and its reach."""
+        buffers = [buffer_of(r) for r in results[: len(self.shapes)]]
+        for pixels in results[len(self.shapes) :]:
+            buffers.append(buffer_of(_flat(pixels), (-self.reach, -self.reach, 0)[: _flat(pixels).ndim]))
+        return buffers
+
+    def _results(self) -> list[Float32]:
+        results = [np.zeros(shape, np.float32) for shape in self.shapes]
+        if self.adjoint.source_gradient:
+            side = TILE + 2 * self.reach
+            results.append(np.zeros((self.data.shape[0], side, side), np.float32))
+        return results
+
+    def _margin(self) -> int:
+        """What the program reads around a tile, asked of the program, in whole pairs of pixels."""
+        source = query_buffer("float32", [(0, 0), (0, 0), (0, self.data.shape[0])][: _flat(self.data).ndim])
+        weights = np.zeros((self.weights.shape[0], TILE, TILE), np.float32)
+        self._call(source, np.zeros(2, np.float32), weights, self._results())
+        (x, nx), (y, ny) = source.region[:2]
+        margin = max(-x, -y, x + nx - TILE, y + ny - TILE, 0)
+        return margin + margin % 2
+
+    def _call(self, source: Buffer, origin: Float32, weights: Float32, results: list[Float32]) -> None:
+        seeds = buffer_of(_flat(weights))
+        values = (buffer_of(v) for v in self.values)
+        self.program(source, *values, buffer_of(origin), seeds, *self._outputs(results))
+
+    def _tile(self, start: tuple[int, int]) -> list[Float32]:
+        x0, y0 = start
+        rows, columns = self._around(start, self.margin)
+        source = _flat(np.ascontiguousarray(self.data[:, rows[:, None], columns[None, :]]))
+        weights = np.zeros((self.weights.shape[0], TILE, TILE), np.float32)
+        top, left = max(y0, 0), max(x0, 0)
+        part = self.weights[:, top : y0 + TILE, left : x0 + TILE]
+        weights[:, top - y0 : top - y0 + part.shape[1], left - x0 : left - x0 + part.shape[2]] = part
+        origin = np.array([x0 + self.phase[0], y0 + self.phase[1]], np.float32)
+        results = self._results()
+        mins = (-self.margin, -self.margin, 0)[: source.ndim]
+        self._call(buffer_of(source, mins), origin, weights, results)
+        return results
+
+    def _around(self, start: tuple[int, int], margin: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Frame rows and columns of the tile and a margin, mirrored at the frame's edges."""
+        height, width = self.data.shape[1:]
+        around = np.arange(-margin, TILE + margin)
+        rows = mirrored(start[1] + around, height, self.block)
+        return rows, mirrored(start[0] + around, width, self.block)
+
+    def total(self, pool: ThreadPoolExecutor) -> Gradient:
+        """The sum over all tiles, added in order in float64."""
+        sums = [np.zeros(shape, np.float64) for shape in self.shapes]
+        pixels = np.zeros(self.data.shape, np.float32) if self.adjoint.source_gradient else None
+        for start, results in zip(self.starts, pool.map(self._tile, self.starts), strict=True):
+            for total, part in zip(sums, results, strict=False):
+                total += part
+            if pixels is not None:
+                rows, columns = self._around(start, self.reach)
+                for plane, part in zip(pixels, results[-1], strict=True):
+                    np.add.at(plane, (rows[:, None], columns[None, :]), part)
+        gradients, position = [], 0
+        for names in self.adjoint.wrt:
+            gradients.append({name: sums[position + i] for i, name in enumerate(names)})
+            position += len(names)
+        if pixels is not None:
+            pixels = pixels[0] if pixels.shape[0] == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0))
+        return Gradient(tuple(gradients), pixels)
+
+
+Prepare = Callable[[Float64], Sequence[Mapping[str, NDArray[Any]]]]
+
+
+def chain_prepare(prepare: Prepare, parameters: Float64, gradient: Gradient, step: float = 1e-4) -> Float64:
+    """The derivative with respect to parameters, through the host's `prepare`, by central differences in float64.
+
+    Parameters
+    ----------
+    prepare : parameters (N,) -> for each step its arrays
+    parameters : (N,) where to differentiate
+    gradient : what `Adjoint` returned
+    step : relative step (absolute for parameters below 1)
+
+    Returns
+    -------
+    (N,) float64
+    """
+    result = np.zeros(parameters.size)
+    for i in range(parameters.size):
+        width = step * max(abs(parameters[i]), 1.0)
+        ends = []
+        for sign in (1.0, -1.0):
+            moved = parameters.copy()
+            moved[i] += sign * width
+            ends.append(prepare(moved))
+        for high, low, derivative in zip(ends[0], ends[1], gradient.arrays, strict=True):
+            for name, values in derivative.items():
+                slope = (np.asarray(high[name], np.float64) - np.asarray(low[name], np.float64)) / (2 * width)
+                result[i] += float(np.sum(slope * values))
+    return result

@@ -1,0 +1,54 @@
+"""The doors: everything that touches image and raw files. What they read and write is in `docs/files.md`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from isp.io.atomic import atomic_write as atomic_write
+    from isp.io.atomic import check_writable as check_writable
+    from isp.io.dump import RawDump as RawDump
+    from isp.io.dump import parse_dump as parse_dump
+    from isp.io.info import describe as describe
+    from isp.io.limits import Limits as Limits
+    from isp.io.limits import parse_limits as parse_limits
+    from isp.io.read import read_raw as read_raw
+    from isp.io.write import write_picture as write_picture
+    from isp.io.write import write_value as write_value
+
+_HOME = {
+    "Limits": "limits",
+    "RawDump": "dump",
+    "atomic_write": "atomic",
+    "check_writable": "atomic",
+    "describe": "info",
+    "parse_dump": "dump",
+    "parse_limits": "limits",
+    "read_raw": "read",
+    "write_picture": "write",
+    "write_value": "write",
+}
+
+__all__ = [
+    "Limits",
+    "RawDump",
+    "atomic_write",
+    "check_writable",
+    "describe",
+    "parse_dump",
+    "parse_limits",
+    "read_raw",
+    "write_picture",
+    "write_value",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"isp.io.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'isp.io' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

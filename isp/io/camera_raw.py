@@ -32,7 +32,7 @@ def read_camera_raw(source: Source, limits: Limits, in_process: bool) -> RawFram
     (top, left), (height, width) = head["margins"], head["visible"]
     data = decoded.whole[top : top + height, left : left + width]
     if data.shape != (height, width) or min(data.shape) < 4:
-        raise InputError(f"{name}: visible area {width}x{height} at {left},{top} leaves the frame or is under 4x4 pixels")
+        raise InputError(f"{name}: visible area {width}x{height} at {left},{top} leaves the frame or is under 4x4")
     if data.dtype not in (np.uint16, np.uint32):
         data = data.astype(np.uint16)
     refuse_constant(data, name)

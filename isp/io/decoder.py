@@ -85,7 +85,7 @@ def _in_child(source: Source, limits: Limits) -> Decoded:
         _check_reply(reply, source.name)
         shape, dtype = tuple(reply["shape"]), np.dtype(reply["dtype"])
         if len(shape) != 2 or dtype.kind != "u" or os.fstat(result).st_size != shape[0] * shape[1] * dtype.itemsize:
-            raise InputError(f"{source.name}: decoder returned {reply['shape']} pixels of {reply['dtype']}, not a mosaic")
+            raise InputError(f"{source.name}: decoder returned {reply['shape']} of {reply['dtype']}, not a mosaic")
         # nobody else holds the memory any more, so the frame may be used where it lies
         view = mmap.mmap(result, 0, access=mmap.ACCESS_READ)
     return Decoded(np.frombuffer(view, dtype).reshape(shape), reply)

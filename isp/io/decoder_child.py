@@ -42,9 +42,10 @@ def explain(error: Exception) -> dict[str, str]:
     """An exception of the decoder as a reply: kind (`memory` or `raw`) and words."""
     name = type(error).__name__
     if isinstance(error, MemoryError) or "Memory" in name or "TooBig" in name or "bad_alloc" in str(error):
-        return {"kind": "memory", "error": f"{name}"}
+        return {"kind": "memory", "error": name}
     words = error.args[0] if error.args else ""
-    return {"kind": "raw", "error": words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words) or name}
+    text = words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words)
+    return {"kind": "raw", "error": text or name}
 
 
 def confine(megabytes: float, cpu_seconds: float) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -111,11 +110,10 @@ class RawDump:
         """The packing that a file of `size` bytes has; InputError with expected and found bytes if none fits."""
         for packing in self._packings():
             # a writer may leave out the padding behind the last row
-            short = (self.stride or 0) - self.row_bytes(packing)
-            fits = size == self.expected(packing) or (short > 0 and size == self.expected(packing) - short)
-            if short >= 0 or self.stride is None:
-                if fits:
-                    return packing
+            short = (self.stride or self.row_bytes(packing)) - self.row_bytes(packing)
+            fits = size in (self.expected(packing), self.expected(packing) - short)
+            if fits and short >= 0:
+                return packing
         wanted = " or ".join(f"{self.expected(p)} ({p})" for p in self._packings())
         raise InputError(
             f"{name}: {self.width}x{self.height} pixels of {self.bits} bits"
@@ -200,9 +198,8 @@ def read_dump(source: Source, dump: RawDump, limits: Limits) -> RawFrame:
     cfa = Cfa(dump.cfa)
     info: dict[str, Any] = {} if dump.iso is None else {"iso": dump.iso}
     frame = RawFrame.from_array(data, cfa, dump.black, dump.white_level)
-    return RawFrame(
-        frame.data, cfa, frame.black, frame.white, FrameInfo(**info), Origin(os.path.basename(source.path), source.sha256())
-    )
+    origin = Origin(source.path.name, source.sha256())
+    return RawFrame(frame.data, cfa, frame.black, frame.white, FrameInfo(**info), origin)
 
 
 def _unpack(lines: NDArray[np.uint8], dump: RawDump, packing: str) -> NDArray[Any]:
@@ -217,4 +214,4 @@ def _unpack(lines: NDArray[np.uint8], dump: RawDump, packing: str) -> NDArray[An
     packed = np.ascontiguousarray(lines).reshape(lines.shape[0], -1, group + 1)
     low = packed[:, :, group, None] >> (np.arange(group, dtype=np.uint8) * spare) & (2**spare - 1)
     pixels = packed[:, :, :group].astype(np.uint16) << spare | low
-    return pixels.reshape(lines.shape[0], -1)[:, : dump.width]
+    return np.asarray(pixels.reshape(lines.shape[0], -1)[:, : dump.width])

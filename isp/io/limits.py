@@ -80,7 +80,8 @@ def parse_limits(settings: Iterable[str], base: Limits = DEFAULT_LIMITS) -> Limi
         name, equals, text = setting.partition("=")
         if name not in names or not equals:
             near = difflib.get_close_matches(name, names, 1)
-            hint = f"did you mean {near[0]!r}?" if near and near[0] != name else f"write NAME=NUMBER, NAME among {names}"
+            close = bool(near) and near[0] != name
+            hint = f"did you mean {near[0]!r}?" if close else f"write NAME=NUMBER, NAME among {', '.join(names)}"
             raise UsageError(f"--limit {setting!r}: {hint}")
         try:
             value = float(text)

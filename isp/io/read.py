@@ -87,7 +87,5 @@ def _read_other(source: Source, head: bytes, limits: Limits, in_process: bool) -
         return read_camera_raw(source, limits, in_process)
     except InputError as error:
         if source.path.suffix.lower() in (".raw", ".bin"):
-            raise InputError(
-                f"{error}; a headerless dump needs --raw width=...,height=...,cfa=...,bits=..."
-            ) from None
+            raise InputError(f"{error}; a headerless dump needs --raw width=...,height=...,cfa=...,bits=...") from None
         raise

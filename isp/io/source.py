@@ -41,7 +41,8 @@ _MAGIC = (
     (b"\x00\x00\x00\x0cJXL ", "JPEG XL"),
     (b"\xff\x0a", "JPEG XL"),
 )
-_BRANDS = {b"heic": "HEIF", b"heix": "HEIF", b"mif1": "HEIF", b"avif": "AVIF", b"mp42": "MP4", b"isom": "MP4", b"qt  ": "MOV"}
+_BRANDS = {b"heic": "HEIF", b"heix": "HEIF", b"mif1": "HEIF", b"avif": "AVIF"}
+_BRANDS |= {b"mp42": "MP4", b"isom": "MP4", b"qt  ": "MOV"}
 
 
 def shown(path: str | os.PathLike[str]) -> str:
@@ -146,7 +147,7 @@ def open_source(path: str | os.PathLike[str], limits: Limits) -> Iterator[Source
         if before.st_size == 0:
             raise InputError(f"{name}: not a RAW file: the file is empty")
         limits.check("file_megabytes", before.st_size, f"{name}: file size [MB]", 1e6)
-        source = Source(Path(path), file, before)  # type: ignore[arg-type]
+        source = Source(Path(path), file, before)
         try:
             yield source
         finally:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from isp.errors import InputError
 from isp.io.dng.colour import DngColour, read_colour
-from isp.io.dng.ifd import Ifd, open_ifds
+from isp.io.dng.ifd import Ifd
 from isp.io.dng.levels import SUPPORTED, read_cfa, read_levels, read_linearization, read_noise
 from isp.io.dng.opcodes import merge, read_opcodes
 from isp.io.dng.pixels import Layout, read_layout, read_pixels, supported
@@ -99,7 +99,7 @@ def refuse_constant(data: NDArray[Any], name: str) -> None:
     """Raise `InputError` if all pixels are equal: what decoders make of data that is not what the tags say."""
     low, high = int(data.min()), int(data.max())
     if low == high:
-        raise InputError(f"{name}: decoded image is constant ({low} everywhere): damaged, or wrongly labelled compression")
+        raise InputError(f"{name}: decoded image is constant ({low} everywhere): damaged, or compression tag wrong")
 
 
 def _raw_ifd(ifds: list[Ifd]) -> Ifd:

@@ -33,15 +33,14 @@ def read_cfa(ifd: Ifd) -> Cfa:
         return Cfa("Y")
     if ifd.integer(262, -1) != _CFA or samples != 1:
         raise InputError(
-            f"{ifd.name}: CFA 'none' (linear DNG with {samples} colours per pixel, not a mosaic) not supported; {SUPPORTED}"
+            f"{ifd.name}: CFA 'none' (linear DNG with {samples} colours per pixel, not a mosaic) not supported; "
+            f"{SUPPORTED}"
         )
-    rows, columns = (ifd.integers(33421, [2, 2]) + [0, 0])[:2]
+    rows, columns = _pair(ifd, 33421, "CFARepeatPatternDim", 2)
     codes = ifd.bytes(33422) or b""
     layout = ifd.integer(50711, 1)
-    if not (1 <= rows <= 8 and 1 <= columns <= 8) or len(codes) != rows * columns or max(codes) >= len(_COLOURS):
-        raise InputError(
-            f"{ifd.name}: CFA {list(codes[:64])} declared as {rows}x{columns} not supported; {SUPPORTED}"
-        )
+    if len(codes) != rows * columns or max(codes) >= len(_COLOURS):
+        raise InputError(f"{ifd.name}: CFA {list(codes[:64])} declared as {rows}x{columns} not supported; {SUPPORTED}")
     if layout != 1:
         raise InputError(f"{ifd.name}: CFA layout {layout} (staggered sites) not supported; {SUPPORTED}")
     side = math.lcm(rows, columns)
@@ -81,15 +80,15 @@ def read_levels(ifd: Ifd, bits: int, linearized: bool) -> tuple[Float64, float, 
         Levels that contradict each other or the bit depth; the message gives both numbers and their tags.
     """
     top = float(2 ** (16 if linearized else bits) - 1)
-    rows, columns = (ifd.integers(50713, [1, 1]) + [0, 0])[:2]
-    if not (1 <= rows <= 8 and 1 <= columns <= 8):
-        raise InputError(f"{ifd.name}: BlackLevelRepeatDim {rows}x{columns} must be 1x1..8x8")
+    rows, columns = _pair(ifd, 50713, "BlackLevelRepeatDim", 1)
     values = ifd.numbers(50714)
     black_from = "BlackLevel" if values is not None else "BlackLevel's default"
     if values is None:
         values = [0.0] * (rows * columns)
     if len(values) != rows * columns:
-        raise InputError(f"{ifd.name}: BlackLevel has {len(values)} values, BlackLevelRepeatDim asks for {rows}x{columns}")
+        raise InputError(
+            f"{ifd.name}: BlackLevel has {len(values)} values, BlackLevelRepeatDim asks for {rows}x{columns}"
+        )
     black = np.asarray(values, np.float64).reshape(rows, columns)
     whites = ifd.numbers(50717)
     white_from = "WhiteLevel" if whites else "WhiteLevel's default"
@@ -112,6 +111,13 @@ def read_levels(ifd: Ifd, bits: int, linearized: bool) -> tuple[Float64, float, 
         if delta is not None and any(delta):
             warnings.append(f"{tag} (black level per {'column' if tag[-1] == 'H' else 'row'}) is not applied")
     return black, white, warnings
+
+
+def _pair(ifd: Ifd, code: int, tag: str, default: int) -> tuple[int, int]:
+    values = ifd.integers(code, [default, default])
+    if len(values) != 2 or not all(1 <= v <= 8 for v in values):
+        raise InputError(f"{ifd.name}: {tag} {values} must be two numbers in 1..8")
+    return values[0], values[1]
 
 
 def read_noise(ifd: Ifd) -> tuple[NoiseModel | None, list[str]]:

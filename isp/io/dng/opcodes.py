@@ -59,7 +59,8 @@ def read_opcodes(data: bytes, tag: str, name: str, limits: Limits) -> tuple[list
         code, _, flags, size = _HEADER.unpack_from(data, at)
         at += _HEADER.size
         if at + size > len(data):
-            raise InputError(f"{name}: damaged: opcode {index + 1} of {tag} needs {size} bytes, {len(data) - at} are left")
+            left = len(data) - at
+            raise InputError(f"{name}: damaged: opcode {index + 1} of {tag} needs {size} bytes, {left} are left")
         body, at = data[at : at + size], at + size
         if code == GAIN_MAP and tag == "OpcodeList2":
             maps.append(_gain_map(body, f"{name}: GainMap {index + 1} of {tag}", limits))
@@ -68,7 +69,7 @@ def read_opcodes(data: bytes, tag: str, name: str, limits: Limits) -> tuple[list
         elif flags & _OPTIONAL:
             warnings.append(f"{tag}: unknown optional opcode {code} skipped")
         else:
-            raise InputError(f"{name}: {tag}: unknown opcode {code} is mandatory; convert the file with a raw converter")
+            raise InputError(f"{name}: {tag}: unknown opcode {code} is mandatory: no raw reader may skip it")
     return maps, warnings
 
 
@@ -120,7 +121,7 @@ def merge(maps: list[GainMap], cfa: Cfa, shape: tuple[int, int], name: str) -> t
         where = f"{name}: GainMap {index} of OpcodeList2"
         top, left, bottom, right = gain_map.area
         if bottom > height or right > width:
-            raise InputError(f"{where}: area {gain_map.area} (top, left, bottom, right) leaves the {width}x{height} frame")
+            raise InputError(f"{where}: area {gain_map.area} (top, left, bottom, right) leaves the {width}x{height} px")
         if (gain_map.gains.shape, gain_map.origin, gain_map.spacing) != (mesh.shape[:2], first.origin, first.spacing):
             rows, columns = gain_map.gains.shape
             raise InputError(
@@ -129,8 +130,9 @@ def merge(maps: list[GainMap], cfa: Cfa, shape: tuple[int, int], name: str) -> t
             )
         row_pitch, column_pitch = gain_map.pitch
         sites = _sites(gain_map, cfa)
-        partial = top >= row_pitch or left >= column_pitch or bottom <= height - row_pitch or right <= width - column_pitch
-        if sites is None or partial:
+        begins = top < row_pitch and left < column_pitch
+        ends = bottom > height - row_pitch and right > width - column_pitch
+        if sites is None or not (begins and ends):
             return None, [f"OpcodeList2: GainMap {index} covers only part of the frame or of a colour; none is applied"]
         for site in sites:
             mesh[:, :, site] *= gain_map.gains
@@ -163,5 +165,3 @@ def _sites(gain_map: GainMap, cfa: Cfa) -> list[int] | None:
         elif part.any():
             return None
     return chosen
-
-

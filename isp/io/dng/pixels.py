@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -176,7 +177,6 @@ def _read_native(
     """Uncompressed 16- and 32-bit strips, read without a second copy of the frame."""
     top, left, bottom, right = area
     size = out.dtype.itemsize
-    stored = out.dtype.newbyteorder(byteorder)
     for index, y0, y1 in _strips(layout, top, bottom):
         first = index * layout.segment_height
         start = layout.offsets[index] + (y0 - first) * layout.width * size
@@ -191,7 +191,7 @@ def _read_native(
                 block = np.empty((count, layout.width), out.dtype)
                 _read_into(source, at, block, _named(layout, index))
                 part[y - y0 : y - y0 + count] = block[:, left:right]
-    if stored != out.dtype:
+    if byteorder != ("<" if sys.byteorder == "little" else ">"):
         out.byteswap(inplace=True)
 
 
@@ -204,7 +204,7 @@ def _strips(layout: Layout, top: int, bottom: int) -> Iterator[tuple[int, int, i
 
 
 def _read_into(source: Source, offset: int, out: NDArray[Any], what: str) -> None:
-    view = memoryview(out).cast("B")
+    view = memoryview(out.data).cast("B")
     done = 0
     while done < len(view):
         count = os.preadv(source.file.fileno(), [view[done:]], offset + done)

@@ -19,10 +19,19 @@ from isp.stage import DOMAINS, Context, Domain
 from isp.values import Companions, Mosaic, Picture, RawFrame, RawSet, Statistics, pattern_to_sites
 
 if TYPE_CHECKING:
-    from isp.profile import Profile, ResolvedStage, StageEntry
+    from isp.profile import Profile, StageEntry
 
 Progress = Callable[[int, int], None]
 Value = RawFrame | Mosaic | Picture
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """One stage with its plain values and where each came from."""
+
+    name: str
+    values: Mapping[str, Any]
+    origins: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -42,7 +51,7 @@ class Run:
 
     value: Value
     seconds: Mapping[str, float]
-    stages: tuple[ResolvedStage, ...]
+    stages: tuple[Resolved, ...]
     segments: tuple[str, ...]
     compiled: int
     statistics: Statistics | None
@@ -166,8 +175,9 @@ def apply(name: str, value: Value, **params: Any) -> Value:
     names = [name]
     if isinstance(value, RawFrame) and "raw" not in stage.takes:
         names = ["linearize", "black_level", name]
-    stages: list[Any] = [{n: dict(params)} if n == name and params else n for n in names]
-    return Pipeline(Profile.from_stages(stages)).run(value, tap=name).value
+    stages: list[Any] = [(n, params) if n == name and params else n for n in names]
+    start = _start(value, Companions()).domain
+    return Pipeline(Profile.from_stages(stages, start=start)).run(value, tap=name).value
 
 
 class _Clock:
@@ -200,11 +210,17 @@ class _Resolver:
     """Walks the enabled stages in order: plain values, arrays and context for each."""
 
     def __init__(
-        self, profile: Profile, value: Value, companions: Companions, tap: str | None, clock: _Clock, threads: int | None
+        self,
+        profile: Profile,
+        value: Value,
+        companions: Companions,
+        tap: str | None,
+        clock: _Clock,
+        threads: int | None,
     ) -> None:
         self.profile, self.value, self.threads, self._clock = profile, value, threads, clock
         self.start = _start(value, companions)
-        self.resolved: list[ResolvedStage] = []
+        self.resolved: list[Resolved] = []
         self.steps: list[Placed] = []
         self.warnings: list[str] = []
         self.statistics: Statistics | None = None
@@ -239,7 +255,7 @@ class _Resolver:
             context = context.but(statistics=self._measure(stage.name))
         start = time.perf_counter()
         done = resolve_entry(entry, context, self.profile)
-        self.resolved.append(done)
+        self.resolved.append(Resolved(stage.name, done.values, done.origins))
         context = context.but(resolved={**context.resolved, stage.name: done.values})
         after = stage.advance(done.values, context)
         gives: Domain = stage.gives or domain
@@ -307,7 +323,7 @@ def _check_possible(entry: StageEntry, domain: Domain, context: Context) -> None
 def _single(raw: Value | RawSet) -> Value:
     if isinstance(raw, RawSet):
         if len(raw) > 1:
-            raise InputError(f"a set of {len(raw)} frames needs a merging stage; none of the profile's stages takes one")
+            raise InputError(f"a set of {len(raw)} frames needs a stage that merges them; the profile has none")
         return raw[0]
     if not isinstance(raw, (RawFrame, Mosaic, Picture)):
         raise UsageError(f"cannot develop a {type(raw).__name__}; allowed: RawFrame, RawSet, Mosaic, Picture")

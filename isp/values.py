@@ -140,8 +140,8 @@ class FrameInfo:
 
     `neutral` (3,) is the camera RGB of a neutral object; `analog_balance` (3,); `exposure` [s];
     `baseline_exposure` [EV]; `linearization` (N,) maps stored codes to linear DN; `orientation` is EXIF 1..8;
-    `self_describing` is True for a format that should say its colour (DNG, camera raw), False for dumps and arrays, where
-    stages use their documented fallbacks;
+    `self_describing` is True for a format that should say its colour (DNG, camera raw), False for dumps and arrays,
+    where stages use their documented fallbacks;
     `warnings` lists what the reader skipped, a line each.
     """
 
@@ -225,7 +225,7 @@ class RawFrame:
     @property
     def shape(self) -> tuple[int, int]:
         """(H, W) [px]."""
-        return self.data.shape  # type: ignore[return-value]
+        return self.data.shape
 
     @classmethod
     def from_array(
@@ -311,7 +311,7 @@ class Mosaic:
     @property
     def shape(self) -> tuple[int, int]:
         """(H, W) [px]."""
-        return self.data.shape  # type: ignore[return-value]
+        return self.data.shape
 
 
 SPACES = ("camera", "rec2020", "srgb", "display_p3")
@@ -373,7 +373,7 @@ class Picture:
     @property
     def shape(self) -> tuple[int, int]:
         """(H, W) [px], before orientation."""
-        return self.pixels.shape[:2]  # type: ignore[return-value]
+        return self.pixels.shape[:2]
 
     @classmethod
     def from_array(

@@ -103,7 +103,8 @@ class Adjoint:
         graph = Graph((hl.i32(origin[0]), hl.i32(origin[1])))
         x, y, c = graph.x, graph.y, graph.c
         dims = [2 if n == 1 else 3 for n in self.channels]
-        source, weights = hl.ImageParam(hl.Float(32), dims[0], "source"), hl.ImageParam(hl.Float(32), dims[1], "weights")
+        source = hl.ImageParam(hl.Float(32), dims[0], "source")
+        weights = hl.ImageParam(hl.Float(32), dims[1], "weights")
         inputs = [source]
         pixels = hl.Func("pixels")
         place = (x, y, c)[: dims[0]]
@@ -134,7 +135,9 @@ class Adjoint:
         region = [hl.Range(0, TILE), hl.Range(0, TILE), hl.Range(0, 3)][: dims[1]]
         derivative = hl.propagate_adjoints(output, seed, region)
         results = [
-            _copied(derivative, funcs[name], name) for funcs, names in zip(named, self.wrt, strict=True) for name in names
+            _copied(derivative, funcs[name], name)
+            for funcs, names in zip(named, self.wrt, strict=True)
+            for name in names
         ]
         if self.source_gradient:
             results.append(_copied(derivative, pixels, "pixels"))
@@ -163,7 +166,7 @@ def _schedule(pipeline: Any) -> None:
     from isp.engine.build import host_target
 
     lanes = host_target().natural_vector_size(hl.Float(32))
-    funcs = []
+    funcs: list[Any] = []
     while True:
         try:
             funcs.append(pipeline.get_func(len(funcs)))
@@ -293,9 +296,10 @@ class _Tiles:
         for names in self.adjoint.wrt:
             gradients.append({name: sums[position + i] for i, name in enumerate(names)})
             position += len(names)
-        if pixels is not None:
-            pixels = pixels[0] if pixels.shape[0] == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0))
-        return Gradient(tuple(gradients), pixels)
+        if pixels is None:
+            return Gradient(tuple(gradients), None)
+        picture = pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0))
+        return Gradient(tuple(gradients), picture)
 
 
 Prepare = Callable[[Float64], Sequence[Mapping[str, NDArray[Any]]]]

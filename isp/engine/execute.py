@@ -165,7 +165,8 @@ class Plan:
                 halo = part.step.stage.halo
                 where = "whole frame in memory" if halo is None else f"strips with {halo} px around"
                 lines.append(f"host stage {number}: {part.step.stage.name}; {where}")
-        lines.append(f"strips of {rows} rows of {width} px; tiles of {self.segments[0].tile[0]} x {self.segments[0].tile[1]} px")
+        tile = self.segments[0].tile
+        lines.append(f"strips of {rows} rows of {width} px; tiles of {tile[0]} x {tile[1]} px")
         return lines
 
     def compile(self) -> None:
@@ -173,7 +174,9 @@ class Plan:
         for part in self.segments:
             part.program()
 
-    def run(self, data: NDArray[Any], context: Context, progress: Callable[[int, int], None] | None = None) -> NDArray[Any]:
+    def run(
+        self, data: NDArray[Any], context: Context, progress: Callable[[int, int], None] | None = None
+    ) -> NDArray[Any]:
         """The result for `data`: (H, W), or (H, W, 3)."""
         source = self.link(data, context)
         if not isinstance(source, SegmentSource):

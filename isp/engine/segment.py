@@ -51,7 +51,7 @@ class Port:
     interleaved: bool = False
 
     def empty(self, rows: int, columns: int) -> NDArray[Any]:
-        """A new array for `rows` x `columns` pixels: (rows, columns), (rows, columns, 3) or planar (3, rows, columns)."""
+        """A new array for rows x columns pixels: (rows, columns), (rows, columns, 3), or planar (3, rows, columns)."""
         if self.channels == 1:
             return np.empty((rows, columns), self.dtype)
         shape = (rows, columns, self.channels) if self.interleaved else (self.channels, rows, columns)
@@ -122,7 +122,7 @@ class Segment:
 
 
 @cache
-def _source_digest(kind: type[Stage]) -> str:
+def _source_digest(kind: Any) -> str:
     """Digest of the files a stage's definition stands in: its package folder, or its module.
 
     A stage without a file (typed into a session) is never taken from the cache.

@@ -30,7 +30,8 @@ def mirrored(index: NDArray[np.intp], size: int, block: int) -> NDArray[np.intp]
     period = max(2 * (blocks - 1), 1)
     folded = number % period
     folded = np.where(folded >= blocks, period - folded, folded)
-    return np.minimum(folded * block + offset, size - 1)
+    inside: NDArray[np.intp] = np.minimum(folded * block + offset, size - 1)
+    return inside
 
 
 class Source(Protocol):
@@ -71,7 +72,7 @@ class Window:
     """A rolling range of rows of a source, padded on all sides as its reader needs."""
 
     def __init__(self, source: Source, left: int, right: int, capacity: int, block: int) -> None:
-        height, width = source.shape
+        width = source.shape[1]
         self.source, self.block = source, block
         self.left, self.right = left, right
         spare = source.granularity

@@ -21,9 +21,9 @@ def info(
 ) -> None:
     """Print what a raw file says: CFA, levels, matrices, noise profile, opcodes, size."""
     from isp.commands.run import reading
-    from isp.io import describe
+    from isp.io import describe, read_raw
 
-    facts = describe(file, **reading(raw, in_process, limit))
+    facts = describe(read_raw(file, **reading(raw, in_process, limit)), file)
     if as_json:
         emit_json(facts)
         return

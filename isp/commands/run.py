@@ -12,14 +12,19 @@ import typer
 from isp.commands import options
 from isp.commands.batch import Job, folder, is_folder, plan, summarise, work
 from isp.commands.console import Progress, emit, emit_json, one_line, progress, say
+from isp.errors import InputError, ProfileError, UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from isp.pipeline import Pipeline
     from isp.pipeline import Run as PipelineRun
     from isp.profile import Profile
     from isp.values import Companions
 
 SUFFIXES = {"png": ".png", "tiff": ".tiff", "jpeg": ".jpg"}
+_PLANE_BYTES = 1 << 30
 FORMATS = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".jpg": "jpeg", ".jpeg": "jpeg"}
 
 
@@ -38,7 +43,7 @@ def run(
     as_json: options.Json = False,
     raw: options.Raw = None,
     depth: Annotated[
-        Path | None, typer.Option("--depth", metavar="FILE", help="Depth plane of the scene [m], for stages that ask.")
+        Path | None, typer.Option("--depth", metavar="FILE", help="Depth [m] as .npy, for stages that ask.")
     ] = None,
     focus: Annotated[
         float | None, typer.Option("--focus", metavar="METRES", help="Distance in focus, for stages that ask.")
@@ -82,9 +87,21 @@ def run(
 
 
 def named_settings(out: str, tap: str | None) -> list[str]:
-    """The container that the name of the output file asks for, as settings; a name that says nothing asks nothing."""
-    wanted = FORMATS.get(Path(out).suffix.lower(), "")
-    if tap or is_folder(out) or not wanted:
+    """The container that the name of the output file asks for, as settings; a name that says nothing asks nothing.
+
+    Raises
+    ------
+    UsageError
+        A suffix that no format has, or a tap that is not to be a TIFF.
+    """
+    suffix = Path(out).suffix.lower()
+    if is_folder(out):
+        return []
+    known = {s: f for s, f in FORMATS.items() if f == "tiff"} if tap else FORMATS
+    if suffix not in known and (suffix or tap):
+        raise UsageError(f"-o {out}: no format has the suffix {suffix!r}; known here: {', '.join(known)}")
+    wanted = known.get(suffix)
+    if tap or wanted is None:
         return []
     return [f"output.format={wanted}", *(["output.bits=8"] if wanted == "jpeg" else [])]
 
@@ -105,12 +122,17 @@ def companions(depth: Path | None, focus: float | None) -> Companions:
     """The planes and distances given beside the frame."""
     from isp.values import Companions
 
-    planes = {}
-    if depth is not None:
-        from isp.io import read_plane
+    return Companions({} if depth is None else {"depth": _plane(depth)}, focus)
 
-        planes["depth"] = read_plane(depth)
-    return Companions(planes, focus)
+
+def _plane(path: Path) -> NDArray[np.float32]:
+    """A companion plane from a `.npy` file."""
+    from isp.profile.files import parse_npy, read_bounded
+
+    try:
+        return parse_npy(read_bounded(path, _PLANE_BYTES, "depth plane"), str(path)).astype("float32")
+    except ProfileError as error:
+        raise InputError(str(error)) from None
 
 
 class Developer:
@@ -142,8 +164,7 @@ class Developer:
         rendered = time.perf_counter()
         self._write(done, job.target)
         wrote = time.perf_counter()
-        warnings = [*frame.info.warnings, *done.warnings]
-        for warning in warnings:
+        for warning in done.warnings:
             say(f"warning: {job.source}: {warning}")
         return {
             "input": job.source,
@@ -153,15 +174,16 @@ class Developer:
             "seconds": {
                 "read": read - began, **done.seconds, "write": wrote - rendered, "total": wrote - began,
             },
-            "warnings": warnings,
+            "warnings": done.warnings,
             "stages": [{"name": s.name, "values": s.values, "origins": s.origins} for s in done.stages],
             "exit_code": 0,
         }
 
     def _write(self, done: PipelineRun, target: Path) -> None:
         from isp.io import write_picture, write_value
+        from isp.values import Picture
 
-        if self._tap is not None:
+        if self._tap is not None or not isinstance(done.value, Picture):
             write_value(done.value, target, overwrite=self._overwrite)
             return
         output = self._profile.output

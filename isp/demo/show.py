@@ -13,7 +13,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from isp.errors import IspError
+from isp.errors import IspError, ProfileError
 
 PROFILES = {
     "reference": "colour as the camera measured it: black level, white balance, demosaic, colour matrix, sRGB",
@@ -59,6 +59,7 @@ def develop(wanted: Wanted) -> Iterator[Shown]:
     from isp.io import check_writable, write_picture
     from isp.pipeline import Pipeline
     from isp.profile import read_profile
+    from isp.values import Picture
 
     targets = {name: wanted.folder / f"{name}.png" for name in PROFILES}
     for target in targets.values():
@@ -74,6 +75,8 @@ def develop(wanted: Wanted) -> Iterator[Shown]:
     for name, about in PROFILES.items():
         run = Pipeline(read_profile(name), threads=wanted.threads).run(frame, progress=wanted.progress)
         began = time.perf_counter()
+        if not isinstance(run.value, Picture):
+            raise ProfileError(f"profile {name!r} does not end in a picture")
         write_picture(run.value, targets[name], overwrite=wanted.overwrite)
         seconds = {**run.seconds, "write": time.perf_counter() - began}
         yield Shown(f"developed it with {name!r}, {about}", targets[name], seconds, _TRY[name])

@@ -22,7 +22,7 @@ MAY_USE = {
 
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 FORBIDDEN_CALLS = {"eval", "exec"}
-LONGEST = 500
+LONGEST = 600
 """Lines of the longest file allowed."""
 USUAL = 250
 """Lines that nine files of ten stay under."""
@@ -121,7 +121,7 @@ def test_imports_are_lazy(statement, kept_out):
 
 
 def test_every_public_name_is_there():
-    code = "import isp\nfor n in isp.__all__: getattr(isp, n)\nprint(len(isp.__all__), set(isp.__all__) <= set(dir(isp)))"
+    code = "import isp\nprint(len([getattr(isp, n) for n in isp.__all__]), set(isp.__all__) <= set(dir(isp)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.split() == ["10", "True"]
 

@@ -11,7 +11,7 @@ from isp.stage import Stage
 if TYPE_CHECKING:
     from isp.engine.graph import Arrays, Graph, Image
 
-_REACH = {"bilinear": 1, "malvar2004": 2, "menon2007": 7}
+_REACH = {"bilinear": 1, "malvar2004": 2, "menon2007": 8}
 
 
 class Demosaic(Stage):

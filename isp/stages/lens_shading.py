@@ -1,0 +1,98 @@
+"""Lens shading: a gain per site that undoes the fall-off towards the corners.
+
+The gain is a coarse mesh per Bayer site, bilinear between its points and constant beyond (the meaning of DNG 1.7's
+GainMap opcode, and of Android's STATISTICS_LENS_SHADING_CORRECTION_MAP). `strength` blends it with 1:
+gain = 1 + strength (mesh - 1).
+
+The noise model that travels on holds at the centre of the frame: towards the corners S grows by the gain and O by its
+square. The clip levels stay those of an unshaded frame; the mesh travels as `shading` for stages that need them locally.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isp.parameters import Param
+from isp.stage import Context, Plain, Stage, as_array
+from isp.stages.mesh import mesh_arrays, mesh_value, sample
+from isp.values import GainMesh
+
+if TYPE_CHECKING:
+    from isp.engine.graph import Arrays, Graph, Image
+
+MAX_INLINE = 33
+"""Most rows and columns of a mesh; phones use 17 x 13 to 33 x 33."""
+
+
+class LensShading(Stage):
+    """Multiply each site by a gain mesh."""
+
+    name = "lens_shading"
+    takes = ("mosaic",)
+    parameters = (
+        Param(
+            "mesh", "from_file", "Gains, rows x columns x 4 (R, Gr, Gb, B), at most 33 x 33; [] for none", lower=0.01,
+            upper=1000, shapes=((0,), (None, None, 4)), sources=("from_file",), files=(".npy",), tune="search",
+        ),
+        Param(
+            "placement", "from_file",
+            "Vertical and horizontal position of the mesh's first point, then its spacing, relative to the frame's "
+            "height and width; [] spans the frame from edge to edge",
+            lower=-10, upper=10, shapes=((0,), (4,)), sources=("from_file",),
+        ),
+        Param("strength", 1.0, "Share of the correction that is applied", lower=0, upper=1, tune="gradient"),
+    )
+
+    def source(self, name: str, word: str, context: Context) -> Plain:
+        mesh = context.info.lens_shading
+        if mesh is None:
+            return ()
+        return mesh.gains.tolist() if name == "mesh" else (*mesh.origin, *mesh.spacing)
+
+    def check(self, values: Mapping[str, Any]) -> None:
+        mesh, placement = values.get("mesh", "from_file"), values.get("placement", "from_file")
+        if isinstance(mesh, tuple) and mesh:
+            if max(len(mesh), len(mesh[0])) > MAX_INLINE:
+                raise ValueError(f"mesh of {len(mesh)}x{len(mesh[0])} points; allowed: up to {MAX_INLINE}x{MAX_INLINE}")
+        if mesh != "from_file" and mesh != () and placement == "from_file":
+            raise ValueError(
+                "a mesh given here needs its own placement; [] spans the frame, or give [top, left, row step, column step]"
+            )
+        if isinstance(placement, tuple) and placement and min(placement[2:]) <= 0:
+            raise ValueError(f"placement steps {placement[2:]} must be above 0")
+
+    def identity(self, values: Mapping[str, Plain], context: Context) -> bool:
+        return len(values["mesh"]) == 0
+
+    def prepare(self, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
+        mesh = _mesh(values)
+        # in float64 for the tuner's differences
+        return mesh_arrays(1 + as_array(values["strength"]) * (as_array(values["mesh"]) - 1), mesh, context)
+
+    def advance(self, values: Mapping[str, Plain], context: Context) -> Context:
+        if self.identity(values, context):
+            return context
+        mesh = _mesh(values)
+        gains = 1 + float(values["strength"]) * (as_array(values["mesh"]) - 1)
+        shading = GainMesh(gains.astype(np.float32), mesh.origin, mesh.spacing)
+        centre = sample(shading, (0.5, 0.5))
+        noise = None if context.noise is None else context.noise.scaled(centre.tolist())
+        return context.but(noise=noise, shading=shading)
+
+    def define(self, graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
+        gain = mesh_value(graph, "gain", arrays["mesh"], arrays["place"])
+        return graph.plane("shaded", image[graph.x, graph.y] * gain)
+
+
+def _mesh(values: Mapping[str, Plain]) -> GainMesh:
+    gains = as_array(values["mesh"])
+    placement = values["placement"]
+    if len(placement) == 4:
+        top, left, down, across = placement
+        return GainMesh(gains.astype(np.float32), (top, left), (down, across))
+    rows, columns = gains.shape[:2]
+    return GainMesh(gains.astype(np.float32), (0.0, 0.0), (1 / max(rows - 1, 1), 1 / max(columns - 1, 1)))

@@ -92,7 +92,8 @@ def atomic_write(path: str | os.PathLike[str], overwrite: bool = False) -> Itera
         raise OutputError(f"{name}: cannot be written: {error.strerror}") from error
     done = False
     try:
-        with open(descriptor, "w+b") as file:
+        # opened by its name, which tifffile asks for
+        with open(part, "w+b", opener=lambda *_: descriptor) as file:
             with suppress(OSError):  # a file system without locks; the process id still tells
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield file
@@ -135,13 +136,13 @@ def sweep(folder: Path) -> int:
     return removed
 
 
-def _part_name(target: Path) -> bytes:
+def _part_name(target: Path) -> str:
     ending = f".{os.getpid()}-{secrets.token_hex(6)}.part".encode()
     stem = os.fsencode(target.name)[: _LONGEST_NAME - 1 - len(ending)]
-    return os.path.join(os.fsencode(target.parent), b"." + stem + ending)
+    return os.path.join(target.parent, os.fsdecode(b"." + stem + ending))
 
 
-def _put(part: bytes, target: Path, overwrite: bool) -> None:
+def _put(part: str, target: Path, overwrite: bool) -> None:
     if overwrite:
         os.replace(part, target)
         return

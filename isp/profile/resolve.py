@@ -104,9 +104,13 @@ def _choose(entry: StageEntry, param: Param, context: Context, profile: Profile)
         # a dump or array says nothing of its own; what its stages would assume must not beat the sensor's facts
         return sensor, f"sensor {profile.sensor}"
     try:
-        return _from_source(entry, param, "from_file", context), "file"
+        found = _from_source(entry, param, "from_file", context)
     except InputError:
+        found = ()
+    if found == ():
+        # the file says nothing
         return fallback, "default" if sensor is None else f"sensor {profile.sensor}"
+    return found, "file"
 
 
 def _plain(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.resources import files
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def read_profile(name_or_path: str | Path) -> Profile:
         text = (files("isp") / "profiles" / f"{name_or_path}{SUFFIX}").read_bytes()
         return build_profile(parse_document(text, name_or_path), None)
     path = Path(name_or_path)
-    if not name_or_path or "\0" in str(path) or not path.exists():
+    if not str(name_or_path) or not os.path.lexists(path):
         names = shipped_profiles()
         hint = did_you_mean(str(name_or_path), names, "shipped profiles")
         listed = "" if hint.startswith("shipped") else f"; shipped profiles: {', '.join(names)}"

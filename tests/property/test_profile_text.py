@@ -18,8 +18,10 @@ from isp.profile.scalars import is_plain_text, number_text, read_plain
 
 T = TypeVar("T")
 CHARACTERS = "[]{}:,-?!&*#|>'\"%@`<= \t\n\0\x85\u2028\ufeff"
-WORDS = ["\n  ", "- ", ": ", "<<", "---\n", "...\n", "\\x", "\\U", "!!python/name:", "&a", "*a", "a", "0", "1e-3", "012", "no",
-         "~", "version: 1\n", "stages:\n  - ", "!<", "%TAG ! ", "%YAML 1.", "|2-\n"]
+WORDS = [
+    "\n  ", "- ", ": ", "<<", "---\n", "...\n", "\\x", "\\U", "!!python/name:", "&a", "*a", "a", "0", "1e-3", "012",
+    "no", "~", "version: 1\n", "stages:\n  - ", "!<", "%TAG ! ", "%YAML 1.", "|2-\n",
+]  # fmt: skip
 PIECES = st.sampled_from([*CHARACTERS, *WORDS])
 TEXT = st.one_of(st.text(), st.lists(PIECES, max_size=40).map("".join))
 

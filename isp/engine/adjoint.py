@@ -87,8 +87,9 @@ class Adjoint:
         phase, block : CFA phase of the top-left pixel and side of its same-colour blocks [px]
         threads : size of the pool; default the processors there are
         """
-        data = _planar(data)
-        weights = _planar(weights)
+        if not any(self.wrt) and not self.source_gradient:
+            return Gradient(tuple({} for _ in self.steps), None)
+        data, weights = _planar(data), _planar(weights)
         tiles = _Tiles(self, data, weights, phase, block)
         with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
             return tiles.total(pool)

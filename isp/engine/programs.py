@@ -15,7 +15,7 @@ from isp.engine import cache as disk
 from isp.engine.runtime import Program, load_program
 
 Build = Callable[[], tuple[Any, Sequence[Any]]]
-"""Makes a scheduled `hl.Func` and its inputs in argument order."""
+"""Makes a scheduled `hl.Func` or `hl.Pipeline` and its inputs in argument order."""
 
 
 @cache
@@ -68,8 +68,5 @@ def _compile(symbol: str, build: Build) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "program.o"
         outputs = {hl.OutputFileType.object: os.fspath(path)}
-        if isinstance(output, hl.Pipeline):
-            output.compile_to(outputs, [hl.Argument(i) for i in inputs], symbol, target)
-        else:
-            output.compile_to(outputs, [hl.Argument(i) for i in inputs], symbol, target)
+        output.compile_to(outputs, [hl.Argument(i) for i in inputs], symbol, target)
         return path.read_bytes()

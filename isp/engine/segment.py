@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
+import sys
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Step:
     def signature(self) -> str:
         """What the compiled program depends on, as text."""
         axes = {name: array.ndim for name, array in sorted(self.arrays.items())}
-        return f"{self.stage.name}{sorted(self.structure.items())}{axes}{_source_digest(type(self.stage))}"
+        return f"{self.stage.name}{sorted(self.structure.items())}{axes}{_source_digest(type(self.stage).__module__)}"
 
 
 @dataclass(frozen=True)
@@ -122,18 +122,17 @@ class Segment:
 
 
 @cache
-def _source_digest(kind: Any) -> str:
-    """Digest of the files a stage's definition stands in: its package folder, or its module.
+def _source_digest(module: str) -> str:
+    """Digest of the file that `module` stands in (for built-in stages: of all their files).
 
     A stage without a file (typed into a session) is never taken from the cache.
     """
-    try:
-        path = Path(inspect.getfile(kind))
-        files = sorted(path.parent.rglob("*.py")) if kind.__module__.startswith("isp.stages") else [path]
-        digest = hashlib.sha256()
-        for file in files:
-            digest.update(file.read_bytes())
-        return digest.hexdigest()
-    except (OSError, TypeError):
+    file = getattr(sys.modules[module], "__file__", None)
+    if file is None:
         return str(uuid.uuid4())
-
+    built_in = module == "isp.stages" or module.startswith("isp.stages.")
+    folder = Path(__file__).parent.parent / "stages"
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")) if built_in else [Path(file)]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

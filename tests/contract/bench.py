@@ -1,0 +1,122 @@
+"""A work bench for one stage: a frame it can take, a context with every fact in it, and the stage resolved on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from isp.cfa import Cfa
+from isp.engine.execute import Plan
+from isp.engine.plan import Placed, channels
+from isp.engine.segment import Step
+from isp.profile import Profile, resolve_entry
+from isp.stage import Context, Stage
+from isp.stages import find_stage, stage_names
+from isp.values import ColorCalibration, Companions, FrameInfo, GainMesh, NoiseModel, Statistics
+
+VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
+    "linearize": ({"table": [float(v) for v in range(0, 2048, 2)]}, {"points": [[0, 0], [300, 300], [1023, 4000]]}),
+    "demosaic": ({"method": "bilinear"}, {"method": "malvar2004"}, {"method": "menon2007"}),
+    "highlights": ({"method": "clip"}, {"method": "reconstruct"}),
+    "white_balance": ({}, {"mode": "manual", "gains": [1.9, 1.0, 1.6]}, {"mode": "temperature", "temperature": 4500.0}),
+    "ccm": ({}, {"matrix": [[1.6, -0.4, -0.2], [-0.3, 1.6, -0.3], [0.0, -0.5, 1.5]]}),
+    "exposure": ({"ev": 0.7},),
+    "saturation": ({"saturation": 1.3},),
+    "encode": ({}, {"space": "display_p3"}),
+}
+"""Parameters that bring every part of a stage's definition into play; stages not named run with their defaults."""
+
+MATRIX = np.array([[0.72, -0.21, -0.08], [-0.45, 1.25, 0.22], [-0.06, 0.17, 0.62]])
+
+
+def cases() -> list[Any]:
+    """(stage name, parameters, first domain) of every registered fused stage, as pytest parameters."""
+    import pytest
+
+    found = []
+    for name in stage_names():
+        stage = find_stage(name)
+        if stage.kind not in ("fused", "guided"):
+            continue
+        for domain in stage.takes:
+            for number, given in enumerate(VARIANTS.get(name, ({},))):
+                label = f"{name}-{domain}" + (f"-{number}" if number else "")
+                found.append(pytest.param(name, given, domain, id=label))
+    return found
+
+
+def info() -> FrameInfo:
+    """What a complete file would say."""
+    rng = np.random.Generator(np.random.Philox(5))
+    mesh = GainMesh(1 + rng.random((5, 7, 4), np.float32), (0.05, 0.1), (0.2, 0.15))
+    return FrameInfo(
+        iso=400, exposure=0.01, neutral=(0.5, 1.0, 0.62), baseline_exposure=0.5, self_describing=True,
+        calibrations=(ColorCalibration(2856, MATRIX * 1.05), ColorCalibration(6504, MATRIX)),
+        noise=NoiseModel((4e-3,) * 4, (1e-4,) * 4), lens_shading=mesh,
+        linearization=np.arange(0, 2048, 2, dtype=np.float32),
+    )
+
+
+def context(domain: str, shape: tuple[int, int], cfa: str = "RGGB", **info_changes: Any) -> Context:
+    """A context as it would be in front of a stage that takes `domain`."""
+    from dataclasses import replace
+
+    facts = replace(info(), **info_changes)
+    base = Context(Cfa(cfa), shape, facts, (64.0, 60.0, 68.0, 66.0), 1023.0)
+    if domain == "raw":
+        return base
+    thumbnail = np.broadcast_to(np.array([0.15, 0.3, 0.19], np.float32), (6, 8, 3)) * np.linspace(0.2, 1.5, 8)[:, None]
+    statistics = Statistics(thumbnail.astype(np.float32), np.zeros((6, 8, 3), np.float32), 8)
+    return base.but(
+        noise=facts.noise, clip=(2.0, 1.0, 1.6), neutral=(0.5, 1.0, 0.62), white_xy=(0.345, 0.359), temperature=5000.0,
+        statistics=statistics, companions=Companions(),
+    )
+
+
+def pixels(domain: str, shape: tuple[int, int], seed: int = 1) -> np.ndarray:
+    """Smooth structure with edges and noise, in the range the domain usually has."""
+    rng = np.random.Generator(np.random.Philox(seed))
+    y, x = np.mgrid[: shape[0], : shape[1]] / 23.0
+    base = 0.45 + 0.25 * np.sin(x * 1.3 + y) * np.cos(y * 1.7) + 0.15 * (np.sin(x + 2 * y) > 0.3)
+    if channels(domain) == 3:
+        base = base[..., None] * np.array([0.8, 1.0, 1.15]) + 0.04 * np.sin(x)[..., None]
+    data = base + 0.04 * rng.standard_normal(base.shape)
+    if domain == "raw":
+        return np.clip(data * 900 + 64, 0, 1023).astype(np.uint16)
+    return data.astype(np.float32)
+
+
+@dataclass
+class Bench:
+    """One stage resolved for one frame."""
+
+    stage: Stage
+    values: dict[str, Any]
+    context: Context
+    domain: str
+
+    @classmethod
+    def of(cls, name: str, given: Mapping[str, Any], domain: str, ctx: Context) -> Bench:
+        profile = Profile.from_stages([(name, dict(given))], start=domain)
+        resolved = resolve_entry(profile.stages[0], ctx, profile)
+        return cls(find_stage(name), dict(resolved.values), ctx, domain)
+
+    @property
+    def gives(self) -> str:
+        return self.stage.gives or self.domain
+
+    def step(self, values: Mapping[str, Any] | None = None) -> Step:
+        values = values or self.values
+        ctx = self.context.but(resolved={self.stage.name: values})
+        arrays = {k: np.ascontiguousarray(v, np.float32) for k, v in self.stage.prepare(values, ctx).items()}
+        return Step(self.stage, self.stage.structure(values, ctx), arrays)
+
+    def plan(self, data: np.ndarray, values: Mapping[str, Any] | None = None) -> Plan:
+        placed = Placed(self.step(values), self.gives, self.context, self.context)
+        return Plan([placed], data.dtype.name, self.domain, "float32")
+
+    def run(self, data: np.ndarray, values: Mapping[str, Any] | None = None) -> np.ndarray:
+        return self.plan(data, values).run(data, self.context)

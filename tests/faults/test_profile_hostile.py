@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from profile_fakes import GOOD, fakes  # noqa: F401
 
 from isp.errors import LimitError, ProfileError
 from isp.parameters import FileRef
 from isp.profile import read_profile
 from isp.profile.files import load_file, parse_npy
 from isp.profile.loader import MAX_BYTES, MAX_DEPTH, MAX_NODES, parse_document
+from tests.profile_fakes import GOOD, fakes  # noqa: F401
 
 pytestmark = pytest.mark.usefixtures("fakes")
 

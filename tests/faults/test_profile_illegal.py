@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from profile_fakes import fakes  # noqa: F401
 
 from isp.errors import ProfileError
 from isp.profile import read_profile
+from tests.profile_fakes import fakes  # noqa: F401
 
 pytestmark = pytest.mark.usefixtures("fakes")
 

@@ -10,11 +10,11 @@ from typing import TypeVar
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from profile_fakes import GOOD
 
 from isp.errors import LimitError, ProfileError
 from isp.profile.loader import Document, parse_document
 from isp.profile.scalars import is_plain_text, number_text, read_plain
+from tests.profile_fakes import GOOD
 
 T = TypeVar("T")
 CHARACTERS = "[]{}:,-?!&*#|>'\"%@`<= \t\n\0\x85\u2028\ufeff"
@@ -62,9 +62,8 @@ def test_any_bytes_parse_or_are_refused(data: bytes) -> None:
 @given(place=st.integers(0, len(GOOD) - 1), piece=st.one_of(PIECES, st.text(max_size=3)), cut=st.integers(0, 5))
 @settings(max_examples=300, deadline=None)
 def test_a_damaged_profile_is_read_or_refused(place: int, piece: str, cut: int) -> None:
-    import profile_fakes
-
     from isp.profile.build import build_profile
+    from tests import profile_fakes
 
     text = GOOD[:place] + piece + GOOD[place + cut :]
     with pytest.MonkeyPatch.context() as patch:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from profile_fakes import GOOD, fakes  # noqa: F401
 
 from isp.errors import ProfileError
 from isp.profile.build import build_profile
 from isp.profile.loader import parse_document
 from isp.profile.migrate import migrate
+from tests.profile_fakes import GOOD, fakes  # noqa: F401
 
 pytestmark = pytest.mark.usefixtures("fakes")
 

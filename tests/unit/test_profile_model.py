@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from profile_fakes import GOOD, STAGES, fakes  # noqa: F401
 
 from isp.errors import ProfileError, UsageError
 from isp.parameters import FileRef, Table
 from isp.profile import Datapath, Output, Profile, profile_table, read_profile
 from isp.profile.build import build_profile
 from isp.profile.loader import parse_document
+from tests.profile_fakes import GOOD, STAGES, fakes  # noqa: F401
 
 pytestmark = pytest.mark.usefixtures("fakes")
 

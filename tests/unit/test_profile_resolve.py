@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from profile_fakes import GOOD, fakes  # noqa: F401
 
 from isp.cfa import Cfa
 from isp.errors import InputError, ProfileError
@@ -17,6 +16,7 @@ from isp.profile.build import build_profile
 from isp.profile.loader import parse_document
 from isp.stage import Context
 from isp.values import FrameInfo
+from tests.profile_fakes import GOOD, fakes  # noqa: F401
 
 pytestmark = pytest.mark.usefixtures("fakes")
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from profile_fakes import GOOD, STAGES, fakes  # noqa: F401
 
 from isp.profile import profile_schema
 from isp.profile.loader import parse_document
 from isp.profile.schema import parameter_schema
+from tests.profile_fakes import GOOD, STAGES, fakes  # noqa: F401
 
 jsonschema = pytest.importorskip("jsonschema")
 

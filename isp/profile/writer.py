@@ -89,7 +89,7 @@ def _node(value: Any, block: bool, depth: int) -> Iterator[Event]:
         yield events.SequenceEndEvent()
     else:
         text, style = _scalar(value)
-        yield events.ScalarEvent(None, None, (style is None, style is not None), text, style=style)
+        yield events.ScalarEvent(None, None, (style is None, True), text, style=style)
 
 
 def _scalar(value: str | float | bool) -> tuple[str, str | None]:

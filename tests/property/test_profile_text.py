@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,8 +13,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from isp.errors import LimitError, ProfileError
+from isp.profile.build import build_profile
 from isp.profile.loader import Document, parse_document
 from isp.profile.scalars import is_plain_text, number_text, read_plain
+from tests import profile_fakes
 from tests.profile_fakes import GOOD
 
 T = TypeVar("T")
@@ -62,9 +65,6 @@ def test_any_bytes_parse_or_are_refused(data: bytes) -> None:
 @given(place=st.integers(0, len(GOOD) - 1), piece=st.one_of(PIECES, st.text(max_size=3)), cut=st.integers(0, 5))
 @settings(max_examples=300, deadline=None)
 def test_a_damaged_profile_is_read_or_refused(place: int, piece: str, cut: int) -> None:
-    from isp.profile.build import build_profile
-    from tests import profile_fakes
-
     text = GOOD[:place] + piece + GOOD[place + cut :]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("isp.stages.find_stage", profile_fakes._find)
@@ -97,3 +97,19 @@ def test_a_plain_word_is_text_a_number_a_switch_or_refused(word: str) -> None:
         assert value == word
     else:
         assert math.isfinite(value)
+
+
+LINE = st.text(max_size=60).filter(str.isprintable)
+
+
+@given(name=LINE.filter(bool), words=LINE)
+@example(name=": - #", words="'a' \"b\" {c} [d] &e *f !g %h @i `j |k >l")
+@example(name="no", words="1e-3")
+@example(name="- x", words=" blank at both ends ")
+@settings(deadline=None)
+def test_any_one_line_of_text_is_written_so_that_it_reads_back(name: str, words: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("isp.stages.find_stage", profile_fakes._find)
+        profile = build_profile(parse_document(GOOD, "p.yaml"), None)
+        profile = replace(profile, name=name, description=words)
+        assert build_profile(parse_document(profile.to_yaml(), "p.yaml"), None) == profile

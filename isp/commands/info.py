@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,9 +27,22 @@ def info(
     if as_json:
         emit_json(facts)
         return
+    for line in lines(plain(facts)):
+        emit(line)
+
+
+def lines(facts: Mapping[str, Any], indent: str = "") -> Iterator[str]:
+    """Facts as aligned lines; mappings below them are indented."""
     width = max((len(name) for name in facts), default=0)
-    for name, value in facts.items():
-        emit(f"{name.replace('_', ' '):<{width}}  {one_line(_text(plain(value)))}")
+    for key, value in facts.items():
+        name = f"{indent}{key.replace('_', ' '):<{width}}"
+        parts = value if isinstance(value, list) else [value]
+        if parts and all(isinstance(part, Mapping) for part in parts):
+            for part in parts:
+                yield name.rstrip()
+                yield from lines(part, indent + "  ")
+        else:
+            yield one_line(f"{name}  {_text(value)}")
 
 
 def _text(value: Any) -> str:
@@ -37,8 +50,6 @@ def _text(value: Any) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:.6g}"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{k.replace('_', ' ')} {_text(v)}" for k, v in value.items())
     if isinstance(value, list):
         if len(value) > 12:
             return f"{len(value)} values, {_text(value[0])} .. {_text(value[-1])}"

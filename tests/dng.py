@@ -120,7 +120,12 @@ def gain_map(
 
 
 def _segments(
-    pixels: np.ndarray, bits: int, compression: int, rows_per_strip: int | None, tile: tuple[int, int] | None, order: str
+    pixels: np.ndarray,
+    bits: int,
+    compression: int,
+    rows_per_strip: int | None,
+    tile: tuple[int, int] | None,
+    order: str,
 ) -> list[bytes]:
     height, width = pixels.shape
     th, tw = tile or (rows_per_strip or height, width)
@@ -146,9 +151,7 @@ def _encode(part: np.ndarray, bits: int, compression: int, order: str) -> bytes:
     return bytes(imagecodecs.zlib_encode(plain)) if compression == 8 else plain
 
 
-def _container(
-    ifds: list[dict[int, tuple[int, Any] | None]], segments: list[bytes], tiled: bool, order: str
-) -> bytes:
+def _container(ifds: list[dict[int, tuple[int, Any] | None]], segments: list[bytes], tiled: bool, order: str) -> bytes:
     """Header, IFDs with the values that do not fit behind each, then the segments."""
     places = (324, 325) if tiled else (273, 279)
     counts = [len(s) for s in segments]

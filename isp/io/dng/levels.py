@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isp.cfa import Cfa
 from isp.errors import InputError
@@ -43,9 +44,17 @@ def read_cfa(ifd: Ifd) -> Cfa:
         raise InputError(f"{ifd.name}: CFA {list(codes[:64])} declared as {rows}x{columns} not supported; {SUPPORTED}")
     if layout != 1:
         raise InputError(f"{ifd.name}: CFA layout {layout} (staggered sites) not supported; {SUPPORTED}")
+    tile = np.frombuffer(codes, np.uint8).reshape(rows, columns)
     side = math.lcm(rows, columns)
-    grid = [[_COLOURS[codes[(y % rows) * columns + x % columns]] for x in range(side)] for y in range(side)]
-    return check_cfa("/".join("".join(row) for row in grid), ifd.name)
+    grid = np.tile(tile, (side // rows, side // columns))
+    # some writers declare a Bayer pattern over 4x4 or 2x4 pixels
+    period = next(n for n in range(1, side + 1) if side % n == 0 and _repeats(grid, n))
+    return check_cfa("/".join("".join(_COLOURS[c] for c in row[:period]) for row in grid[:period]), ifd.name)
+
+
+def _repeats(grid: NDArray[np.uint8], period: int) -> bool:
+    count = len(grid) // period
+    return np.array_equal(np.tile(grid[:period, :period], (count, count)), grid)
 
 
 def check_cfa(pattern: str, name: str) -> Cfa:
@@ -54,7 +63,12 @@ def check_cfa(pattern: str, name: str) -> Cfa:
         cfa = Cfa(pattern)
     except InputError:
         raise InputError(f"{name}: CFA {pattern!r} not supported; {SUPPORTED}") from None
-    if cfa.family == "other" and not ({"R", "B", "W"} <= set(pattern) and ("G" in pattern or "Y" in pattern)):
+    coloured_mono = cfa.family == "mono" and pattern not in ("Y", "W")
+    if (
+        coloured_mono
+        or cfa.family == "other"
+        and not ({"R", "B", "W"} <= set(pattern) and ("G" in pattern or "Y" in pattern))
+    ):
         kind = " (X-Trans)" if cfa.period == 6 and set(pattern) == set("RGB/") else ""
         raise InputError(f"{name}: CFA {pattern!r}{kind} not supported; {SUPPORTED}")
     return cfa

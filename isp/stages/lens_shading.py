@@ -5,7 +5,7 @@ GainMap opcode, and of Android's STATISTICS_LENS_SHADING_CORRECTION_MAP). `stren
 gain = 1 + strength (mesh - 1).
 
 The noise model that travels on holds at the centre of the frame: towards the corners S grows by the gain and O by its
-square. The clip levels stay those of an unshaded frame; the mesh travels as `shading` for stages that need them locally.
+square. The clip levels stay those of an unshaded frame; the mesh travels as `shading` for stages that need local ones.
 """
 
 from __future__ import annotations
@@ -55,12 +55,11 @@ class LensShading(Stage):
 
     def check(self, values: Mapping[str, Any]) -> None:
         mesh, placement = values.get("mesh", "from_file"), values.get("placement", "from_file")
-        if isinstance(mesh, tuple) and mesh:
-            if max(len(mesh), len(mesh[0])) > MAX_INLINE:
-                raise ValueError(f"mesh of {len(mesh)}x{len(mesh[0])} points; allowed: up to {MAX_INLINE}x{MAX_INLINE}")
+        if isinstance(mesh, tuple) and mesh and max(len(mesh), len(mesh[0])) > MAX_INLINE:
+            raise ValueError(f"mesh of {len(mesh)}x{len(mesh[0])} points; allowed: up to {MAX_INLINE}x{MAX_INLINE}")
         if mesh != "from_file" and mesh != () and placement == "from_file":
             raise ValueError(
-                "a mesh given here needs its own placement; [] spans the frame, or give [top, left, row step, column step]"
+                "a mesh given here needs its own placement; [] spans the frame, or [top, left, row step, column step]"
             )
         if isinstance(placement, tuple) and placement and min(placement[2:]) <= 0:
             raise ValueError(f"placement steps {placement[2:]} must be above 0")

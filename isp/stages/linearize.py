@@ -43,7 +43,7 @@ class Linearize(Stage):
             lower=0, upper=_LAST_DN, shapes=((None,),), sources=("from_file",), files=(".npy",),
         ),
         Param(
-            "points", (), "Piecewise-linear curve: pairs of stored code and linear value; replaces the table; [] for none",
+            "points", (), "Curve through pairs of stored code and linear value; replaces the table; [] for none",
             unit="DN", lower=0, upper=_LAST_DN, shapes=((0,), (None, 2)), files=(".npy",), tune="gradient",
         ),
     )

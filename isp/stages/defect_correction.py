@@ -1,7 +1,7 @@
 """Defect correction: hot and dead pixels, single or in pairs, found in the frame itself and replaced.
 
 A pixel is a suspect when it lies above the second largest (below the second smallest) of its 8 nearest sites of the
-same colour by more than the noise explains; taking the second lets a pair of defects of one colour be found. What a
+same colour by more than noise and texture explain; taking the second lets a pair of defects of one colour be found. What a
 lens can image is never one pixel alone: a suspect is kept if two or more of the 8 pixels around it, of any colour,
 stand out from their own surroundings the same way, as on an edge, a line or a star. The replacement is the mean of
 the two opposite neighbours of its colour that differ least, so that edges continue through it.
@@ -29,7 +29,7 @@ _FAR = ((2, 0), (0, 2), (2, 2), (2, -2))
 """Half of the 8 nearest same-colour sites of red and blue [px]; the other half lies opposite."""
 _NEAR = ((2, 0), (0, 2), (1, 1), (1, -1))
 """The same for green."""
-_COMPANION = 0.25
+_COMPANION = 0.2
 """Share of a suspect's excess from which a neighbour counts as part of the same feature: light of any colour that
 makes one site stand out reaches the others through their filters' overlap."""
 
@@ -48,13 +48,17 @@ class DefectCorrection(Stage):
             "floor", 0.005, "Smallest excess that counts as a defect (white is 1); alone in charge where noise is tiny",
             lower=0, upper=1, tune="search",
         ),
+        Param(
+            "texture", 2.0, "Excess that counts as detail, per spread of the neighbours beyond their noise",
+            lower=0, upper=100, tune="search",
+        ),
     )
 
     def reach(self, structure: Mapping[str, str | int]) -> int:
         return 3
 
     def prepare(self, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
-        limits = [values["threshold"], values["floor"]]
+        limits = [values[name] for name in ("threshold", "floor", "texture")]
         return {"noise": site_noise(context), "limits": np.hstack([as_array(v) for v in limits])}
 
     def define(self, graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
@@ -86,7 +90,10 @@ class DefectCorrection(Stage):
             company += hl.select(relief[x + i, y + j] * sign > excess * hl.f32(_COMPANION), hl.f32(1), hl.f32(0))
         noise, limits = arrays["noise"], arrays["limits"]
         shot, read = (graph.by_site(*(noise[row, site] for site in range(4))) for row in (0, 1))
-        allowed = limits[0] * sigma(shot, read, hl.select(here > high, high, low)) + limits[1]
+        noise_here = sigma(shot, read, hl.select(here > high, high, low))
+        # the second largest and smallest of 8 noisy samples lie about 2 sigma apart
+        spread = hl.max(high - low - noise_here * 2.0, hl.f32(0))
+        allowed = limits[0] * noise_here + limits[1] + limits[2] * spread
         lone = (excess > allowed) & (company < hl.f32(1.5))
         return graph.plane("repaired", hl.select(lone, _calmest(hl, pairs), here), by_site=True)
 

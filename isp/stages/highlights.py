@@ -6,8 +6,8 @@ so that a white sky turns magenta: green stops first while red and blue go on.
 - `clip`: every colour is cut at the lowest of the three levels, which makes every saturated white neutral.
 - `reconstruct`: a saturated site takes at least the level that the *other* colours, where they are not saturated, have
   around it (opposed colours: highlights are mostly reflections of the light source, so near neutral after white
-  balance). Of the 3x3 sites around it the brighter and less saturated ones count more. Where all are saturated the
-  estimate goes to the highest of the three levels for every colour: neutral white, above 1. `knee` is where a value
+  balance). Of the 3x3 sites around it the brighter and less saturated ones count more; a saturated one counts as
+  what it is at least, where that raises the estimate. Where all are saturated the estimate goes to the highest of the three levels for every colour: neutral white, above 1. `knee` is where a value
   starts to count as saturated; between it and 1 the estimate is blended in, so there is no visible border.
 
 Sites below the knee come out exactly as they went in.
@@ -93,17 +93,23 @@ class Highlights(Stage):
         share = (here / level("level") - knee) / (hl.f32(1) - knee)
         saturated = graph.plane("saturated", hl.clamp(share, hl.f32(0), hl.f32(1)), stored=True, by_site=True)
         weight = graph.plane("weight", (hl.f32(1) - saturated[x, y]) * hl.max(here, hl.f32(0)), stored=True)
-        lit = graph.plane("lit", weight[x, y] * here)
+        bright = graph.plane("bright", hl.max(here, hl.f32(0)))
 
-        def opposed(plane: Image) -> Expr:
-            sides = (plane[x - 1, y] + plane[x + 1, y]) + (plane[x, y - 1] + plane[x, y + 1])
-            corners = (plane[x - 1, y - 1] + plane[x + 1, y - 1]) + (plane[x - 1, y + 1] + plane[x + 1, y + 1])
+        def opposed(weight: Image, power: int) -> Expr:
+            def term(i: int, j: int) -> Expr:
+                return weight[x + i, y + j] * (image[x + i, y + j] if power else hl.f32(1))
+
+            sides = (term(-1, 0) + term(1, 0)) + (term(0, -1) + term(0, 1))
+            corners = (term(-1, -1) + term(1, -1)) + (term(-1, 1) + term(1, 1))
             # at a green site the corners are green too
             return sides + graph.by_site(corners, hl.f32(0), hl.f32(0), corners)
 
         white = level("highest")
         faint = hl.f32(_FAINT) * white
-        estimate = (opposed(lit) + faint * white) / (opposed(weight) + hl.max(faint, hl.f32(1e-9)))
+        estimate = (opposed(weight, 1) + faint * white) / (opposed(weight, 0) + hl.max(faint, hl.f32(1e-9)))
+        # a saturated neighbour says "at least"
+        least = opposed(bright, 1) / hl.max(opposed(bright, 0), hl.f32(1e-9))
+        estimate = hl.max(estimate, least)
         rebuilt = here + saturated[x, y] * hl.max(estimate - here, hl.f32(0))
         return graph.plane(
             "rebuilt", hl.select(saturated[x, y] > hl.f32(0), rebuilt, here), by_site=True

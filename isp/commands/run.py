@@ -103,7 +103,8 @@ def named_settings(out: str, tap: str | None) -> list[str]:
     wanted = known.get(suffix)
     if tap or wanted is None:
         return []
-    return [f"output.format={wanted}", *(["output.bits=8"] if wanted == "jpeg" else [])]
+    # bits first: each setting must leave a valid profile
+    return [*(["output.bits=8"] if wanted == "jpeg" else []), f"output.format={wanted}"]
 
 
 def reading(raw: str | None, in_process: bool, limit: list[str] | None) -> dict[str, Any]:

@@ -110,6 +110,9 @@ def work(jobs: Sequence[Job], do: Callable[[Job], dict[str, Any]], *, debug: boo
             if debug or code == 1:
                 traceback.print_exc()
             text = _text(error, code)
+            if str(job.source) not in text and str(job.target) not in text:
+                # a stage speaks of its frame, which has no name there
+                text = f"{job.source}: {text}"
             complain(text)
             outcomes.append(Outcome(job, {"input": job.source, "error": one_line(text), "exit_code": code}, code))
     return outcomes

@@ -34,7 +34,7 @@ FULL_WELL = 6000.0
 TEMPERATURE = 4300.0
 """CIE daylight that lights the scene [K]."""
 DIFFUSE_WHITE = 0.62
-"""Green signal of a perfect diffuser in the centre; 1 saturates."""
+"""Green signal of a perfect diffuser in the centre, where 1 saturates; BaselineExposure says how far it is from 1."""
 FALL_OFF = (0.34, 0.30, 0.28)
 """Loss of light in the corners for R, G, B."""
 
@@ -122,6 +122,7 @@ def demo_frame(
             iso=float(iso),
             exposure=round(1.0 / iso, 6),
             f_number=1.8,
+            baseline_exposure=round(-np.log2(DIFFUSE_WHITE).item(), 2),
             neutral=tuple(neutral / neutral.max()),
             calibrations=(
                 ColorCalibration(2856.0, COLOR_MATRIX_A, illuminant="Standard light A"),

@@ -77,7 +77,7 @@ def _jobs(*names: str) -> list[Job]:
 def test_a_failure_does_not_stop_the_others_and_the_highest_code_counts(capsys):
     def do(job: Job) -> dict[str, object]:
         if job.source.name == "bad":
-            raise InputError("bad: truncated")
+            raise InputError("truncated")
         if job.source.name == "huge":
             raise LimitError("huge: too large")
         return {"input": job.source}
@@ -93,8 +93,8 @@ def test_one_failure_of_one_is_one_line(capsys):
     def do(job: Job) -> dict[str, object]:
         raise InputError("name with\nnewline: no")
 
-    assert summarise(work(_jobs("a"), do)) == 4
-    assert capsys.readouterr().err == "error: name with\\nnewline: no\n"
+    assert summarise(work(_jobs("one.dng"), do)) == 4
+    assert capsys.readouterr().err == "error: one.dng: name with\\nnewline: no\n"
 
 
 def test_an_internal_error_shows_its_traceback_and_the_batch_goes_on(capsys):
@@ -115,7 +115,7 @@ def test_no_memory_is_a_limit(capsys):
         raise MemoryError
 
     assert summarise(work(_jobs("a"), do)) == 5
-    assert capsys.readouterr().err == "error: not enough memory for this picture\n"
+    assert capsys.readouterr().err == "error: a: not enough memory for this picture\n"
 
 
 @pytest.mark.parametrize("debug", [False, True])

@@ -15,7 +15,7 @@ from isp.parameters import FileRef, Param, Table
 from isp.profile.chain import check_chain
 from isp.profile.files import load_file
 from isp.profile.model import Profile, StageEntry
-from isp.profile.sensors import sensor_value
+from isp.profile.sensors import sensor_values
 from isp.profile.text import one_line
 from isp.stage import Context, Plain
 
@@ -58,8 +58,9 @@ def resolve_entry(entry: StageEntry, context: Context, profile: Profile) -> Reso
     """
     values: dict[str, Plain] = {}
     origins: dict[str, str] = {}
+    facts = sensor_values(profile.sensor, entry.stage)
     for param in entry.stage.parameters:
-        value, origin = _choose(entry, param, context, profile)
+        value, origin = _choose(entry, param, context, facts.get(param.name), f"sensor {profile.sensor}")
         values[param.name], origins[param.name] = _plain(entry, param, value, origin, context, profile)
     return ResolvedStage(MappingProxyType(values), MappingProxyType(origins))
 
@@ -90,26 +91,25 @@ def freeze(profile: Profile, resolved: Mapping[str, ResolvedStage]) -> Profile:
     return replace(profile, stages=tuple(entries))
 
 
-def _choose(entry: StageEntry, param: Param, context: Context, profile: Profile) -> tuple[Any, str]:
-    """The value with the highest precedence and its origin."""
+def _choose(entry: StageEntry, param: Param, context: Context, sensor: Any, sensor_name: str) -> tuple[Any, str]:
+    """The value with the highest precedence and its origin; `sensor` is what the catalogue says, or None."""
     if param.name in entry.values:
         return entry.values[param.name], entry.origins.get(param.name, "profile")
-    sensor = sensor_value(profile.sensor, entry.name, param.name)
+    fallback, origin = (param.default, "default") if sensor is None else (sensor, sensor_name)
     if "from_file" not in param.sources:
-        return (param.default, "default") if sensor is None else (sensor, f"sensor {profile.sensor}")
-    fallback = param.default if sensor is None else sensor
+        return fallback, origin
     if fallback == "from_file":
-        return fallback, "default"
+        return fallback, origin
     if sensor is not None and not context.info.self_describing:
         # a dump or array says nothing of its own; what its stages would assume must not beat the sensor's facts
-        return sensor, f"sensor {profile.sensor}"
+        return fallback, origin
     try:
         found = _from_source(entry, param, "from_file", context)
     except InputError:
         found = ()
     if found == ():
         # the file says nothing
-        return fallback, "default" if sensor is None else f"sensor {profile.sensor}"
+        return fallback, origin
     return found, "file"
 
 
@@ -120,7 +120,10 @@ def _plain(
     if origin.startswith("sensor "):
         value = _checked(param, value, f"{what} of {origin}")
     if isinstance(value, str) and value in param.sources:
-        return _from_source(entry, param, value, context), _origin(origin, _WORDS.get(value, value))
+        found = _from_source(entry, param, value, context)
+        # a source may answer with another of the parameter's words, as `fallback` where the file says nothing
+        word = found if isinstance(found, str) and found in param.sources else value
+        return found, _origin(origin, _WORDS.get(word, word))
     if isinstance(value, Table):
         position = _position(what, value, context)
         return param.interpolate(value, position), _origin(origin, f"table over {value.axis} at {position:g}")

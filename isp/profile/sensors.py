@@ -14,6 +14,7 @@ from typing import Any
 
 from isp.errors import ProfileError
 from isp.profile.text import did_you_mean, one_line, quoted
+from isp.stage import Stage
 
 GROUP = "isp.sensors"
 
@@ -52,8 +53,22 @@ def find_sensor(name: str) -> Mapping[str, Any]:
     return facts
 
 
-def sensor_value(name: str, stage: str, parameter: str) -> Any:
-    """What the catalogue says for one parameter, or None where it says nothing (or `name` is "")."""
+def sensor_values(name: str, stage: Stage) -> Mapping[str, Any]:
+    """What the catalogue says of the parameters of `stage`; empty where `name` is "".
+
+    Raises
+    ------
+    ProfileError
+        Unknown sensor, or it names a parameter that the stage does not have.
+    """
     if not name:
-        return None
-    return find_sensor(name).get("stages", {}).get(stage, {}).get(parameter)
+        return {}
+    values: Mapping[str, Any] = find_sensor(name).get("stages", {}).get(stage.name, {})
+    known = [p.name for p in stage.parameters]
+    for parameter in values:
+        if parameter not in known:
+            hint = did_you_mean(str(parameter), known, "its parameters")
+            raise ProfileError(
+                f"sensor {quoted(name)}: stage {stage.name} has no parameter {quoted(parameter)}; {hint}"
+            )
+    return values

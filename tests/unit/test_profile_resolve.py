@@ -46,6 +46,7 @@ def catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
         },
         "odd": {"stages": {"noise_reduction": {"strength": 99}}},
         "bad": {"stages": 3},
+        "misspelt": {"stages": {"noise_reduction": {"strenght": 1}}},
     }
     point = SimpleNamespace(name="facts", value="x:y", dist=SimpleNamespace(name="a-package"), load=lambda: data)
     monkeypatch.setattr("isp.profile.sensors.entry_points", lambda group: [point] if group == "isp.sensors" else [])
@@ -137,6 +138,7 @@ def test_a_fact_that_nobody_knows_is_an_input_error() -> None:
         ("imxx", "unknown sensor 'imxx'; did you mean 'imx'?"),
         ("odd", "noise_reduction.strength of sensor odd: 99 is out of bounds; allowed: 0..4"),
         ("bad", "its 'stages' must map"),
+        ("misspelt", "stage noise_reduction has no parameter 'strenght'; did you mean 'strength'?"),
     ],
 )
 def test_a_wrong_sensor_is_a_profile_error(catalogue: None, name: str, words: str) -> None:

@@ -56,3 +56,13 @@ def test_an_unknown_name_lists_the_shipped_ones(name: str, words: str) -> None:
         read_profile(name)
     assert words in str(caught.value)
     assert str(caught.value).isprintable()
+
+
+def test_the_page_shows_a_valid_profile_and_true_messages() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "profiles.md").read_text(encoding="utf-8")
+    example = page.split("```yaml\n")[1].split("```")[0]
+    assert build_profile(parse_document(example, "page"), None).complete
+    for wrong in ("contrsat: 1.1", "contrast: 9"):
+        with pytest.raises(ProfileError) as caught:
+            build_profile(parse_document(example.replace("contrast: 1.1", wrong), "mine.yaml"), None)
+        assert str(caught.value) in page

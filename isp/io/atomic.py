@@ -38,9 +38,17 @@ def check_writable(path: str | os.PathLike[str], overwrite: bool) -> Path:
         The folder is missing, not a folder or read-only; the path is a directory or device; or the file exists and
         `overwrite` is False.
     """
-    target, name = Path(os.fspath(path)), shown(path)
+    try:
+        return _check(Path(os.fspath(path)), shown(path), overwrite)
+    except OSError as error:
+        raise OutputError(f"{shown(path)}: cannot be written: {error.strerror or error}") from error
+
+
+def _check(target: Path, name: str, overwrite: bool) -> Path:
     if "\0" in os.fspath(target) or not target.name:
         raise OutputError(f"{name}: is not a file name")
+    if len(os.fsencode(target.name)) > _LONGEST_NAME:
+        raise OutputError(f"{name}: the name is longer than {_LONGEST_NAME} bytes")
     folder = target.parent
     if not folder.exists():
         raise OutputError(f"{name}: folder {shown(folder)} does not exist")
@@ -48,8 +56,6 @@ def check_writable(path: str | os.PathLike[str], overwrite: bool) -> Path:
         raise OutputError(f"{name}: {shown(folder)} is not a folder")
     if target.is_dir():
         raise OutputError(f"{name}: is a directory")
-    if len(os.fsencode(target.name)) > _LONGEST_NAME:
-        raise OutputError(f"{name}: the name is longer than {_LONGEST_NAME} bytes")
     with suppress(FileNotFoundError):
         if not stat.S_ISREG(os.stat(target).st_mode):
             # renaming over a device would replace the device

@@ -49,18 +49,28 @@ def read_raw(
     >>> frame = read_raw("chart.raw", dump=parse_dump("width=1920,height=1080,cfa=RGGB,bits=10"))  # doctest: +SKIP
     """
     with open_source(Path(os.fspath(path)), limits) as source:
-        if dump is not None:
-            return read_dump(source, dump, limits)
-        head = os.pread(source.file.fileno(), _HEAD, 0)
-        kind = found(head)
-        if kind:
-            hint = ""
-            if kind == "zero bytes" or source.path.suffix.lower() in (".raw", ".bin"):
-                hint = "; a headerless dump needs --raw width=...,height=...,cfa=...,bits=..."
-            raise InputError(f"{source.name}: not a RAW file: found {kind}{hint}")
-        if head.startswith(_TIFF):
-            return _read_tiff(source, limits, in_process)
-        return _read_other(source, head, limits, in_process)
+        try:
+            return _read(source, dump, limits, in_process)
+        except InputError as error:
+            # the values check themselves without knowing which file they come from
+            if source.name in str(error):
+                raise
+            raise InputError(f"{source.name}: {error}") from error
+
+
+def _read(source: Source, dump: RawDump | None, limits: Limits, in_process: bool) -> RawFrame:
+    if dump is not None:
+        return read_dump(source, dump, limits)
+    head = os.pread(source.file.fileno(), _HEAD, 0)
+    kind = found(head)
+    if kind:
+        hint = ""
+        if kind == "zero bytes" or source.path.suffix.lower() in (".raw", ".bin"):
+            hint = "; a headerless dump needs --raw width=...,height=...,cfa=...,bits=..."
+        raise InputError(f"{source.name}: not a RAW file: found {kind}{hint}")
+    if head.startswith(_TIFF):
+        return _read_tiff(source, limits, in_process)
+    return _read_other(source, head, limits, in_process)
 
 
 def _read_tiff(source: Source, limits: Limits, in_process: bool) -> RawFrame:

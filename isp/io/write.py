@@ -166,19 +166,24 @@ def _write_tiff(
 ) -> None:
     import tifffile
 
-    tifffile.imwrite(
-        file,
-        pixels,
-        photometric="rgb" if pixels.ndim == 3 else "minisblack",
-        iccprofile=profile,
-        description=description,
-        metadata=None,
-        software=False,
-        extratags=[(274, 3, 1, turn, True)],
-        rowsperstrip=max(1, _STRIP_BYTES // pixels[:1].nbytes),
-        # 32-bit offsets end at 4 GB
-        bigtiff=pixels.nbytes > 3_900_000_000,
-    )
+    # 32-bit offsets end at 4 GB
+    with tifffile.TiffWriter(file, bigtiff=pixels.nbytes > 3_900_000_000) as tiff:
+        offset, _ = tiff.write(
+            None,
+            shape=pixels.shape,
+            dtype=pixels.dtype,
+            photometric="rgb" if pixels.ndim == 3 else "minisblack",
+            iccprofile=profile,
+            description=description,
+            metadata=None,
+            software=False,
+            extratags=[(274, 3, 1, turn, True)],
+            rowsperstrip=max(1, _STRIP_BYTES // pixels[:1].nbytes),
+            returnoffset=True,
+        )
+    # tifffile leaves the space, we fill it: it would use numpy's tofile, which misses a full disk at the last bytes
+    file.seek(offset)
+    file.write(pixels.data)
 
 
 def _png(pixels: NDArray[Any], profile: bytes | None) -> list[bytes | memoryview]:

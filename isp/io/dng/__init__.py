@@ -49,9 +49,9 @@ def read_dng(ifds: list[Ifd], source: Source, limits: Limits, in_process: bool) 
     area = _active_area(ifd, layout)
     shape = (area[2] - area[0], area[3] - area[1])
     linearization = read_linearization(ifd)
-    black, white, warnings = read_levels(ifd, layout.bits, linearization is not None)
-    noise, more = read_noise(ifd)
-    warnings += more
+    black, white, more = read_levels(ifd, layout.bits, linearization is not None)
+    noise, unread = read_noise(ifd)
+    warnings = [*ifds[0].warnings, *more, *unread]
     colour = DngColour(None, (1.0, 1.0, 1.0), (), ()) if cfa.family == "mono" else read_colour(ifd)
     warnings += colour.warnings
     maps, more = _opcodes(ifd, limits)

@@ -28,17 +28,26 @@ _NEVER_READ = (50740, 50828, 37500)
 _RATIONAL = (5, 10)
 _OWN = frozenset((254, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 317, 322, 323, 324, 325, 339))
 """Tags that describe the stored pixels: never taken from another directory."""
-_FIRST_TAGS = 4096
+_DNG = range(50706, 52600)
+"""Codes of DNG's own tags, known and to come."""
+_MOST_TAGS = 4096
 """More tags than this in one IFD is a damaged count (tifffile draws the line at the same place)."""
 
 
-def check_ifds(source: Source, limits: Limits) -> None:
-    """Walk every IFD of a TIFF file and check that the walk ends and no tag is oversized.
+def check_ifds(source: Source, limits: Limits) -> list[str]:
+    """Walk every IFD of a TIFF file and check that the walk ends, and that its tags can be what they say.
+
+    tifffile leaves out a tag it cannot read; a black level left out is a black level of 0. So such tags are refused.
+
+    Returns
+    -------
+    list of str
+        Warnings.
 
     Raises
     ------
     InputError
-        The chain is cyclic, or leads beyond the end of the file.
+        The chain is cyclic, or leads beyond the end of the file, or a tag that matters is damaged.
     LimitError
         More IFDs than `limits.ifds` or a tag above `limits.tag_megabytes`.
     """
@@ -49,7 +58,11 @@ def check_ifds(source: Source, limits: Limits) -> None:
     count_format = order + ("Q" if big else "H")
     seen: set[int] = set()
     start = struct.unpack(order + word, source.read_at(8 if big else 4, pointer, "TIFF header"))[0]
+    from tifffile import TIFF
+
+    known = TIFF.TAGS
     queue = [start]
+    warnings = []
     while queue:
         offset = queue.pop()
         if offset == 0:
@@ -60,32 +73,51 @@ def check_ifds(source: Source, limits: Limits) -> None:
         limits.check("ifds", len(seen), f"{source.name}: number of IFDs")
         raw = source.read_at(offset, struct.calcsize(count_format), f"the IFD at byte {offset}")
         tags = struct.unpack(count_format, raw)[0]
-        if tags > _FIRST_TAGS:
+        if tags > _MOST_TAGS:
             raise InputError(f"{source.name}: damaged: the IFD at byte {offset} claims {tags} tags")
         table = source.read_at(offset + len(raw), tags * entry + pointer, f"the IFD at byte {offset}")
         queue.append(struct.unpack(order + word, table[-pointer:])[0])
+        before = -1
         for i in range(tags):
             code, kind, count = struct.unpack_from(order + "HH" + word, table, i * entry)
+            if code <= before:
+                # TIFF 6.0 asks for ascending codes; a changed code usually breaks their order
+                warnings.append(f"tag {code} stands behind tag {before}: a careless writer or a damaged header")
+            if code in _DNG and code not in known:
+                warnings.append(f"tag {code} is unknown and not read")
+            before = code
             size = count * _SIZES.get(kind, 1)
             if code not in _NEVER_READ:
                 limits.check("tag_megabytes", size, f"{source.name}: size of tag {code} [MB]", 1e6)
+            value = struct.unpack_from(order + word, table, i * entry + entry - pointer)[0]
+            if _matters(code):
+                if kind not in _SIZES:
+                    raise InputError(f"{source.name}: damaged: tag {code} has the unknown field type {kind}")
+                if size > pointer:
+                    source.need(value, size, f"tag {code}")
             if code in _POINTERS:
-                value = struct.unpack_from(order + word, table, i * entry + entry - pointer)[0]
                 if size <= pointer:
                     queue.append(value)
                 else:
                     limits.check("ifds", len(seen) + count, f"{source.name}: number of IFDs")
                     block = source.read_at(value, size, f"tag {code}")
                     queue.extend(struct.unpack(f"{order}{count}{'Q' if _SIZES.get(kind) == 8 else 'I'}", block))
+    return warnings
+
+
+def _matters(code: int) -> bool:
+    # baseline TIFF, the CFA, EXIF, and all of DNG
+    return (code < 400 or code in (33421, 33422, EXIF_IFD) or code in _DNG) and code not in _NEVER_READ
 
 
 class Ifd:
     """One directory: typed access to its tags, with the directory it falls back to."""
 
-    def __init__(self, page: Any, name: str, parent: Ifd | None = None) -> None:
+    def __init__(self, page: Any, name: str, parent: Ifd | None = None, warnings: tuple[str, ...] = ()) -> None:
         self.page = page
         self.name = name
         self.parent = parent
+        self.warnings = warnings
 
     def tag(self, code: int) -> Any:
         """The tifffile tag, from here or the first directory; None if there is none."""
@@ -167,7 +199,7 @@ def open_ifds(source: Source, limits: Limits) -> Iterator[list[Ifd]]:
 
     # its complaints about what it skips become our own errors where they matter
     logging.getLogger("tifffile").addHandler(logging.NullHandler())
-    check_ifds(source, limits)
+    warnings = tuple(check_ifds(source, limits))
     # the very file that was checked and is being hashed, whatever its name points to by now
     with open(os.dup(source.file.fileno()), "rb") as file:
         try:
@@ -177,7 +209,7 @@ def open_ifds(source: Source, limits: Limits) -> Iterator[list[Ifd]]:
                 first: Ifd | None = None
                 found: list[Ifd] = []
                 for page in tiff.pages:
-                    main = Ifd(page, source.name, first)
+                    main = Ifd(page, source.name, first, warnings)
                     first = first or main
                     found.append(main)
                     found.extend(Ifd(sub, source.name, first) for sub in (page.pages or ()))

@@ -63,13 +63,10 @@ def check_cfa(pattern: str, name: str) -> Cfa:
         cfa = Cfa(pattern)
     except InputError:
         raise InputError(f"{name}: CFA {pattern!r} not supported; {SUPPORTED}") from None
-    coloured_mono = cfa.family == "mono" and pattern not in ("Y", "W")
-    if (
-        coloured_mono
-        or cfa.family == "other"
-        and not ({"R", "B", "W"} <= set(pattern) and ("G" in pattern or "Y" in pattern))
-    ):
-        kind = " (X-Trans)" if cfa.period == 6 and set(pattern) == set("RGB/") else ""
+    letters = set(pattern)
+    sparse = {"R", "B", "W"} <= letters and bool(letters & {"G", "Y"})
+    if (cfa.family == "other" and not sparse) or (cfa.family == "mono" and pattern not in ("Y", "W")):
+        kind = " (X-Trans)" if cfa.period == 6 and letters == set("RGB/") else ""
         raise InputError(f"{name}: CFA {pattern!r}{kind} not supported; {SUPPORTED}")
     return cfa
 

@@ -70,6 +70,8 @@ def read_opcodes(data: bytes, tag: str, name: str, limits: Limits) -> tuple[list
             warnings.append(f"{tag}: unknown optional opcode {code} skipped")
         else:
             raise InputError(f"{name}: {tag}: unknown opcode {code} is mandatory: no raw reader may skip it")
+    if at + 4 <= len(data):
+        warnings.append(f"{tag}: {len(data) - at} bytes behind its {count} opcodes are not read")
     return maps, warnings
 
 

@@ -1,4 +1,4 @@
-"""Colour mathematics in float64 NumPy: RGB spaces, white points and temperatures, the DNG colour model.
+"""Colour mathematics in float64 NumPy: RGB spaces, temperatures, the DNG colour model, automatic white.
 
 `docs/color.md` is the page to read. Nothing here touches pixels of a frame; stages turn these numbers into arrays.
 """

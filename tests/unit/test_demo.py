@@ -146,3 +146,19 @@ def test_scene_is_linear_light_with_lamps_above_white():
     assert scene.shape == (192, 256, 3)
     assert scene.min() >= 0
     assert scene.max() > 4
+
+
+def test_the_pipeline_gives_the_published_colours_back():
+    """The whole chain at once (levels, shading, white, demosaic, matrix), against numbers from outside."""
+    from isp import Pipeline, Profile
+
+    frame = demo_frame(1024, 768, seed=3)
+    stages = ["black_level", "lens_shading", "white_balance", "demosaic", "ccm"]
+    scene = Pipeline(Profile.from_stages(stages)).run(frame).value
+    assert scene.space == "rec2020"
+    top, left, bottom, right = boxes(1024, 768)["chart"]
+    for i, expected in enumerate(chart_colours()):
+        cy = int(top + (i // 6 + 0.5) * (bottom - top) / 4)
+        cx = int(left + (i % 6 + 0.5) * (right - left) / 6)
+        found = scene.data[cy - 20 : cy + 20, cx - 20 : cx + 20].mean((0, 1)) / camera.DIFFUSE_WHITE
+        assert np.allclose(found, expected, atol=0.01), PATCHES[i][0]

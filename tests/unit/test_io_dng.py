@@ -292,3 +292,19 @@ def test_a_bayer_pattern_declared_over_more_pixels(tmp_path):
 def test_forward_matrix_of_wrong_size(tmp_path):
     with pytest.raises(InputError, match="ForwardMatrix1 has 12 values"):
         read_raw(write_dng(tmp_path / "a.dng", PIXELS, tags={50964: (SRATIONAL, [1] * 12)}))
+
+
+def test_odd_headers_are_reported(tmp_path):
+    path = write_dng(tmp_path / "a.dng", PIXELS, tags={52001: (SHORT, [1])})
+    assert read_raw(path).info.warnings == ("tag 52001 is unknown and not read",)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"\x0f\x01\x02\x00")  # Make, behind which Model stands
+    data[at : at + 12], data[at + 12 : at + 24] = data[at + 12 : at + 24], data[at : at + 12]
+    path.write_bytes(data)
+    assert "tag 271 stands behind tag 272" in read_raw(path).info.warnings[0]
+
+
+def test_bytes_behind_the_last_opcode_are_reported(tmp_path):
+    kind, data = opcode_list()
+    warnings = read_raw(write_dng(tmp_path / "a.dng", PIXELS, tags={51009: (kind, data + bytes(40))})).info.warnings
+    assert warnings == ("OpcodeList2: 40 bytes behind its 0 opcodes are not read",)

@@ -44,7 +44,7 @@ def dng_bytes(
     Parameters
     ----------
     bits : 8, 16 or 32, or 10, 12, 14 packed from the most significant bit
-    compression : 1 none, 7 lossless JPEG, 8 Deflate
+    compression : 1 none, 7 lossless JPEG (of two components for 14 bits), 8 Deflate
     tile : (height, width); rows_per_strip for strips
     order : ``<`` or ``>``
     sub_ifd : put the raw image into a SubIFD behind a preview, as Adobe's converter does
@@ -142,6 +142,10 @@ def _segments(
 def _encode(part: np.ndarray, bits: int, compression: int, order: str) -> bytes:
     import imagecodecs
 
+    if compression == 7 and part.shape[1] % 2 == 0 and bits == 14:
+        # as Adobe's converter does: two components, so that each site is predicted from its own colour
+        pairs = part.astype(np.uint16).reshape(part.shape[0], -1, 2)
+        return bytes(imagecodecs.jpeg8_encode(pairs, lossless=True, bitspersample=14, predictor=1))
     if compression == 7:
         return bytes(imagecodecs.ljpeg_encode(part.astype(np.uint16), bitspersample=min(bits, 16)))
     if bits in (8, 16, 32):

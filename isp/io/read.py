@@ -56,6 +56,8 @@ def read_raw(
             if source.name in str(error):
                 raise
             raise InputError(f"{source.name}: {error}") from error
+        except OSError as error:
+            raise InputError(f"{source.name}: cannot be read: {error.strerror or error}") from error
 
 
 def _read(source: Source, dump: RawDump | None, limits: Limits, in_process: bool) -> RawFrame:

@@ -8,7 +8,7 @@ import os
 import stat
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -71,10 +71,12 @@ class Source:
     def _hash(self) -> None:
         digest = hashlib.sha256()
         offset = 0
-        # pread leaves the file position to the decoder
-        while not self._stop.is_set() and (chunk := os.pread(self.file.fileno(), CHUNK, offset)):
-            digest.update(chunk)
-            offset += len(chunk)
+        # a failing disk fails the decoder, too, which says so; here the count of bytes shows it
+        with suppress(OSError):
+            # pread leaves the file position to the decoder
+            while not self._stop.is_set() and (chunk := os.pread(self.file.fileno(), CHUNK, offset)):
+                digest.update(chunk)
+                offset += len(chunk)
         self._hashed = offset
         self._digest = digest.hexdigest()
 

@@ -173,3 +173,14 @@ def test_real_linear_dngs(shared_data):
         pytest.skip("files not here")
     for path in files:
         assert "CFA 'none'" in refused(path)
+
+
+def test_a_disk_that_fails(tmp_path, monkeypatch):
+    path = tmp_path / "a.raw"
+    path.write_bytes(mosaic(8, 6).tobytes())
+
+    def fail(*_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "pread", fail)
+    assert "cannot be read: Input/output error" in refused(path, dump=RawDump(8, 6, bits=10))

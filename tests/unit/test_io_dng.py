@@ -40,6 +40,7 @@ LAYOUTS = [
     {"compression": 7},
     {"compression": 7, "rows_per_strip": 8},
     {"compression": 7, "tile": (16, 16)},
+    {"compression": 7, "tile": (16, 16), "bits": 14},
     {"compression": 8},
     {"bits": 32},
 ]

@@ -3,11 +3,12 @@
 On p = sqrt(Y + c), Y the luminance in linear Rec.2020 and c = 1e-4 (a perceptual scale with a finite slope at black):
 
     d  = p - gaussian(p, radius)
-    d' = sign(d) max(|d| - coring, 0)                                    noise and flat skin stay as they are
+    d' = d d^2 / (d^2 + coring^2)                                        noise and flat skin stay as they are
     p' = p + amount d', held in (min - overshoot, max + overshoot) of the 3 x 3 neighbourhood of p
 
 and the colour follows by one factor for all three channels, (p' / p)^2, so hue and saturation stay. Unsharp masking
-with such a limit is common practice in cameras; the separable Gaussian covers 7 x 7 pixels.
+with such a limit is common practice in cameras; the separable Gaussian covers 7 x 7 pixels. The coring is the Wiener
+gain of detail over noise of that size: smooth, and without effect on strong detail.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ class Sharpen(Stage):
     parameters = (
         Param("amount", 0.6, "Gain of the detail that is added", lower=0, upper=5, tune="gradient"),
         Param("radius", 1.0, "Standard deviation of the Gaussian", unit="px", lower=0.3, upper=2, tune="gradient"),
-        Param("coring", 0.004, "Detail up to this size is left alone, on the square-root scale", lower=0, upper=0.2,
-              tune="gradient"),
+        Param("coring", 0.008, "Detail of this size gets half the gain, smaller less, on the square-root scale",
+              lower=0, upper=0.2, tune="gradient"),
         Param("overshoot", 0.03, "How far beyond its neighbours a pixel may go, on the square-root scale", lower=0,
               upper=1, tune="gradient"),
     )
@@ -64,7 +65,8 @@ class Sharpen(Stage):
 
         across = graph.plane("across", line(lambda i: p[x + i, y]), stored=True)
         detail = p[x, y] - line(lambda i: across[x, y + i])
-        cored = detail - hl.clamp(detail, -limits[1], limits[1])
+        power = detail * detail
+        cored = detail * (power / (power + limits[1] * limits[1] + hl.f32(1e-12)))
 
         def span(choose: Any, name: str) -> Any:
             row = graph.plane(name, choose(choose(p[x - 1, y], p[x, y]), p[x + 1, y]), stored=True)

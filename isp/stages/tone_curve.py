@@ -12,7 +12,7 @@ SIGGRAPH 2002, eq. 4 in another form. With g the display's mid-grey and R = 2^s(
 hold for u = (Q - 1) / (Q - g^p), Q = (R g)^p, and z_grey = g (1 - u g^p)^(-1/p).
 
 Free `points` replace it: a monotone cubic (F. N. Fritsch, J. Butland, SIAM J. Sci. Stat. Comput. 5 (1984) 300) through
-the square roots of their coordinates, constant beyond them.
+square roots of their coordinates (plus 0.01, so that a point at 0 can move), constant beyond them.
 
 The host tabulates the curve over a square-root-like axis and the definition interpolates; values beyond the last entry
 give the last. Negative values (noise, colours outside Rec.2020) mirror through the origin, so noise keeps its mean.
@@ -40,6 +40,8 @@ MID_GREY = 0.18
 ENTRIES = 1025
 _SOFT = 1e-4
 """Offset under the square root of the table's axis: keeps its slope, and so every derivative, finite at 0."""
+
+_OFFSET = 0.01
 
 
 class ToneCurve(Stage):
@@ -128,7 +130,7 @@ def filmic(x: Float64, values: Mapping[str, Plain]) -> Float64:
 
 def _through(points: Float64, x: Float64) -> Float64:
     """The monotone cubic through `points` at `x`."""
-    px, py = np.sqrt(points).T
+    px, py = _root(points).T
     step = np.diff(px)
     slope = np.diff(py) / step
     weight = 2 * step[1:] + step[:-1], step[1:] + 2 * step[:-1]
@@ -141,7 +143,7 @@ def _through(points: Float64, x: Float64) -> Float64:
             [_end_slope(step[:-3:-1], slope[:-3:-1])],
         ]
     )
-    at = np.clip(np.sqrt(x), px[0], px[-1])
+    at = np.clip(_root(x), px[0], px[-1])
     i = np.clip(np.searchsorted(px, at, side="right") - 1, 0, len(step) - 1)
     h, f = step[i], (at - px[i]) / step[i]
     cubic = (
@@ -149,7 +151,11 @@ def _through(points: Float64, x: Float64) -> Float64:
         + py[i + 1] * f**2 * (3 - 2 * f)
         + h * (1 - f) * f * (knots[i] * (1 - f) - knots[i + 1] * f)
     )
-    return np.asarray(cubic**2)
+    return np.asarray(cubic**2 - _OFFSET)
+
+
+def _root(value: Float64) -> Float64:
+    return np.asarray(np.sqrt(np.maximum(value + _OFFSET, 0.0)))
 
 
 def _end_slope(step: Float64, slope: Float64) -> float:

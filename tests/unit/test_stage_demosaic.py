@@ -1,0 +1,60 @@
+"""demosaic against colour-demosaicing (an independent implementation of the same papers), in all phases."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+from tests.unit.stage_runner import PHASES, around, mosaic_of, run_stage
+
+with warnings.catch_warnings():
+    # it imports SciPy by names that SciPy has moved
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import colour_demosaicing
+
+METHODS = {
+    "bilinear": (colour_demosaicing.demosaicing_CFA_Bayer_bilinear, 1),
+    "malvar2004": (colour_demosaicing.demosaicing_CFA_Bayer_Malvar2004, 2),
+    "menon2007": (colour_demosaicing.demosaicing_CFA_Bayer_Menon2007, 8),
+}
+
+
+@pytest.mark.parametrize("cfa", PHASES)
+@pytest.mark.parametrize("method", METHODS)
+def test_equal_to_the_reference_implementation_away_from_borders(method, cfa):
+    # multiples of 1/1024: every sum is exact in float32, so the directional decision has the same ties in both
+    rng = np.random.Generator(np.random.Philox(2))
+    data = (rng.integers(0, 1024, (101, 334)) / 1024).astype(np.float32)
+    data[30:60, 40:90] = 0.25  # a flat part is all ties
+    reference, reach = METHODS[method]
+    inner = slice(reach, -reach)
+    result = run_stage("demosaic", data, around(data, cfa), method=method)
+    expected = reference(data.astype(np.float64), cfa)
+    assert np.abs(result - expected)[inner, inner].max() < 5e-7
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_measured_values_stay_and_a_grey_ramp_is_exact(method):
+    y, x = np.mgrid[:40, :50]
+    ramp = np.repeat((0.2 + 0.004 * x + 0.002 * y)[..., None], 3, 2)
+    data = mosaic_of(ramp)
+    result = run_stage("demosaic", data, around(data), method=method)
+    assert np.allclose(result[8:-8, 8:-8], ramp[8:-8, 8:-8], atol=1e-6)
+    assert np.allclose(mosaic_of(result), data, atol=0 if method != "menon2007" else 1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_one_colour_gives_that_colour_to_the_border(method):
+    flat = np.broadcast_to(np.array([0.7, 0.4, 0.1]), (23, 31, 3))
+    data = mosaic_of(flat, "GBRG")
+    assert np.allclose(run_stage("demosaic", data, around(data, "GBRG"), method=method), flat, atol=2e-7)
+
+
+def test_the_directional_method_resolves_what_bilinear_smears():
+    y, x = np.mgrid[:64, :96]
+    stripes = np.repeat((0.5 + 0.4 * np.sign(np.sin(x * 1.2)))[..., None], 3, 2)
+    data = mosaic_of(stripes)
+    error = {m: np.abs(run_stage("demosaic", data, around(data), method=m) - stripes)[9:-9, 9:-9].mean() for m in METHODS}
+    assert error["menon2007"] < 0.5 * error["malvar2004"] < 0.5 * error["bilinear"]

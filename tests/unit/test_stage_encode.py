@@ -1,0 +1,103 @@
+"""Encode: transfer, primaries and gamut mapping against colour-science and closed forms."""
+
+import numpy as np
+import pytest
+
+from isp.color.spaces import conversion, luma, rgb_to_xyz, srgb_encoded
+from isp.stages.encode import KNEE, Encode
+from tests.unit.stage_runner import around, run_stage
+
+
+def _run(rgb, domain="scene", **params):
+    rgb = np.ascontiguousarray(rgb, np.float32)
+    return run_stage("encode", rgb, around(rgb), domain, **params)
+
+
+def _grey(values):
+    return np.repeat(np.repeat(np.asarray(values, np.float32)[None, :, None], 4, 0), 3, 2)
+
+
+def test_the_transfer_errs_by_less_than_two_in_a_million():
+    x = np.concatenate([np.linspace(0, 1, 30000), np.linspace(0, 0.01, 5000)]).astype(np.float32)
+    out = _run(_grey(x), space="rec2020", gamut="clip")[0, :, 1]
+    np.testing.assert_allclose(out, srgb_encoded(x), atol=2e-6)
+    assert np.diff(out[:30000]).min() >= 0
+
+
+def test_black_and_white_are_exact():
+    out = _run(_grey([0.0, 1.0, -0.5, 7.0]), space="rec2020")[0, :, 0]
+    assert out.tolist() == [0.0, 1.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize(("space", "name"), [("srgb", "sRGB"), ("display_p3", "Display P3")])
+@pytest.mark.parametrize("gamut", ["clip", "compress"])
+def test_colours_well_inside_equal_colour_science(space, name, gamut):
+    colour = pytest.importorskip("colour")
+    inside = np.random.default_rng(1).uniform(0.3, 0.6, (12, 10, 3))  # linear in the target, near its grey axis
+    xyz = inside @ rgb_to_xyz(space).T
+    working = xyz @ np.linalg.inv(rgb_to_xyz("rec2020")).T
+    theirs = colour.XYZ_to_RGB(xyz, name, chromatic_adaptation_transform=None, apply_cctf_encoding=True)
+    # the standard prints its matrix with four decimals
+    np.testing.assert_allclose(_run(working, space=space, gamut=gamut), theirs, atol=1e-4)
+
+
+def test_linear_rec2020_passes_through_but_for_the_clip():
+    rgb = np.random.default_rng(2).uniform(-0.3, 1.4, (9, 9, 3)).astype(np.float32)
+    out = _run(rgb, space="rec2020", transfer="linear", gamut="clip")
+    np.testing.assert_allclose(out, np.clip(rgb, 0, 1), atol=1e-6)
+
+
+def test_display_light_is_taken_as_scene_light_is():
+    rgb = np.random.default_rng(3).uniform(0, 1, (6, 6, 3)).astype(np.float32)
+    np.testing.assert_array_equal(_run(rgb, "display"), _run(rgb, "scene"))
+
+
+def test_compress_keeps_luminance_and_the_direction_from_grey():
+    rng = np.random.default_rng(4)
+    target = np.concatenate([rng.uniform(-0.3, 1.2, (400, 3)), rng.uniform(0, 1, (400, 3))])
+    y = target @ luma("srgb")
+    target = target[(y > 0.05) & (y < 0.95)]
+    target = target[: len(target) // 4 * 4].reshape(4, -1, 3)
+    out = _run(target @ conversion("srgb", "rec2020").T, transfer="linear").astype(np.float64)
+    assert out.min() >= 0
+    assert out.max() <= 1
+    grey = (target @ luma("srgb"))[..., None]
+    np.testing.assert_allclose(out @ luma("srgb"), grey[..., 0], atol=3e-6)
+    e = np.maximum((target - grey) / (1 - grey), (grey - target) / grey).max(axis=2, keepdims=True)
+    d = np.maximum(e - KNEE, 0)
+    factor = np.where(e > KNEE, (KNEE + d / (1 + d / (1 - KNEE))) / e, 1.0)
+    np.testing.assert_allclose(out, grey + (target - grey) * factor, atol=5e-6)
+
+
+def test_compress_of_a_ramp_out_of_gamut_never_turns_back():
+    vivid = np.array([1.0, -0.4, -0.1]) @ conversion("srgb", "rec2020").T
+    path = 0.2 + np.linspace(0, 1, 300)[:, None] * (vivid - 0.2)
+    path += 0.2 - (path @ luma("rec2020"))[:, None]
+    red = _run(np.repeat(path[None], 4, 0), transfer="linear")[0, :, 0]
+    assert np.diff(red).min() >= -1e-6
+    assert red.max() > 0.7
+
+
+@pytest.mark.parametrize("value", [1e6, -1e6, 0.0, 1e-30])
+def test_extremes_stay_in_range(value):
+    rgb = np.zeros((4, 6, 3), np.float32)
+    rgb[:, :2] = value
+    rgb[:, 2:4, 1] = value
+    out = _run(rgb)
+    assert np.isfinite(out).all()
+    assert out.min() >= 0
+    assert out.max() <= 1
+
+
+def test_it_names_what_leaves_it():
+    for space in ("srgb", "display_p3", "rec2020"):
+        for transfer in ("srgb", "linear"):
+            values = {"space": space, "transfer": transfer, "gamut": "clip"}
+            assert Encode().encoding(values) == (space, transfer)
+
+
+def test_another_space_compiles_nothing():
+    values = {"space": "srgb", "transfer": "srgb", "gamut": "clip"}
+    stage = Encode()
+    context = around(np.zeros((4, 4)))
+    assert stage.structure(values, context) == stage.structure({**values, "space": "display_p3"}, context)

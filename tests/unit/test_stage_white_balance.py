@@ -1,0 +1,164 @@
+"""White balance: gains, what travels on, and an automatic estimate that is finite whatever it sees."""
+
+import numpy as np
+import pytest
+
+from isp.cfa import Cfa
+from isp.color.dng import CameraColor
+from isp.color.temperature import temperature_and_tint
+from isp.errors import InputError
+from isp.stage import Context
+from isp.stages.white_balance import WhiteBalance, gains
+from isp.values import ColorCalibration, FrameInfo, NoiseModel, Statistics
+from tests.unit.stage_runner import PHASES, around, resolved, run_stage, site_of
+
+CM = np.array([[1.0344, -0.4210, -0.0620], [-0.2315, 1.0625, 0.1948], [0.0093, 0.1058, 0.5541]])
+CAMERA = FrameInfo(neutral=(0.52, 1.0, 0.57), calibrations=(ColorCalibration(5003.0, CM),), self_describing=True)
+
+
+def _context(info=CAMERA, thumbnail=None, saturated=None):
+    statistics = None
+    if thumbnail is not None:
+        thumbnail = np.asarray(thumbnail, np.float32)
+        saturated = np.zeros_like(thumbnail) if saturated is None else np.asarray(saturated, np.float32)
+        statistics = Statistics(thumbnail, saturated, 4)
+    return Context(Cfa("RGGB"), (8, 8), info, statistics=statistics)
+
+
+def _advance(context, **params):
+    stage, values = resolved("white_balance", context, **params)
+    return stage.advance(values, context)
+
+
+@pytest.mark.parametrize("cfa", PHASES)
+def test_each_site_gets_the_gain_of_its_colour(cfa):
+    data = np.random.default_rng(1).random((6, 8)).astype(np.float32)
+    out = run_stage("white_balance", data, around(data, cfa), mode="manual", gains=[2.0, 1.25, 1.5])
+    np.testing.assert_array_equal(out, data * np.array([2.0, 1.25, 1.25, 1.5], np.float32)[site_of(data.shape, cfa)])
+
+
+def test_camera_rgb_is_balanced_too():
+    data = np.random.default_rng(2).random((5, 7, 3)).astype(np.float32)
+    out = run_stage("white_balance", data, around(data), "camera", mode="manual", gains=[2.0, 1.0, 1.5])
+    np.testing.assert_array_equal(out, data * np.array([2.0, 1.0, 1.5], np.float32))
+
+
+def test_as_shot_uses_the_files_neutral_and_publishes_its_white():
+    context = _context().but(noise=NoiseModel((1e-3,) * 4, (1e-5,) * 4), clip=(1.0, 1.1, 1.0))
+    after = _advance(context)
+    g = np.array([1 / 0.52, 1.0, 1 / 0.57])
+    assert after.neutral == pytest.approx((0.52, 1.0, 0.57))
+    xyz = np.linalg.solve(CM, [0.52, 1.0, 0.57])
+    assert after.white_xy == pytest.approx(tuple(xyz[:2] / xyz.sum()), abs=1e-9)
+    assert after.temperature == pytest.approx(temperature_and_tint(after.white_xy)[0])
+    assert after.clip == pytest.approx(tuple(g * [1.0, 1.1, 1.0]))
+    assert after.noise.shot == pytest.approx(tuple(1e-3 * g[[0, 1, 1, 2]]))
+    assert after.noise.read == pytest.approx(tuple(1e-5 * g[[0, 1, 1, 2]] ** 2))
+
+
+def test_gains_are_at_least_one_whichever_channel_is_strongest():
+    info = FrameInfo(neutral=(1.3, 0.9, 0.4), self_describing=True)
+    context = _context(info)
+    assert gains(resolved("white_balance", context)[1], context) == pytest.approx([1.0, 1.3 / 0.9, 1.3 / 0.4])
+
+
+def test_temperature_and_tint_are_those_of_the_matrices():
+    after = _advance(_context(), mode="temperature", temperature=3200, tint=-20)
+    assert temperature_and_tint(after.white_xy) == pytest.approx((3200, -20), abs=1)
+    assert after.temperature == 3200
+    xy, _ = CameraColor.of(CAMERA).white(after.neutral)
+    assert xy == pytest.approx(after.white_xy, abs=1e-5)
+    warm, cold = (_advance(_context(), mode="temperature", temperature=t).neutral for t in (3000, 9000))
+    assert warm[0] / warm[2] > cold[0] / cold[2]
+    green, magenta = (_advance(_context(), mode="temperature", tint=t).neutral for t in (40, -40))
+    assert green[0] < magenta[0]
+
+
+def test_what_the_frame_does_not_say_is_refused_in_words():
+    with pytest.raises(InputError, match=r"no as-shot neutral; allowed here: mode manual | temperature | auto"):
+        _advance(_context(FrameInfo(self_describing=True)))
+    with pytest.raises(InputError, match="by temperature needs colour matrices"):
+        _advance(_context(FrameInfo()), mode="temperature")
+    with pytest.raises(InputError, match="needs the statistics pass"):
+        _advance(_context(), mode="auto")
+
+
+def test_a_dump_gets_the_automatic_white():
+    stage, values = resolved("white_balance", _context(FrameInfo()))
+    assert stage.wants_statistics(values, _context(FrameInfo()))
+    assert not stage.wants_statistics(values, _context(CAMERA))
+    assert not stage.wants_statistics(values, _context(FrameInfo(self_describing=True)))
+    context = _context(FrameInfo(), np.ones((6, 8, 3)) * [0.2, 0.4, 0.25])
+    assert stage.advance(values, context).neutral == pytest.approx((0.5, 1.0, 0.625), rel=1e-5)
+    assert stage.warn(values, context) == ["the input says no neutral; using mode auto"]
+
+
+@pytest.mark.parametrize(("method", "norm"), [("grey_world", 1), ("shades_of_grey", 6), ("shades_of_grey", 2.5)])
+def test_the_estimate_is_the_minkowski_mean_of_usable_boxes(method, norm):
+    rng = np.random.default_rng(3)
+    boxes = rng.uniform(0.05, 0.6, (40, 50, 3)) * [0.5, 1.0, 0.6]
+    saturated = np.zeros_like(boxes)
+    saturated[:10] = 1.0
+    boxes[10:15] = 1e-4
+    context = _context(FrameInfo(), boxes, saturated)
+    _, values = resolved("white_balance", context, mode="auto", method=method, norm=norm)
+    used = boxes[15:].astype(np.float32).astype(np.float64)
+    mean = (used**norm).mean((0, 1)) ** (1 / norm)
+    assert gains(values, context) == pytest.approx(mean.max() / mean, rel=1e-9)
+
+
+def test_large_thumbnails_are_pooled_without_changing_grey_world():
+    rng = np.random.default_rng(4)
+    boxes = rng.uniform(0.1, 0.6, (510, 768, 3)) * [0.5, 1.0, 0.6]
+    context = _context(FrameInfo(), boxes)
+    _, values = resolved("white_balance", context, mode="auto", method="grey_world")
+    mean = boxes.mean((0, 1))
+    assert gains(values, context) == pytest.approx(mean.max() / mean, rel=1e-5)
+
+
+def _hot_pixel():
+    boxes = np.zeros((60, 80, 3))
+    boxes[30, 40] = 1.0
+    return boxes
+
+
+NOTHING = {
+    "all black": (np.zeros((60, 80, 3)), None),
+    "below black": (np.full((60, 80, 3), -0.01), None),
+    "all saturated": (np.ones((60, 80, 3)), np.ones((60, 80, 3))),
+    "one hot pixel": (_hot_pixel(), None),
+}
+
+
+@pytest.mark.parametrize("info", [FrameInfo(), CAMERA, FrameInfo(calibrations=CAMERA.calibrations)])
+@pytest.mark.parametrize("case", sorted(NOTHING))
+def test_without_signal_the_fallback_is_used_and_said(info, case):
+    context = _context(info, *NOTHING[case])
+    stage, values = resolved("white_balance", context, mode="auto")
+    g = gains(values, context)
+    assert np.isfinite(g).all()
+    assert (g >= 1).all()
+    assert (g < 5).all()
+    assert any("not enough signal" in line for line in stage.warn(values, context))
+    if info.neutral is not None:
+        assert g == pytest.approx(1 / np.array(info.neutral))
+
+
+@pytest.mark.parametrize("info", [FrameInfo(), CAMERA])
+@pytest.mark.parametrize("colour", [(0.5, 0, 0), (0, 0.5, 0), (0, 0, 0.5), (0.5, 0.5, 0), (0.3, 0.01, 0.4)])
+def test_a_scene_of_one_colour_gives_a_likely_light(info, colour):
+    context = _context(info, np.ones((60, 80, 3)) * colour)
+    stage, values = resolved("white_balance", context, mode="auto")
+    after = stage.advance(values, context)
+    assert np.isfinite(after.neutral).all()
+    assert min(after.neutral) >= 0.05
+    assert max(after.neutral) == 1.0
+    assert any("held at the border" in line for line in stage.warn(values, context))
+    if info.calibrations:
+        temperature, tint = temperature_and_tint(after.white_xy)
+        assert 1990 < temperature < 15100
+        assert abs(tint) < 61
+
+
+def test_every_parameter_is_run_time():
+    assert not any(p.structural for p in WhiteBalance.parameters)

@@ -109,7 +109,8 @@ class Adjoint:
         inputs = [source]
         pixels = hl.Func("pixels")
         place = (x, y, c)[: dims[0]]
-        pixels[place] = source[place]
+        # backward parts may ask for a channel beyond the last (and give it no weight)
+        pixels[place] = source[(x, y, hl.clamp(c, 0, 2))[: dims[0]]]
         image = Image(pixels, self.channels[0])
         named: list[dict[str, Any]] = []
         for number, step in enumerate(self.steps):
@@ -180,9 +181,7 @@ def _schedule(pipeline: Any) -> None:
         image = names[:2] == ["x", "y"]
         func.compute_root()
         if image:
-            if len(names) == 3:  # backward stencils may ask for one channel beyond, so only forward ones are bounded
-                if not func.name().startswith("seed") and not func.name().endswith("_d_def__"):
-                    func.bound(func.args()[2], 0, 3)
+            if len(names) == 3:
                 func.reorder(func.args()[2], func.args()[0], func.args()[1])
                 func.unroll(func.args()[2])
             func.vectorize(func.args()[0], lanes)

@@ -24,8 +24,10 @@ VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "white_balance": ({}, {"mode": "manual", "gains": [1.9, 1.0, 1.6]}, {"mode": "temperature", "temperature": 4500.0}),
     "ccm": ({}, {"matrix": [[1.6, -0.4, -0.2], [-0.3, 1.6, -0.3], [0.0, -0.5, 1.5]]}),
     "exposure": ({"ev": 0.7},),
-    "saturation": ({"saturation": 1.3},),
-    "encode": ({}, {"space": "display_p3"}),
+    "saturation": ({"amount": 1.3, "vibrance": 0.2},),
+    "noise_reduction": ({"strength": 1.2},),
+    "tone_curve": ({}, {"points": [[0, 0], [0.1, 0.16], [0.4, 0.55], [1.2, 1]]}),
+    "encode": ({}, {"space": "display_p3", "gamut": "clip"}, {"transfer": "linear"}),
 }
 """Parameters that bring every part of a stage's definition into play; stages not named run with their defaults."""
 

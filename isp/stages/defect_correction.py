@@ -1,10 +1,10 @@
 """Defect correction: hot and dead pixels, single or in pairs, found in the frame itself and replaced.
 
 A pixel is a suspect when it lies above the second largest (below the second smallest) of its 8 nearest sites of the
-same colour by more than noise and texture explain; taking the second lets a pair of defects of one colour be found. What a
-lens can image is never one pixel alone: a suspect is kept if two or more of the 8 pixels around it, of any colour,
-stand out from their own surroundings the same way, as on an edge, a line or a star. The replacement is the mean of
-the two opposite neighbours of its colour that differ least, so that edges continue through it.
+same colour by more than noise and texture explain; taking the second lets a pair of defects of one colour be found.
+What a lens can image is never one pixel alone: a suspect is kept if two or more of the 8 pixels around it, of any
+colour, stand out from their own surroundings the same way, as on an edge, a line or a star. The replacement is the
+mean of the two opposite neighbours of its colour that differ least, so that edges continue through it.
 
 The test is the rank-conditioned one common in sensors' on-chip correction (after A. Tanbakuchi et al., "Adaptive pixel
 defect correction", Proc. SPIE 5017, 2003), with the noise model in place of a fixed threshold.

@@ -7,8 +7,9 @@ so that a white sky turns magenta: green stops first while red and blue go on.
 - `reconstruct`: a saturated site takes at least the level that the *other* colours, where they are not saturated, have
   around it (opposed colours: highlights are mostly reflections of the light source, so near neutral after white
   balance). Of the 3x3 sites around it the brighter and less saturated ones count more; a saturated one counts as
-  what it is at least, where that raises the estimate. Where all are saturated the estimate goes to the highest of the three levels for every colour: neutral white, above 1. `knee` is where a value
-  starts to count as saturated; between it and 1 the estimate is blended in, so there is no visible border.
+  what it is at least, where that raises the estimate. Where all are saturated the estimate goes to the highest of the
+  three levels for every colour: neutral white, above 1. `knee` is where a value starts to count as saturated; between
+  it and 1 the estimate is blended in, so there is no visible border.
 
 Sites below the knee come out exactly as they went in.
 """
@@ -64,7 +65,7 @@ class Highlights(Stage):
 
         def mesh(name: str, gains: NDArray[Any]) -> dict[str, NDArray[Any]]:
             found = mesh_arrays(np.broadcast_to(gains, local.shape), context.shading, context)  # type: ignore[arg-type]
-            return {name: found["mesh"], "place": found["place"]}
+            return {name: found["mesh"], "down": found["down"], "across": found["across"]}
 
         if values["method"] == "clip":
             # one level for all sites: below each of them, as the lowest at each point of the mesh
@@ -83,7 +84,7 @@ class Highlights(Stage):
 
         def level(name: str) -> Expr:
             if structure["shaded"]:
-                return mesh_value(graph, name, arrays[name], arrays["place"])
+                return mesh_value(graph, arrays, name)
             values = arrays[name]
             return graph.by_site(*(values[i] for i in range(4))) if name == "level" else values[0]
 

@@ -83,7 +83,7 @@ class LensShading(Stage):
         return context.but(noise=noise, shading=shading)
 
     def define(self, graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
-        gain = mesh_value(graph, "gain", arrays["mesh"], arrays["place"])
+        gain = mesh_value(graph, arrays)
         return graph.plane("shaded", image[graph.x, graph.y] * gain)
 
 

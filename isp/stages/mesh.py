@@ -16,7 +16,7 @@ from isp.stage import Context
 from isp.values import GainMesh
 
 if TYPE_CHECKING:
-    from isp.engine.graph import Array, Expr, Graph
+    from isp.engine.graph import Arrays, Expr, Graph
 
 
 def mesh_arrays(gains: NDArray[Any], mesh: GainMesh, context: Context) -> dict[str, NDArray[Any]]:
@@ -35,35 +35,38 @@ def mesh_arrays(gains: NDArray[Any], mesh: GainMesh, context: Context) -> dict[s
     -------
     dict
         `mesh` (rows, 2, 2 * columns): values by mesh row, row parity and interleaved column parity;
-        `place` (2, 3): scale, offset and last index, vertically and horizontally.
+        `down` (rows, 2) and `across` (columns, 2): in every line the scale and offset from pixels to mesh points
+        (their lengths tell the program how large the mesh is).
     """
     rows, columns = gains.shape[:2]
     table = gains.reshape(rows, columns, 2, 2).transpose(0, 2, 1, 3).reshape(rows, 2, 2 * columns)
-    place = []
+    places = []
     for size, phase, origin, spacing, count in zip(
         context.shape, reversed(context.cfa.phase), mesh.origin, mesh.spacing, (rows, columns), strict=True
     ):
         scale = 1.0 / (size * spacing)
-        place.append([scale, (0.5 - phase) * scale - origin / spacing, count - 1])
-    return {"mesh": table, "place": np.array(place)}
+        places.append(np.tile([scale, (0.5 - phase) * scale - origin / spacing], (count, 1)))
+    return {"mesh": table, "down": places[0], "across": places[1]}
 
 
-def mesh_value(graph: Graph, name: str, mesh: Array, place: Array) -> Expr:
+def mesh_value(graph: Graph, arrays: Arrays, name: str = "mesh") -> Expr:
     """The mesh's value at a pixel, for the colour of its site, as an expression (coordinates `graph.x`, `graph.y`)."""
     import halide as hl
 
-    def corner(position: Expr, axis: int) -> tuple[Expr, Expr, Expr]:
-        last = place[axis, 2]
-        at = hl.clamp(hl.f32(position) * place[axis, 0] + place[axis, 1], hl.f32(0), last)
-        low = hl.clamp(hl.floor(at), hl.f32(0), hl.max(last - hl.f32(1), hl.f32(0)))
-        return hl.i32(low), hl.i32(hl.min(low + hl.f32(1), last)), at - low
+    def corner(position: Expr, axis: str) -> tuple[Expr, Expr, Expr]:
+        last = arrays.length(axis) - 1
+        at = hl.f32(position) * arrays[axis][0, 0] + arrays[axis][0, 1]
+        at = hl.clamp(at, hl.f32(0), hl.f32(last))
+        low = hl.clamp(hl.i32(hl.floor(at)), 0, hl.max(last - 1, 0))
+        return low, hl.min(low + 1, last), at - hl.f32(low)
 
-    top, bottom, down = corner(graph.row, 0)
-    first = hl.clamp(graph.x, 0, 2 * hl.i32(place[1, 2]) + 1)
+    mesh = arrays[name]
+    top, bottom, down = corner(graph.row, "down")
+    first = hl.clamp(graph.x, 0, 2 * arrays.length("across") - 1)
     parity = graph.row % 2
     upper, lower = mesh[top, parity, first], mesh[bottom, parity, first]
     line = graph.plane(f"{name}_row", upper + (lower - upper) * down, stored=True)
-    left, right, along = corner(graph.column, 1)
+    left, right, along = corner(graph.column, "across")
     odd = graph.column % 2
     near, far = line[2 * left + odd, graph.y], line[2 * right + odd, graph.y]
     return near + (far - near) * along

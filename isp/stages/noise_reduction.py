@@ -16,7 +16,7 @@ be put back. Measured on flat fields, the mean moves by less than 1.2 % of a sig
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +28,8 @@ from isp.stages.noise import site_noise
 
 if TYPE_CHECKING:
     from isp.engine.graph import Arrays, Expr, Graph, Image
+
+    Distance = Callable[[Image, int, int], Expr]
 
 _CUT = 3 * np.sqrt(2)
 """Half-width h of the weight at strength 1 [sigma]: three standard deviations of a difference of two samples."""
@@ -62,10 +64,40 @@ class NoiseReduction(Stage):
         }
 
     def define(self, graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
-        return _filtered(graph, image, arrays) if image.channels == 1 else _filtered_rgb(graph, image, arrays)
+        import halide as hl
+
+        from isp.engine.graph import tree_sum
+
+        stable, distance, stride = (_mosaic if image.channels == 1 else _camera)(graph, image, arrays)
+        x, y = graph.x, graph.y
+        inverse = arrays["inverse"][0]
+        # planes of their own, though never stored: in the derivative they keep each tap's share a short expression
+        pairs = []
+        for i, j in _TAPS:
+            dx, dy = stride * i, stride * j
+            near = hl.f32(1 - (i * i + j * j) / 12) - distance(stable, dx, dy) * inverse
+            part = hl.max(near, hl.f32(0))
+            pairs.append((graph.plane(f"weight{i}{j}", part * part), dx, dy))
+        # the weight between two sites is the same seen from either
+        both = [w[x, y] + w[x - dx, y - dy] for w, dx, dy in pairs]
+        count = graph.plane("count", hl.f32(1) + tree_sum(both))
+
+        def total(*channel: Expr) -> Expr:
+            terms = [
+                w[x, y] * image[(x + dx, y + dy, *channel)] + w[x - dx, y - dy] * image[(x - dx, y - dy, *channel)]
+                for w, dx, dy in pairs
+            ]
+            return image[(x, y, *channel)] + tree_sum(terms)
+
+        if image.channels == 1:
+            weighted = graph.plane("weighted", total())
+            return graph.plane("calm", weighted[x, y] / count[x, y])
+        weighted = graph.rgb("weighted", total)
+        return graph.rgb("calm", lambda c: weighted[x, y, c] / count[x, y], stored=True)
 
 
-_TAPS = [(i, j) for j in range(-2, 3) for i in range(-2, 3) if (i, j) != (0, 0)]
+_TAPS = [(i, 0) for i in (1, 2)] + [(i, j) for j in (1, 2) for i in range(-2, 3)]
+"""Half of the 5x5 neighbours; the other half lies opposite."""
 
 
 def _stable(value: Expr, shot: Expr, constant: Expr) -> Expr:
@@ -74,43 +106,34 @@ def _stable(value: Expr, shot: Expr, constant: Expr) -> Expr:
     return value * 2.0 / (hl.sqrt(shot * hl.max(value, hl.f32(0)) + constant) + hl.sqrt(constant))
 
 
-def _weight(distance: Expr, i: int, j: int) -> Expr:
-    import halide as hl
-
-    part = hl.max(hl.f32(1 - (i * i + j * j) / 12) - distance, hl.f32(0))
-    return part * part
-
-
-def _filtered(graph: Graph, image: Image, arrays: Arrays) -> Image:
-    import halide as hl
-
+def _mosaic(graph: Graph, image: Image, arrays: Arrays) -> tuple[Image, Distance, int]:
+    """Unit-variance values, the squared distance to another site, and the step between sites of a colour [px]."""
     x, y = graph.x, graph.y
-    noise, inverse = arrays["noise"], arrays["inverse"][0]
+    noise = arrays["noise"]
     shot, constant = (graph.by_site(*(noise[row, site] for site in range(4))) for row in (0, 1))
-    stable = graph.plane("stable", _stable(image[x, y], shot, constant), stored=True, by_site=True)
-    count, total = hl.f32(1), image[x, y]
-    for i, j in _TAPS:
-        away = stable[x + 2 * i, y + 2 * j] - stable[x, y]
-        weight = _weight(away * away * inverse, i, j)
-        count += weight
-        total += weight * image[x + 2 * i, y + 2 * j]
-    return graph.plane("calm", total / count)
+
+    def distance(stable: Image, dx: int, dy: int) -> Expr:
+        away = stable[x + dx, y + dy] - stable[x, y]
+        return away * away
+
+    return graph.plane("stable", _stable(image[x, y], shot, constant), stored=True, by_site=True), distance, 2
 
 
-def _filtered_rgb(graph: Graph, image: Image, arrays: Arrays) -> Image:
+def _camera(graph: Graph, image: Image, arrays: Arrays) -> tuple[Image, Distance, int]:
+    """The same for camera RGB, whose green has the mean noise of both greens."""
     import halide as hl
 
     x, y = graph.x, graph.y
-    noise, inverse = arrays["noise"], arrays["inverse"][0] * hl.f32(1 / 3)
+    noise = arrays["noise"]
     shot, constant = (
         (noise[row, 0], (noise[row, 1] + noise[row, 2]) * hl.f32(0.5), noise[row, 3]) for row in (0, 1)
     )
-    stable = graph.rgb("stable", [_stable(image[x, y, c], shot[c], constant[c]) for c in range(3)], stored=True)
-    count, total = hl.f32(1), [image[x, y, c] for c in range(3)]
-    for i, j in _TAPS:
-        away = [stable[x + i, y + j, c] - stable[x, y, c] for c in range(3)]
-        distance = (away[0] * away[0] + away[1] * away[1]) + away[2] * away[2]
-        weight = _weight(distance * inverse, i, j)
-        count += weight
-        total = [total[c] + weight * image[x + i, y + j, c] for c in range(3)]
-    return graph.rgb("calm", [total[c] / count for c in range(3)], stored=True)
+
+    def distance(stable: Image, dx: int, dy: int) -> Expr:
+        r, g, b = (stable[x + dx, y + dy, c] - stable[x, y, c] for c in range(3))
+        return ((r * r + g * g) + b * b) * hl.f32(1 / 3)
+
+    stable = graph.rgb(
+        "stable", lambda c: _stable(image[x, y, c], graph.choose(c, shot), graph.choose(c, constant)), stored=True
+    )
+    return stable, distance, 1

@@ -8,8 +8,9 @@ so that a white sky turns magenta: green stops first while red and blue go on.
   around it (opposed colours: highlights are mostly reflections of the light source, so near neutral after white
   balance). Of the 3x3 sites around it the brighter and less saturated ones count more; a saturated one counts as
   what it is at least, where that raises the estimate. Where all are saturated the estimate goes to the highest of the
-  three levels for every colour: neutral white, above 1. `knee` is where a value starts to count as saturated; between
-  it and 1 the estimate is blended in, so there is no visible border.
+  three levels for every colour: neutral white, above 1. `knee` is where a value starts to count as saturated; over the
+  next 4 % the estimate is blended in, so there is no visible border. The default is low because sensors saturate below
+  the white level that their files state, each colour at its own level (a GoPro HERO6: G at 0.95, B at 0.92).
 
 Sites below the knee come out exactly as they went in.
 """
@@ -29,6 +30,8 @@ from isp.stages.mesh import mesh_arrays, mesh_value
 if TYPE_CHECKING:
     from isp.engine.graph import Arrays, Expr, Graph, Image
 
+_BLEND = 0.04
+"""Share of the saturation level over which the estimate is blended in."""
 _FAINT = 1e-3
 """Weight of the all-saturated estimate beside that of one unsaturated site at the white level."""
 
@@ -44,7 +47,7 @@ class Highlights(Stage):
             choices=("clip", "reconstruct"), structural=True, tune="search",
         ),
         Param(
-            "knee", 0.97, "Share of the saturation level from which a value counts as saturated",
+            "knee", 0.87, "Share of the saturation level from which a value counts as saturated",
             lower=0.5, upper=0.999, tune="search",
         ),
     )
@@ -91,7 +94,7 @@ class Highlights(Stage):
         if structure["method"] == "clip":
             return graph.plane("clipped", hl.min(here, level("lowest")))
         knee = arrays["knee"][0]
-        share = (here / level("level") - knee) / (hl.f32(1) - knee)
+        share = (here / level("level") - knee) * hl.f32(1 / _BLEND)
         saturated = graph.plane("saturated", hl.clamp(share, hl.f32(0), hl.f32(1)), stored=True, by_site=True)
         weight = graph.plane("weight", (hl.f32(1) - saturated[x, y]) * hl.max(here, hl.f32(0)), stored=True)
         bright = graph.plane("bright", hl.max(here, hl.f32(0)))

@@ -28,10 +28,10 @@ def write_dng(frame: RawFrame, path: Path) -> None:
     """An uncompressed 16-bit Bayer DNG that every raw developer reads."""
     import tifffile
 
-    height, width = frame.shape
+    height = frame.shape[0]
     info = frame.info
-    matrix = [(int(round(v * 10000)), 10000) for v in info.calibrations[-1].color_matrix.ravel()]
-    neutral = [(int(round(v * 1000000)), 1000000) for v in info.neutral or (1, 1, 1)]
+    matrix = [(round(float(v) * 10000), 10000) for v in info.calibrations[-1].color_matrix.ravel()]
+    neutral = [(round(float(v) * 1000000), 1000000) for v in info.neutral or (1, 1, 1)]
     codes = {"R": 0, "G": 1, "B": 2}
     flat = [n for pair in matrix for n in pair]
     tags = [

@@ -45,7 +45,12 @@ def compile_chain(width: int, height: int) -> Callable[[np.ndarray, np.ndarray],
 
     rgb = hl.Func("rgb")
     rgb[x, y, c] = hl.mux(
-        c, [site(here, in_row, in_column, opposite), site(green, here, here, green), site(opposite, in_column, in_row, here)]
+        c,
+        [
+            site(here, in_row, in_column, opposite),
+            site(green, here, here, green),
+            site(opposite, in_column, in_row, here),
+        ],
     )
     quiet = hl.Func("quiet")
     centre = f(rgb[x, y, c])

@@ -7,6 +7,7 @@ So memory stays small at any frame size, and the result does not depend on the n
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -158,6 +159,8 @@ def _copied(derivative: Any, func: Any, name: str) -> Any:
         result[index] = derivative[func][index]
     except hl.HalideError:
         result[index] = hl.f32(0)
+    if name == "pixels" and len(index) == 3:
+        result.bound(index[2], 0, 3)
     return result
 
 
@@ -201,7 +204,9 @@ def _schedule_update(func: Any, number: int, names: list[str], lanes: int) -> No
     elif reduced and all(p.split(": ")[-1].rstrip(">").lstrip("-").isdigit() for p in places):
         inner = [r for r in reduced if r.name().endswith("$x")]
         if inner:
-            update.atomic().vectorize(inner[0], lanes)
+            # where Halide cannot show that the order of a sum does not matter, it stays serial
+            with contextlib.suppress(hl.HalideError):
+                update.atomic().vectorize(inner[0], lanes)
 
 
 def _planar(array: NDArray[Any]) -> Float32:

@@ -126,7 +126,7 @@ def test_the_gradient_of_every_tunable_parameter_equals_finite_differences(name,
 
         found = chain_prepare(prepare, plain.ravel(), gradient)
         for index in range(min(plain.size, 12)):
-            scale = max(abs(plain.flat[index]), 0.1)
+            scale = max(abs(plain.flat[index]), 0.1, 0.05 * float(np.abs(plain).max()))
             slopes = []
             for width in (4e-3 * scale, 8e-3 * scale):
                 ends = []
@@ -142,6 +142,8 @@ def test_the_gradient_of_every_tunable_parameter_equals_finite_differences(name,
 
 @every_stage
 def test_the_gradient_of_the_pixels_equals_finite_differences(name, given, domain):
+    if domain == "raw":
+        pytest.skip("digital numbers are whole and given: nothing in front of them is tuned")
     stage = bench(name, given, domain)
     data = pixels(domain, SHAPE, seed=7).astype(np.float32)
     shape = SHAPE if channels(stage.gives) == 1 else (*SHAPE, 3)

@@ -94,12 +94,12 @@ def render_schedule(built: Built, tile: tuple[int, int], target: Any) -> None:
     """The generic schedule: tiles in parallel, stored Funcs local to a tile, everything vectorised along x."""
     graph, output, segment = built.graph, built.output, built.segment
     x, y, c = graph.x, graph.y, graph.c
-    outer, xo, yo, xi, yi = (hl.Var(name) for name in ("tile", "xo", "yo", "xi", "yi"))
+    xo, yo, xi, yi = (hl.Var(name) for name in ("xo", "yo", "xi", "yi"))
     lanes = target.natural_vector_size(hl.Float(32))
-    up = hl.TailStrategy.RoundUp
-    output.tile(x, y, xo, yo, xi, yi, tile[0], tile[1], up).fuse(xo, yo, outer).parallel(outer)
+    exact = hl.TailStrategy.GuardWithIf
+    output.tile(x, y, xo, yo, xi, yi, tile[0], tile[1], exact).parallel(yo)
     if segment.sink.channels == 3:
-        output.bound(c, 0, 3).reorder(c, xi, yi, outer).unroll(c)
+        output.bound(c, 0, 3).reorder(c, xi, yi, xo, yo).unroll(c)
         if segment.sink.interleaved:
             buffer = output.output_buffer()
             buffer.dim(0).set_stride(3)
@@ -107,7 +107,7 @@ def render_schedule(built: Built, tile: tuple[int, int], target: Any) -> None:
     output.vectorize(xi, lanes).never_partition_all()
     for node in graph.nodes:
         if node.stored:
-            _schedule_node(node, output, outer, lanes, graph)
+            _schedule_node(node, output, xo, lanes, graph)
 
 
 def _schedule_node(node: Node, output: Any, at: Any, lanes: int, graph: Graph) -> None:

@@ -18,7 +18,7 @@ from isp.engine.programs import is_cached, obtain
 from isp.engine.runtime import Program
 from isp.stage import Stage
 
-TILE = (256, 64)
+TILE = (512, 64)
 """Width and height of a tile [px]. Results do not depend on it (see `docs/engine.md`)."""
 
 
@@ -56,10 +56,6 @@ class Port:
             return np.empty((rows, columns), self.dtype)
         shape = (rows, columns, self.channels) if self.interleaved else (self.channels, rows, columns)
         return np.empty(shape, self.dtype)
-
-    def planar(self, array: NDArray[Any]) -> NDArray[Any]:
-        """A view of `array` in the axis order of the program: (channels, rows, columns)."""
-        return array.transpose(2, 0, 1) if self.interleaved and self.channels > 1 else array
 
 
 @dataclass(frozen=True)

@@ -44,8 +44,8 @@ class Source(Protocol):
     def produce(self, start: int, stop: int, target: NDArray[Any], column: int) -> int:
         """Write rows from `start` to at least `stop` into `target`, whose first row is `start`.
 
-        `column` is the target column of frame column 0. Returns the row after the last one written (whole steps of
-        `granularity`, or the end of the frame); may write rubbish beyond it and beyond the frame's width.
+        `column` is the target column of frame column 0. Returns the row after the last one written: whole steps of
+        `granularity`, or the end of the frame.
         """
         ...
 
@@ -75,10 +75,7 @@ class Window:
         width = source.shape[1]
         self.source, self.block = source, block
         self.left, self.right = left, right
-        spare = source.granularity
-        rounded = -(-width // spare_width(source)) * spare_width(source)
-        columns = left + max(rounded, width + right)
-        self.rows = source.port.empty(capacity + 2 * spare, columns)
+        self.rows = source.port.empty(capacity + 2 * source.granularity, left + width + right)
         self.base = self.filled = 0  # frame rows of the first row kept and after the last one
         outside = np.concatenate([np.arange(-left, 0), np.arange(width, width + right)])
         self._columns_out = outside + left
@@ -112,11 +109,6 @@ class Window:
         self.base = start
 
 
-def spare_width(source: Source) -> int:
-    """Widths the source writes are rounded up to multiples of this [px]."""
-    return getattr(source, "tile_width", 1)
-
-
 class SegmentSource:
     """Rows computed by a segment from another source."""
 
@@ -126,38 +118,35 @@ class SegmentSource:
         self.segment, self.program, self.phase = segment, program, phase
         self.port = segment.sink
         self.shape = source.shape
-        self.tile_width, self.granularity = segment.tile
+        self.granularity = segment.tile[1]
         self._arrays = [np.ascontiguousarray(a, np.float32) for a in segment.arrays]
         self._array_buffers = [buffer_of(a) for a in self._arrays]
         self._strip = max(strip_rows // self.granularity, 1) * self.granularity
-        width = self.shape[1]
-        self.columns = -(-width // self.tile_width) * self.tile_width
-        needed = self._needs(0, self._strip)
-        left = -needed[0][0]
-        right = needed[0][1] - width
-        self._window = Window(source, max(left, 0), max(right, 0), needed[1][1] - needed[1][0], block)
+        (first, last), (top, bottom) = self._needs(0, self._strip)
+        self._window = Window(source, max(-first, 0), max(last - self.shape[1], 0), bottom - top, block)
 
     def _needs(self, start: int, stop: int) -> list[tuple[int, int]]:
         """Frame region (first, last + 1) in x and y that rows `start`..`stop` need of the source."""
         px, py = self.phase
         channels = self.segment.source.channels
         source = query_buffer(self.segment.source.dtype, [(0, 0), (0, 0)] + ([(0, 3)] if channels == 3 else []))
-        region = [(px, self.columns), (py + start, stop - start)]
+        region = [(px, self.shape[1]), (py + start, stop - start)]
         sink = query_buffer(self.port.dtype, region + ([(0, 3)] if self.port.channels == 3 else []))
         self.program(source, *self._array_buffers, sink)
         (x, nx), (y, ny) = source.region[:2]
         return [(x - px, x - px + nx), (y - py, y - py + ny)]
 
     def produce(self, start: int, stop: int, target: NDArray[Any], column: int) -> int:
-        while start < min(stop, self.shape[0]):
-            step = min(self._strip, -(-(stop - start) // self.granularity) * self.granularity)
-            self.strip(start, start + step, target[..., :step, column : column + self.columns])
+        height, width = self.shape
+        while start < min(stop, height):
+            step = min(self._strip, -(-(stop - start) // self.granularity) * self.granularity, height - start)
+            self.strip(start, start + step, target[..., :step, column : column + width])
             target = target[..., step:, :]
             start += step
-        return min(start, self.shape[0])
+        return start
 
     def strip(self, start: int, stop: int, target: NDArray[Any]) -> None:
-        """Compute rows `start`..`stop` (whole tiles) into `target`, planar, exactly that large."""
+        """Compute rows `start`..`stop` into `target`, (rows, W) or planar (3, rows, W)."""
         (x0, _), (y0, y1) = self._needs(start, stop)
         px, py = self.phase
         rows = self._window.view(y0, y1)
@@ -192,14 +181,10 @@ def collect(
     shape = (height, width) if port.channels == 1 else (height, width, port.channels)
     result = np.empty(shape, port.dtype)
     step = max(strip_rows // source.granularity, 1) * source.granularity
-    strip = port.empty(step, source.columns)
     for start in range(0, height, step):
-        rows = -(-min(step, height - start) // source.granularity) * source.granularity
-        part = strip[:rows] if port.interleaved or port.channels == 1 else strip[:, :rows]
-        source.strip(start, start + rows, port.planar(part))
-        count = min(rows, height - start)
-        part = part if port.interleaved or port.channels == 1 else part.transpose(1, 2, 0)
-        result[start : start + count] = part[:count, :width]
+        stop = min(start + step, height)
+        part = result[start:stop]
+        source.strip(start, stop, part if part.ndim == 2 else part.transpose(2, 0, 1))
         if progress is not None:
-            progress(start + count, height)
+            progress(stop, height)
     return result

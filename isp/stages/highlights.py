@@ -8,23 +8,25 @@ so that a white sky turns magenta: green stops first while red and blue go on.
   around it (opposed colours: highlights are mostly reflections of the light source, so near neutral after white
   balance). Of the 3x3 sites around it the brighter and less saturated ones count more; a saturated one counts as
   what it is at least, where that raises the estimate. Where all are saturated the estimate goes to the highest of the
-  three levels for every colour: neutral white, above 1. `knee` is where a value starts to count as saturated; over the
-  next 4 % the estimate is blended in, so there is no visible border. The default is low because sensors saturate below
-  the white level that their files state, each colour at its own level (a GoPro HERO6: G at 0.95, B at 0.92).
+  three levels for every colour: neutral white, above 1. `knee` is where a value starts to count as saturated; over
+  the next 4 % (or up to the level) the estimate is blended in, so there is no visible border. The default is low
+  because sensors saturate below the white level that their files state, each colour at its own level (a GoPro HERO6:
+  G at 0.95, B at 0.92).
 
 Sites below the knee come out exactly as they went in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isp.parameters import Param
-from isp.stage import Context, Plain, Stage, as_array
+from isp.stage import Context, Plain, Stage
 from isp.stages.mesh import mesh_arrays, mesh_value
 
 if TYPE_CHECKING:
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
 
 _BLEND = 0.04
 """Share of the saturation level over which the estimate is blended in."""
-_FAINT = 1e-3
-"""Weight of the all-saturated estimate beside that of one unsaturated site at the white level."""
 
 
 class Highlights(Stage):
@@ -61,7 +61,11 @@ class Highlights(Stage):
     def prepare(self, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
         r, g, b = context.clip
         level = np.array([r, g, g, b])
-        arrays = {} if values["method"] == "clip" else {"knee": np.atleast_1d(as_array(values["knee"]))}
+        arrays = {}
+        if values["method"] == "reconstruct":
+            knee = float(values["knee"])
+            # a value at its level is saturated, however late the knee
+            arrays["knee"] = np.array([knee, 1 / min(_BLEND, 1 - knee)])
         if context.shading is None:
             return arrays | {"level": level, "lowest": level.min(keepdims=True), "highest": level.max(keepdims=True)}
         local = context.shading.gains * level
@@ -93,28 +97,34 @@ class Highlights(Stage):
 
         if structure["method"] == "clip":
             return graph.plane("clipped", hl.min(here, level("lowest")))
-        knee = arrays["knee"][0]
-        share = (here / level("level") - knee) * hl.f32(1 / _BLEND)
+        knee = arrays["knee"]
+        share = (here / level("level") - knee[0]) * knee[1]
         saturated = graph.plane("saturated", hl.clamp(share, hl.f32(0), hl.f32(1)), stored=True, by_site=True)
-        weight = graph.plane("weight", (hl.f32(1) - saturated[x, y]) * hl.max(here, hl.f32(0)), stored=True)
-        bright = graph.plane("bright", hl.max(here, hl.f32(0)))
+        value = graph.plane("value", hl.max(here, hl.f32(0)))
+        free = graph.plane("free", hl.f32(1) - saturated[x, y])
+        weight = graph.plane("weight", free[x, y] * value[x, y], stored=True)
 
-        def opposed(weight: Image, power: int) -> Expr:
-            def term(i: int, j: int) -> Expr:
-                return weight[x + i, y + j] * (image[x + i, y + j] if power else hl.f32(1))
+        def opposed(name: str, plane: Callable[[Expr, Expr], Expr], join: Callable[[Expr, Expr], Expr]) -> Expr:
+            def at(i: int, j: int) -> Expr:
+                return plane(x + i, y + j)
 
-            sides = (term(-1, 0) + term(1, 0)) + (term(0, -1) + term(0, 1))
-            corners = (term(-1, -1) + term(1, -1)) + (term(-1, 1) + term(1, 1))
+            sides = join(join(at(-1, 0), at(1, 0)), join(at(0, -1), at(0, 1)))
+            corners = join(join(at(-1, -1), at(1, -1)), join(at(-1, 1), at(1, 1)))
             # at a green site the corners are green too
-            return sides + graph.by_site(corners, hl.f32(0), hl.f32(0), corners)
+            both = graph.by_site(join(sides, corners), sides, sides, join(sides, corners))
+            # a plane of its own, though never stored: the derivative stays short
+            return graph.plane(name, both, by_site=True)[x, y]
 
         white = level("highest")
-        faint = hl.f32(_FAINT) * white
-        estimate = (opposed(weight, 1) + faint * white) / (opposed(weight, 0) + hl.max(faint, hl.f32(1e-9)))
+        tiny = hl.f32(1e-9)
+        light = opposed("light", lambda i, j: weight[i, j] * image[i, j], operator.add)
+        estimate = light / hl.max(opposed("weights", lambda i, j: weight[i, j], operator.add), tiny)
+        # as the last of them saturates, the estimate moves to white just as that one's own does
+        share = opposed("freest", lambda i, j: free[i, j], hl.max)
+        estimate = white + (estimate - white) * share
         # a saturated neighbour says "at least"
-        least = opposed(bright, 1) / hl.max(opposed(bright, 0), hl.f32(1e-9))
+        least = opposed("least", lambda i, j: value[i, j] * value[i, j], operator.add)
+        least = least / hl.max(opposed("values", lambda i, j: value[i, j], operator.add), tiny)
         estimate = hl.max(estimate, least)
         rebuilt = here + saturated[x, y] * hl.max(estimate - here, hl.f32(0))
-        return graph.plane(
-            "rebuilt", hl.select(saturated[x, y] > hl.f32(0), rebuilt, here), by_site=True
-        )
+        return graph.plane("rebuilt", hl.select(saturated[x, y] > hl.f32(0), rebuilt, here), by_site=True)

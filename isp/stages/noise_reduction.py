@@ -2,9 +2,8 @@
 
 Values are compared where noise has unit variance everywhere (generalised Anscombe transform: M. Makitalo, A. Foi,
 "Optimal inversion of the generalized Anscombe transformation for Poisson-Gaussian noise", IEEE TIP 22(1), 2013). With
-variance S x + O and c = O + 3/8 S^2 it is written here as f(x) = 2 x / (sqrt(S x + c) + sqrt(c)), which is the usual
-2/S (sqrt(S x + c) - sqrt(c)) without its loss of digits, goes on as x / sqrt(c) below black, and is x / sqrt(O) where
-there is no shot noise.
+variance S x + O and c = O + 3/8 S^2 it is 2/S sqrt(S x + c), whose constant does not matter here, going on as
+x / sqrt(c) below black; S is held at a hundredth of c or more, where it makes no difference but for float32's digits.
 
 Each value then becomes a mean over 5x5 sites of its colour, weighted by max(0, 1 - r^2/12 - (d / h)^2)^2 (a bisquare in
 the difference d of transforms, as in robust statistics; no exponential): what differs by more than h does not count at
@@ -16,7 +15,7 @@ be put back. Measured on flat fields, the mean moves by less than 1.2 % of a sig
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,7 +58,7 @@ class NoiseReduction(Stage):
         width = _CUT * as_array(values["strength"])
         constant = read + 0.375 * shot**2
         return {
-            "noise": np.array([shot, np.maximum(constant, _TINY)]),
+            "stable": _stable_terms(shot, np.maximum(constant, _TINY)),
             "inverse": np.atleast_1d(1 / (width**2 + _TINY)),
         }
 
@@ -70,7 +69,8 @@ class NoiseReduction(Stage):
 
         stable, distance, stride = (_mosaic if image.channels == 1 else _camera)(graph, image, arrays)
         x, y = graph.x, graph.y
-        inverse = arrays["inverse"][0]
+        # of three colours the mean of the squares counts
+        inverse = arrays["inverse"][0] * hl.f32(1 / image.channels)
         # planes of their own, though never stored: in the derivative they keep each tap's share a short expression
         pairs = []
         for i, j in _TAPS:
@@ -100,23 +100,31 @@ _TAPS = [(i, 0) for i in (1, 2)] + [(i, j) for j in (1, 2) for i in range(-2, 3)
 """Half of the 5x5 neighbours; the other half lies opposite."""
 
 
-def _stable(value: Expr, shot: Expr, constant: Expr) -> Expr:
+def _stable_terms(shot: NDArray[Any], constant: NDArray[Any]) -> NDArray[Any]:
+    """(4, 4): S, c, 2 / S and 1 / sqrt(c) per site, with S held above what float32 needs to tell values apart."""
+    shot = np.maximum(shot, 0.01 * constant)
+    return np.array([shot, constant, 2 / shot, 1 / np.sqrt(constant)])
+
+
+def _stable(value: Expr, terms: Sequence[Expr]) -> Expr:
+    """Unit-variance values up to a constant, which differences do not see; linear below black."""
     import halide as hl
 
-    return value * 2.0 / (hl.sqrt(shot * hl.max(value, hl.f32(0)) + constant) + hl.sqrt(constant))
+    shot, constant, scale, slope = terms
+    zero = hl.f32(0)
+    return scale * hl.sqrt(shot * hl.max(value, zero) + constant) + slope * hl.min(value, zero)
 
 
 def _mosaic(graph: Graph, image: Image, arrays: Arrays) -> tuple[Image, Distance, int]:
     """Unit-variance values, the squared distance to another site, and the step between sites of a colour [px]."""
     x, y = graph.x, graph.y
-    noise = arrays["noise"]
-    shot, constant = (graph.by_site(*(noise[row, site] for site in range(4))) for row in (0, 1))
+    terms = [graph.by_site(*(arrays["stable"][row, site] for site in range(4))) for row in range(4)]
 
     def distance(stable: Image, dx: int, dy: int) -> Expr:
         away = stable[x + dx, y + dy] - stable[x, y]
         return away * away
 
-    return graph.plane("stable", _stable(image[x, y], shot, constant), stored=True, by_site=True), distance, 2
+    return graph.plane("stable", _stable(image[x, y], terms), stored=True, by_site=True), distance, 2
 
 
 def _camera(graph: Graph, image: Image, arrays: Arrays) -> tuple[Image, Distance, int]:
@@ -124,16 +132,12 @@ def _camera(graph: Graph, image: Image, arrays: Arrays) -> tuple[Image, Distance
     import halide as hl
 
     x, y = graph.x, graph.y
-    noise = arrays["noise"]
-    shot, constant = (
-        (noise[row, 0], (noise[row, 1] + noise[row, 2]) * hl.f32(0.5), noise[row, 3]) for row in (0, 1)
-    )
+    rows = [arrays["stable"][row, site] for row in range(4) for site in range(4)]
+    terms = [(rows[4 * i], (rows[4 * i + 1] + rows[4 * i + 2]) * hl.f32(0.5), rows[4 * i + 3]) for i in range(4)]
 
     def distance(stable: Image, dx: int, dy: int) -> Expr:
         r, g, b = (stable[x + dx, y + dy, c] - stable[x, y, c] for c in range(3))
-        return ((r * r + g * g) + b * b) * hl.f32(1 / 3)
+        return (r * r + g * g) + b * b
 
-    stable = graph.rgb(
-        "stable", lambda c: _stable(image[x, y, c], graph.choose(c, shot), graph.choose(c, constant)), stored=True
-    )
+    stable = graph.rgb("stable", lambda c: _stable(image[x, y, c], [graph.choose(c, t) for t in terms]), stored=True)
     return stable, distance, 1

@@ -69,7 +69,7 @@ class Sharpen(Stage):
         cored = detail * (power / (power + limits[1] * limits[1] + hl.f32(1e-12)))
 
         def span(choose: Any, name: str) -> Any:
-            row = graph.plane(name, choose(choose(p[x - 1, y], p[x, y]), p[x + 1, y]), stored=True)
+            row = graph.plane(name, choose(choose(p[x - 1, y], p[x, y]), p[x + 1, y]))
             return choose(choose(row[x, y - 1], row[x, y]), row[x, y + 1])
 
         low, high = span(hl.min, "lowest") - limits[2], span(hl.max, "highest") + limits[2]

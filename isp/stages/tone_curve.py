@@ -14,8 +14,9 @@ hold for u = (Q - 1) / (Q - g^p), Q = (R g)^p, and z_grey = g (1 - u g^p)^(-1/p)
 Free `points` replace it: a monotone cubic (F. N. Fritsch, J. Butland, SIAM J. Sci. Stat. Comput. 5 (1984) 300) through
 square roots of their coordinates (plus 0.01, so that a point at 0 can move), constant beyond them.
 
-The host tabulates the curve over a fourth-root-like axis and the definition interpolates; values beyond the last entry
-give the last. Negative values (noise, colours outside Rec.2020) mirror through the origin, so noise keeps its mean.
+The host tabulates the curve over an axis of four straight pieces, each 16 times finer than the next, and the
+definition interpolates; values beyond the last entry give the last. Negative values (noise, colours outside Rec.2020)
+mirror through the origin, so noise keeps its mean.
 
 Applied to each channel, which desaturates highlights cleanly but turns hues; `hue` moves the middle channel to where it
 keeps the ratio of differences between the largest and the smallest, and so the hue (DNG 1.7's RGB tone curve).
@@ -37,9 +38,10 @@ if TYPE_CHECKING:
     from isp.engine.graph import Arrays, Expr, Graph, Image
 
 MID_GREY = 0.18
-ENTRIES = 1025
-_SOFT = 1e-3
-"""Offset under the fourth root of the table's axis: keeps its slope, and so every derivative, finite at 0."""
+_PIECE = 1024
+"""Entries in each piece of the table's axis."""
+_KNOTS = np.array([0.0, 1 / 4096, 1 / 256, 1 / 16, 1.0])
+"""Where the pieces meet, as a share of the last value: the smallest of the pieces' lines is the axis."""
 _OFFSET = 0.01
 """The same for the square roots of free points."""
 
@@ -80,12 +82,12 @@ class ToneCurve(Stage):
     def prepare(self, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
         points = as_array(values["points"])
         last = points[-1, 0] if points.size else MID_GREY * 2.0 ** as_array(values["white"])
-        # the axis is position = steps (x + _SOFT)^(1/4) - start, 0 at x = 0 and the last entry at x = last
-        root = _SOFT**0.25
-        steps = (ENTRIES - 1) / ((last + _SOFT) ** 0.25 - root)
-        x = np.maximum((np.arange(ENTRIES) / steps + root) ** 4 - _SOFT, 0.0)
+        knots = last * _KNOTS
+        places = _PIECE * np.arange(len(knots))
+        slopes = _PIECE / np.diff(knots)
+        x = np.interp(np.arange(places[-1] + 1), places, knots)
         table = _through(points, x) if points.size else filmic(x, values)
-        axis = np.array([steps, steps * root])
+        axis = np.array([slopes, places[:-1] - slopes * knots[:-1]])
         return {"axis": axis, "hue": np.atleast_1d(as_array(values["hue"])), "table": table}
 
     def define(self, graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
@@ -172,8 +174,10 @@ def _lookup(value: Expr, arrays: Arrays) -> Expr:
 
     table, axis = arrays["table"], arrays["axis"]
     last = arrays.length("table") - 1
-    root = hl.sqrt(hl.sqrt(hl.abs(value) + hl.f32(_SOFT)))
-    place = hl.clamp(root * axis[0] - axis[1], hl.f32(0), hl.f32(last))
+    size = hl.abs(value)
+    place = hl.f32(last)
+    for piece in range(len(_KNOTS) - 1):
+        place = hl.min(place, size * axis[0, piece] + axis[1, piece])
     # clamped as an integer too: the index must be in bounds whatever the value is
     i = hl.clamp(hl.i32(place), 0, last - 1)
     low = table[i]

@@ -18,7 +18,10 @@ from isp.stages import find_stage, stage_names
 from isp.values import ColorCalibration, Companions, FrameInfo, GainMesh, NoiseModel, Statistics
 
 VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
-    "linearize": ({"table": [float(v) for v in range(0, 2048, 2)]}, {"points": [[0, 0], [300, 300], [1023, 4000]]}),
+    "linearize": (
+        {"table": [float(v) for v in range(0, 2048, 2)]},
+        {"points": [[10.5, 5], [300.5, 300], [1030.5, 4000]]},
+    ),
     "demosaic": ({"method": "bilinear"}, {"method": "malvar2004"}, {"method": "menon2007"}),
     "highlights": ({"method": "clip"}, {"method": "reconstruct"}),
     "white_balance": ({}, {"mode": "manual", "gains": [1.9, 1.0, 1.6]}, {"mode": "temperature", "temperature": 4500.0}),

@@ -31,13 +31,18 @@ def resolved(name: str, context: Context, domain: str = "mosaic", **params: Any)
     return entry.stage, dict(resolve_entry(entry, context, profile).values)
 
 
-def run_stage(name: str, data: NDArray[Any], context: Context, domain: str = "mosaic", **params: Any) -> NDArray[Any]:
-    """The stage's float32 output for `data` in `context`."""
+def step_of(name: str, context: Context, domain: str = "mosaic", **params: Any) -> tuple[Step, Context]:
+    """The stage ready to be built, and the context it runs in."""
     stage, values = resolved(name, context, domain, **params)
     after = context.but(resolved={name: values})
     arrays = {k: np.ascontiguousarray(v, np.float32) for k, v in stage.prepare(values, after).items()}
-    step = Step(stage, stage.structure(values, after), arrays)
-    gives = stage.gives or domain
+    return Step(stage, stage.structure(values, after), arrays), after
+
+
+def run_stage(name: str, data: NDArray[Any], context: Context, domain: str = "mosaic", **params: Any) -> NDArray[Any]:
+    """The stage's float32 output for `data` in `context`."""
+    step, after = step_of(name, context, domain, **params)
+    gives = step.stage.gives or domain
     return Plan([Placed(step, gives, after, after)], data.dtype.name, domain, "float32").run(data, after)
 
 

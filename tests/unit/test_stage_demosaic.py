@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
-from tests.unit.stage_runner import PHASES, around, mosaic_of, run_stage
+from tests.unit.stage_runner import PHASES, around, mosaic_of, run_stage, step_of
 
 with warnings.catch_warnings():
     # it imports SciPy by names that SciPy has moved
@@ -61,3 +61,24 @@ def test_the_directional_method_resolves_what_bilinear_smears():
         away = np.abs(run_stage("demosaic", data, around(data), method=method) - stripes)
         error[method] = away[9:-9, 9:-9].mean()
     assert error["menon2007"] < 0.5 * error["malvar2004"] < 0.5 * error["bilinear"]
+
+
+def test_the_derivative_of_the_directional_method_is_that_of_its_decisions():
+    from isp.engine.adjoint import Adjoint
+
+    rng = np.random.Generator(np.random.Philox(12))
+    data = rng.random((40, 44)).astype(np.float32)
+    weights = rng.standard_normal((40, 44, 3)).astype(np.float32)
+    step, context = step_of("demosaic", around(data), method="menon2007")
+    gradient = Adjoint([step], (1, 3), source_gradient=True)(data, weights).source
+    # with its decisions fixed it is linear, so any step is exact that flips none of them: nearly every pixel's does
+    agree = []
+    for x, y in rng.integers(12, 28, (24, 2)):
+        ends = []
+        for sign in (1, -1):
+            moved = data.copy()
+            moved[y, x] += np.float32(sign * 2**-9)
+            result = run_stage("demosaic", moved, context, method="menon2007")
+            ends.append(np.sum(result.astype(np.float64) * weights))
+        agree.append(abs((ends[0] - ends[1]) * 2**8 - gradient[y, x]) < 2e-3)
+    assert np.mean(agree) > 0.7

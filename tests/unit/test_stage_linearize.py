@@ -8,7 +8,7 @@ import pytest
 from isp.errors import ProfileError
 from isp.stage import Context
 from isp.values import FrameInfo, RawFrame
-from tests.unit.stage_runner import around, resolved, run_stage
+from tests.unit.stage_runner import around, resolved, run_stage, step_of
 
 KNEES = ((0, 0), (512, 512), (1024, 2560), (3000, 65792), (4095, 1048575))
 
@@ -69,6 +69,26 @@ def test_a_companded_dump_becomes_a_mosaic_of_zero_to_one():
     profile = Profile.from_stages([("linearize", {"points": KNEES}), "black_level"])
     assert np.allclose(Pipeline(profile).run(frame, tap="black_level").value.data, 1)
     assert np.array_equal(apply("linearize", frame).data, frame.data)
+
+
+def test_the_gradient_of_the_points_values_is_their_share_of_each_code():
+    from isp.engine.adjoint import Adjoint, chain_prepare
+
+    rng = np.random.Generator(np.random.Philox(5))
+    codes = rng.integers(0, 4400, (60, 70)).astype(np.uint16)
+    weights = rng.standard_normal(codes.shape).astype(np.float32)
+    step, context = step_of("linearize", around(codes), "raw", points=KNEES)
+    gradient = Adjoint([step], (1, 1))(codes, weights)
+    points = np.array(KNEES, np.float64)
+
+    def prepare(values):
+        moved = np.stack([points[:, 0], values], 1)
+        return [step.stage.prepare({"points": moved, "table": ()}, context)]
+
+    found = chain_prepare(prepare, points[:, 1] + 1e-9, gradient)
+    # linear interpolation: point i counts with the hat function around its code
+    expected = [np.sum(weights * np.interp(codes, points[:, 0], np.eye(len(points))[i])) for i in range(len(points))]
+    assert np.allclose(found, expected, rtol=1e-3, atol=0.05)
 
 
 @pytest.mark.parametrize(

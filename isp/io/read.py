@@ -12,7 +12,10 @@ from isp.io.source import Source, found, open_source
 from isp.values import RawFrame
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_PANASONIC = b"IIU\0"
 _HEAD = 512
+_DUMPS = (".raw", ".bin")
+_HINT = "a headerless dump needs --raw width=...,height=...,cfa=...,bits=..."
 
 
 def read_raw(
@@ -67,8 +70,8 @@ def _read(source: Source, dump: RawDump | None, limits: Limits, in_process: bool
     kind = found(head)
     if kind:
         hint = ""
-        if kind == "zero bytes" or source.path.suffix.lower() in (".raw", ".bin"):
-            hint = "; a headerless dump needs --raw width=...,height=...,cfa=...,bits=..."
+        if kind == "zero bytes" or source.path.suffix.lower() in _DUMPS:
+            hint = f"; {_HINT}"
         raise InputError(f"{source.name}: not a RAW file: found {kind}{hint}")
     if head.startswith(_TIFF):
         return _read_tiff(source, limits, in_process)
@@ -95,9 +98,7 @@ def _read_tiff(source: Source, limits: Limits, in_process: bool) -> RawFrame:
 def _read_other(source: Source, head: bytes, limits: Limits, in_process: bool) -> RawFrame:
     from isp.io.camera_raw import read_camera_raw
 
-    try:
-        return read_camera_raw(source, limits, in_process)
-    except InputError as error:
-        if source.path.suffix.lower() in (".raw", ".bin"):
-            raise InputError(f"{error}; a headerless dump needs --raw width=...,height=...,cfa=...,bits=...") from None
-        raise
+    # LibRaw takes a headerless dump of a size it knows for some camera's, with a pattern and matrix it makes up
+    if source.path.suffix.lower() in _DUMPS and not head.startswith(_PANASONIC):
+        raise InputError(f"{source.name}: not a RAW file that describes itself; {_HINT}")
+    return read_camera_raw(source, limits, in_process)

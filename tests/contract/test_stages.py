@@ -146,6 +146,9 @@ def test_the_gradient_of_the_pixels_equals_finite_differences(name, given, domai
         pytest.skip("digital numbers are whole and given: nothing in front of them is tuned")
     stage = bench(name, given, domain)
     data = pixels(domain, SHAPE, seed=7).astype(np.float32)
+    if given.get("method") == "menon2007":
+        # a decision between two directions jumps at ties: one direction must win everywhere
+        data = (0.5 + 0.3 * np.sin(np.arange(SHAPE[0]) * 2.2)[:, None] + 0.004 * data).astype(np.float32)
     shape = SHAPE if channels(stage.gives) == 1 else (*SHAPE, 3)
     rng = np.random.Generator(np.random.Philox(9))
     weights = rng.standard_normal(shape).astype(np.float32) + 0.3

@@ -15,7 +15,7 @@ from isp.engine.execute import MEANING, Plan
 from isp.engine.plan import Placed
 from isp.engine.segment import Datapath, Step
 from isp.errors import InputError, ProfileError, UsageError
-from isp.stage import DOMAINS, Context, Domain
+from isp.stage import DOMAINS, Context, Domain, Stage, blamed
 from isp.values import Companions, Mosaic, Picture, RawFrame, RawSet, Statistics, pattern_to_sites
 
 if TYPE_CHECKING:
@@ -257,18 +257,15 @@ class _Resolver:
         done = resolve_entry(entry, context, self.profile)
         self.resolved.append(Resolved(stage.name, done.values, done.origins))
         context = context.but(resolved={**context.resolved, stage.name: done.values})
-        after = stage.advance(done.values, context)
         gives: Domain = stage.gives or domain
-        if hasattr(stage, "warn"):
-            self.warnings += [f"{stage.name}: {line}" for line in stage.warn(done.values, context)]
-        if hasattr(stage, "encoding"):
-            self.encoding = stage.encoding(done.values)
-        if not stage.identity(done.values, context):
-            arrays = {}
-            if stage.kind in ("fused", "guided"):
-                prepared = stage.prepare(done.values, context)
-                arrays = {name: np.ascontiguousarray(a, np.float32) for name, a in prepared.items()}
-            step = Step(stage, stage.structure(done.values, context), arrays)
+        with blamed(stage):
+            after = stage.advance(done.values, context)
+            if hasattr(stage, "warn"):
+                self.warnings += [f"{stage.name}: {line}" for line in stage.warn(done.values, context)]
+            if hasattr(stage, "encoding"):
+                self.encoding = stage.encoding(done.values)
+            step = None if stage.identity(done.values, context) else _step(stage, done.values, context)
+        if step is not None:
             self.steps.append(Placed(step, gives, context, after))
         elif self._prefix > len(self.steps):
             self._prefix = len(self.steps)
@@ -302,6 +299,14 @@ class _Resolver:
                 source = FrameSource(data)
             self.statistics = measure(source, phase_of(context), context.clip)
         return self.statistics
+
+
+def _step(stage: Stage, values: Mapping[str, Any], context: Context) -> Step:
+    arrays = {}
+    if stage.kind in ("fused", "guided"):
+        prepared = stage.prepare(values, context)
+        arrays = {name: np.ascontiguousarray(a, np.float32) for name, a in prepared.items()}
+    return Step(stage, stage.structure(values, context), arrays)
 
 
 def _check_possible(entry: StageEntry, domain: Domain, context: Context) -> None:

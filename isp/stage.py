@@ -6,7 +6,8 @@ group ``isp.stages``. `docs/your-own-stage.md` shows both kinds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isp.cfa import Cfa
+from isp.errors import IspError, ProfileError
 from isp.parameters import Param
 from isp.values import Companions, Float64, FrameInfo, GainMesh, NoiseModel, Statistics
 
@@ -168,6 +170,24 @@ class Stage:
             if param.name == name:
                 return param
         raise KeyError(name)
+
+
+@contextmanager
+def blamed(stage: Stage) -> Iterator[None]:
+    """Turns whatever goes wrong in the code of a stage from outside into one line that names stage and module.
+
+    Errors of built-in stages are internal errors and pass through, as do refusals (`IspError`).
+    """
+    try:
+        yield
+    except IspError:
+        raise
+    except Exception as error:
+        module = type(stage).__module__
+        if module.startswith("isp."):
+            raise
+        text = " ".join(str(error).split())
+        raise ProfileError(f"stage {stage.name!r} ({module}) failed: {type(error).__name__}: {text}") from error
 
 
 def as_array(value: Plain) -> Float64:

@@ -10,6 +10,7 @@ import halide as hl
 
 from isp.engine.graph import Arrays, Graph, Image, Node
 from isp.engine.segment import Segment
+from isp.stage import blamed
 
 _TYPES = {"uint8": hl.UInt(8), "uint16": hl.UInt(16), "uint32": hl.UInt(32), "float32": hl.Float(32)}
 
@@ -61,7 +62,8 @@ def define(graph: Graph, image: Image, step: Any, arrays: Arrays) -> Image:
     graph.stage = step.stage.name
     if step.reach:
         graph.store(image)
-    result: Image = step.stage.define(graph, image, arrays, step.structure)
+    with blamed(step.stage):
+        result: Image = step.stage.define(graph, image, arrays, step.structure)
     return result
 
 

@@ -13,7 +13,7 @@ from isp.engine.plan import Placed, blocks, channels, is_host, segment
 from isp.engine.segment import Datapath, Port, Segment
 from isp.engine.strips import FrameSource, SegmentSource, Source, Window, collect
 from isp.errors import ProfileError
-from isp.stage import Context, Domain
+from isp.stage import Context, Domain, blamed
 from isp.values import Mosaic, Picture, check_finite
 
 STRIP_PIXELS = 1 << 22
@@ -70,7 +70,7 @@ class HostSource:
         self.placed, self.domain = placed, domain
         self.shape = source.shape
         self.port = Port("float32", channels(placed.gives))
-        self._halo = placed.step.stage.halo or 0
+        self._halo = max(placed.step.stage.halo or 0, 2)  # so that even one row makes a value of 4 x 4
         rows = strip_rows(self.shape[1])
         self._rows = rows
         block = placed.before.cfa.block
@@ -96,7 +96,8 @@ def run_host(placed: Placed, given: NDArray[Any], domain: Domain, context: Conte
     stage = placed.step.stage
     values = context.resolved.get(stage.name, {}) or placed.after.resolved.get(stage.name, {})
     value = as_value(given, domain, context)
-    result = stage.apply(value, values, context)
+    with blamed(stage):
+        result = stage.apply(value, values, context)
     wanted = given
     if channels(placed.gives) != channels(domain):
         wanted = np.empty(given.shape[:2] + ((3,) if channels(placed.gives) == 3 else ()), np.float32)

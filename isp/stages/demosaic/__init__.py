@@ -20,6 +20,7 @@ class Demosaic(Stage):
     name = "demosaic"
     takes = ("mosaic",)
     gives = "camera"
+    cfas = ("bayer",)  # RYYB would come out as if its yellow were green
     parameters = (
         Param(
             "method", "menon2007",

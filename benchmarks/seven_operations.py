@@ -2,7 +2,8 @@
 
     python benchmarks/seven_operations.py [--width 8000 --height 6000]
 
-Both in one process, in turns, warm. The goal is at least 0.8 of the hand-fused rate.
+Both in one process, in turns, warm, each giving a new picture; the hand-fused one gets its frame already padded. The
+goal is at least 0.8 of the hand-fused rate.
 """
 
 from __future__ import annotations
@@ -41,9 +42,14 @@ def main() -> None:
     frame = RawFrame.from_array(padded[8 : 8 + height, 8 : 8 + width].copy(), "RGGB", 64, 1023,
                                 noise=NoiseModel((4e-4,) * 4, (4e-6,) * 4))
     chain = compile_chain(width, height)
-    result = np.empty((height, width, 3), np.uint8)
     pipeline = Pipeline(Profile.from_stages(STAGES))
-    seconds = in_turns({"by hand": lambda: chain(padded, result), "composed": lambda: pipeline.run(frame)})
+
+    def by_hand() -> np.ndarray:
+        result = np.empty((height, width, 3), np.uint8)  # a new picture each time, as the pipeline gives
+        chain(padded, result)
+        return result
+
+    seconds = in_turns({"by hand": by_hand, "composed": lambda: pipeline.run(frame)})
     rate = {name: width * height / 1e6 / median(values) for name, values in seconds.items()}
     for name, value in rate.items():
         print(f"{name:10s} {value:6.0f} MP/s")

@@ -198,15 +198,16 @@ def _schedule_update(func: Any, number: int, names: list[str], lanes: int) -> No
 
     update = func.update(number)
     places = [str(p) for p in func.update_args(number)]
-    reduced = func.rvars(number)
+    into_one_place = all(p.split(": ")[-1].rstrip(">").lstrip("-").isdigit() for p in places)
+    across = [r for r in func.rvars(number) if r.name().endswith("$x")]
     if names[:2] == ["x", "y"] and places[0].endswith(": x>"):
         update.vectorize(hl.Var("x"), lanes)
-    elif reduced and all(p.split(": ")[-1].rstrip(">").lstrip("-").isdigit() for p in places):
-        inner = [r for r in reduced if r.name().endswith("$x")]
-        if inner:
-            # where Halide cannot show that the order of a sum does not matter, it stays serial
-            with contextlib.suppress(hl.HalideError):
-                update.atomic().vectorize(inner[0], lanes)
+    elif across and into_one_place:
+        # where Halide cannot show that the order of a sum does not matter, it stays serial
+        with contextlib.suppress(hl.HalideError):
+            update.atomic().vectorize(across[0], lanes)
+    else:
+        update.unscheduled()
 
 
 def _planar(array: NDArray[Any]) -> Float32:

@@ -260,10 +260,8 @@ class _Resolver:
         gives: Domain = stage.gives or domain
         with blamed(stage):
             after = stage.advance(done.values, context)
-            if hasattr(stage, "warn"):
-                self.warnings += [f"{stage.name}: {line}" for line in stage.warn(done.values, context)]
-            if hasattr(stage, "encoding"):
-                self.encoding = stage.encoding(done.values)
+            self.warnings += [f"{stage.name}: {line}" for line in stage.warn(done.values, context)]
+            self.encoding = stage.encoding(done.values) or self.encoding
             step = None if stage.identity(done.values, context) else _step(stage, done.values, context)
         if step is not None:
             self.steps.append(Placed(step, gives, context, after))

@@ -141,6 +141,14 @@ class Stage:
         """The context behind this stage: what it does to noise model, clip level, size, white."""
         return context
 
+    def warn(self, values: Mapping[str, Plain], context: Context) -> list[str]:
+        """Lines for the user about how the values were found. Default: none."""
+        return []
+
+    def encoding(self, values: Mapping[str, Plain]) -> tuple[str, str] | None:
+        """(space, transfer) of the picture, for a stage that gives `encoded`; None leaves them as they are."""
+        return None
+
     # the definition -----------------------------------------------------------------------------------------
 
     def reach(self, structure: Mapping[str, str | int]) -> int:

@@ -11,6 +11,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +157,7 @@ def _runtime_object() -> bytes:
     import halide as hl
 
     target = hl.get_host_target()
-    key = f"runtime-{hl.__version__ if hasattr(hl, '__version__') else '21'}-{target}"
+    key = f"runtime-{version('halide')}-{target}"
     code = cache.load(key)
     if code is None:
         with tempfile.TemporaryDirectory() as folder:

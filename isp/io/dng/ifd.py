@@ -126,18 +126,22 @@ class Ifd:
             return self.parent.tag(code)
         return tag
 
+    def _value(self, code: int) -> Any:
+        """What tifffile read for a tag; None without the tag, InputError where its values are cut off."""
+        tag = self.tag(code)
+        if tag is not None and tag.value is None:
+            raise InputError(f"{self.name}: truncated: the values of tag {code} lie beyond the end of the file")
+        return None if tag is None else tag.value
+
     def numbers(self, code: int) -> list[float] | None:
         """The values of a numeric tag, rationals divided (x/0 is inf or NaN); None without the tag."""
-        tag = self.tag(code)
-        if tag is None:
-            return None
-        value = tag.value
+        value = self._value(code)
         if value is None:
-            raise InputError(f"{self.name}: truncated: the values of tag {code} lie beyond the end of the file")
+            return None
         if isinstance(value, bytes):
             value = tuple(value)
         flat = np.atleast_1d(np.asarray(value, np.float64)).ravel()
-        if tag.dtype in _RATIONAL:
+        if self.tag(code).dtype in _RATIONAL:
             with np.errstate(divide="ignore", invalid="ignore"):
                 flat = flat[0::2] / flat[1::2]
         return [float(v) for v in flat]
@@ -168,12 +172,9 @@ class Ifd:
 
     def bytes(self, code: int) -> bytes | None:
         """The bytes of a tag; None without it."""
-        tag = self.tag(code)
-        if tag is None:
-            return None
-        value = tag.value
+        value = self._value(code)
         if value is None:
-            raise InputError(f"{self.name}: truncated: the values of tag {code} lie beyond the end of the file")
+            return None
         if isinstance(value, str):
             return value.encode("latin-1", "replace")
         return value if isinstance(value, bytes) else bytes(v & 0xFF for v in np.atleast_1d(value).astype(int).tolist())

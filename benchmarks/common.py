@@ -8,7 +8,6 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -22,38 +21,6 @@ def big_frame(width: int, height: int) -> RawFrame:
     across, down = -(-width // 2048), -(-height // 1536)
     data = np.tile(frame.data, (down, across))[:height, :width]
     return RawFrame(np.ascontiguousarray(data), frame.cfa, frame.black, frame.white, frame.info, frame.origin)
-
-
-def write_dng(frame: RawFrame, path: Path) -> None:
-    """An uncompressed 16-bit Bayer DNG that every raw developer reads."""
-    import tifffile
-
-    height = frame.shape[0]
-    info = frame.info
-    matrix = [(round(float(v) * 10000), 10000) for v in info.calibrations[-1].color_matrix.ravel()]
-    neutral = [(round(float(v) * 1000000), 1000000) for v in info.neutral or (1, 1, 1)]
-    codes = {"R": 0, "G": 1, "B": 2}
-    flat = [n for pair in matrix for n in pair]
-    tags = [
-        (33421, 3, 2, (2, 2), True),
-        (33422, 1, 4, bytes(codes[c] for c in frame.cfa.base), True),
-        (50706, 1, 4, bytes((1, 4, 0, 0)), True),
-        (50707, 1, 4, bytes((1, 1, 0, 0)), True),
-        (50708, 2, 0, "Generated test camera", True),
-        (50714, 3, 1, int(frame.black.ravel()[0]), True),
-        (50717, 4, 1, int(frame.white), True),
-        (50721, 10, 9, flat, True),
-        (50728, 5, 3, [n for pair in neutral for n in pair], True),
-        (50778, 3, 1, 21, True),
-        (274, 3, 1, 1, True),
-    ]
-    if info.noise is not None:
-        pairs = [v for site in (0, 1, 3) for v in (info.noise.shot[site], info.noise.read[site])]
-        tags.append((51041, 12, 6, pairs, True))
-    tifffile.imwrite(
-        path, frame.data, photometric=32803, planarconfig=1, extratags=tags, metadata=None, software=False,
-        rowsperstrip=height,
-    )
 
 
 def in_turns(candidates: Mapping[str, Callable[[], object]], rounds: int = 5) -> dict[str, list[float]]:

@@ -12,9 +12,10 @@ import tempfile
 from pathlib import Path
 
 import rawpy
-from common import big_frame, in_turns, median, write_dng
+from common import big_frame, in_turns, median
 
 from isp import Pipeline, read_profile
+from isp.commands.bench import write_dng
 
 
 def main() -> None:

@@ -14,7 +14,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from common import Process, big_frame, median, whole_process, write_dng
+from common import Process, big_frame, median, whole_process
+
+from isp.commands.bench import write_dng
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""What happens in a pixel: light to electrons, electrons to digital numbers, with every source of noise."""

@@ -60,6 +60,10 @@ RESULTS = {"codes": "uint16", "signal": "float32", "defects": "uint8"}
 """What a program can give: the digital numbers, the mean electrons before any noise, or the map of defects."""
 
 _TILE = (256, 32)
+_MOST_LANES = 16
+"""float32 in the widest vector of any target [px]."""
+_REGISTERS = (2, 6)
+"""Vectors and rows of sums that the convolution keeps in registers."""
 _FIXED, _DRAWN, _READ = 0, 1, 2
 
 
@@ -84,6 +88,11 @@ class Structure:
     def margin(self) -> int:
         """Photosites of light needed beyond those read: the kernel's radius and one for crosstalk."""
         return self.taps // 2 + 1
+
+    @property
+    def spill(self) -> tuple[int, int]:
+        """Columns and rows of light that must exist beyond the margin on the right and below; they change nothing."""
+        return _REGISTERS[0] * _MOST_LANES, _REGISTERS[1]
 
     def photosites(self, start: int, stop: int) -> tuple[int, int]:
         """The range of photosites that a range of output pixels reads, along either axis."""
@@ -134,10 +143,10 @@ class _Builder:
         self.columns = hl.ImageParam(hl.Float(32), 1, "columns")
         self.numbers = hl.ImageParam(hl.Float(32), 1, "numbers")
         self.keys = hl.ImageParam(hl.UInt(32), 1, "keys")
-        blurred = self._blur(planes, kernels)
+        total, blurred = self._blur(planes, kernels)
         light = self._stored("light", self._light(blurred))
         output, stored = self._result(light)
-        _schedule(output, [light, *stored], blurred, self)
+        _schedule(output, [light, *stored], (total, blurred), self)
         inputs = [planes, kernels, self.mesh, self.sites, self.rows, self.columns, self.numbers, self.keys]
         return output, inputs
 
@@ -156,19 +165,20 @@ class _Builder:
         func[self.x, self.y] = value
         return func
 
-    def _blur(self, planes: Any, kernels: Any) -> Any:
+    def _blur(self, planes: Any, kernels: Any) -> tuple[Any, Any]:
         """The planes convolved with the lens kernel of each channel (one per node)."""
         import halide as hl
 
         x, y, c, r = self.x, self.y, self.c, self.s.taps // 2
         node = hl.Var("node")
         taps = hl.RDom([(0, self.s.taps), (0, self.s.taps)], "taps")
-        blurred = hl.Func("blurred")
-        blurred[x, y, c, node] = hl.f32(0)
+        total, blurred = hl.Func("total"), hl.Func("blurred")
+        total[x, y, c, node] = hl.f32(0)
         # a convolution: the kernel is the image of a point, so it is read backwards
         tap = kernels[2 * r - taps.x, 2 * r - taps.y, c, node]
-        blurred[x, y, c, node] += tap * planes[x + taps.x - r, y + taps.y - r, c]
-        return blurred
+        total[x, y, c, node] += tap * planes[x + taps.x - r, y + taps.y - r, c]
+        blurred[x, y, c, node] = total[x, y, c, node]
+        return total, blurred
 
     def _channel(self, x: Any, y: Any) -> Any:
         """The plane that photosite (x, y) sees."""
@@ -331,7 +341,7 @@ def _mix(a: Any, b: Any, share: Any) -> Any:
     return a + share * (b - a)
 
 
-def _schedule(output: Any, stored: list[Any], blurred: Any, builder: _Builder) -> None:
+def _schedule(output: Any, stored: list[Any], blur: tuple[Any, Any], builder: _Builder) -> None:
     import halide as hl
 
     from isp.engine.build import host_target
@@ -339,17 +349,19 @@ def _schedule(output: Any, stored: list[Any], blurred: Any, builder: _Builder) -
     lanes = host_target().natural_vector_size(hl.Float(32))
     exact = hl.TailStrategy.GuardWithIf
     xo, yo, xi, yi = (hl.Var(name) for name in ("xo", "yo", "xi", "yi"))
-    x, y, c = builder.x, builder.y, builder.c
+    x, y = builder.x, builder.y
     output.tile(x, y, xo, yo, xi, yi, *_TILE, exact).parallel(yo).vectorize(xi, lanes, exact)
     if builder.s.result == "defects":
         stored[-1].compute_at(output, xo).vectorize(x, lanes)
         return
     for func in stored:
         func.compute_at(output, xo).vectorize(x, lanes)
-    # 4 x 4 vectors of sums stay in registers while the taps go by
+    # a block of sums stays in registers while the taps go by
+    total, blurred = blur
     across, down = hl.Var("across"), hl.Var("down")
-    blurred.compute_at(output, xo).vectorize(x, lanes)
-    taps = blurred.rvars(0)
-    xv = hl.Var("xv")
-    blurred.update().split(x, across, x, 2 * lanes, exact).split(y, down, y, 4, exact).split(x, xv, x, lanes)
-    blurred.update().reorder(x, xv, y, taps[0], taps[1], across, down, c).vectorize(x).unroll(xv).unroll(y)
+    size = _REGISTERS
+    blurred.compute_at(output, xo).tile(x, y, across, down, x, y, size[0] * lanes, size[1], hl.TailStrategy.RoundUp)
+    blurred.vectorize(x, lanes).unroll(x).unroll(y)
+    total.compute_at(blurred, across).vectorize(x, lanes).unroll(x).unroll(y)
+    taps = total.rvars(0)
+    total.update().reorder(x, y, taps[0], taps[1]).vectorize(x, lanes).unroll(x).unroll(y)

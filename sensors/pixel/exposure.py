@@ -26,7 +26,8 @@ from isp.engine.runtime import Program
 from sensors.pixel import random
 
 NUMBERS = (
-    "light",  # multiplies the light of the planes
+    "light",  # seconds: the planes hold electrons per second
+    "scale",  # share of the light that is not scattered
     "veil0",  # scattered light over the whole frame, per plane
     "veil1",
     "veil2",
@@ -208,7 +209,7 @@ class _Builder:
             u = (hl.f32(x) + hl.f32(0.5) - self.number("cell_x")) / self.number("cell_width")
             v = (hl.f32(y) + hl.f32(0.5) - self.number("cell_y")) / self.number("cell_height")
             value = _mix(_mix(at(0), at(1), u), _mix(at(2), at(3), u), v)
-        value = hl.max(value, hl.f32(0)) * self._shading(c)
+        value = hl.max(value, hl.f32(0)) * self._shading(c) * self.number("scale")
         veil = hl.mux(c, [self.number(f"veil{i}") for i in range(3)])
         gain = self.sites[x % self.sites.dim(0).extent(), y % self.sites.dim(1).extent()]
         return (value + veil) * gain * self.number("light")

@@ -18,6 +18,8 @@ SMALL_MEAN = 12.0
 """Mean [e-] below which the Poisson distribution is summed term by term."""
 _TERMS = 42
 """Terms summed: beyond them lies less than 2^-33 of a distribution of mean `SMALL_MEAN`."""
+_FAR = 1e-5
+"""Probability of the upper end that is found from its terms rather than from the sum below it."""
 
 _ROUNDS = 10
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
@@ -95,12 +97,15 @@ def poisson(mean: Expr, word: Expr) -> Expr:
     upper, p = _folded(word)
     few = hl.min(mean, hl.f32(SMALL_MEAN))
     u = hl.select(upper, hl.f32(1) - p, p)
+    # float32 sums end 1e-7 short of 1: the far end is found from the next term t of the tail, t / (1 - mean / (k + 2))
+    far = upper & (p < hl.f32(_FAR))
     term = hl.exp(-few)
     below = term
     count = hl.f32(0)
-    for k in range(1, _TERMS + 1):
-        count = count + hl.select(u > below, hl.f32(1), hl.f32(0))
-        term = term * few * hl.f32(1.0 / k)
+    for k in range(_TERMS):
+        term = term * (few * hl.f32(1.0 / (k + 1)))
+        tail = term > p * hl.max(hl.f32(1) - few * hl.f32(1.0 / (k + 2)), hl.f32(0))
+        count = count + hl.select(hl.select(far, tail, u > below), hl.f32(1), hl.f32(0))
         below = below + term
     many = hl.max(mean, hl.f32(SMALL_MEAN))
     z = normal(word)

@@ -15,7 +15,7 @@ import rawpy
 from common import big_frame, in_turns, median
 
 from isp import Pipeline, read_profile
-from isp.commands.bench import write_dng
+from isp.io import write_dng
 
 
 def main() -> None:

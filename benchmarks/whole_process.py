@@ -16,7 +16,7 @@ from pathlib import Path
 
 from common import Process, big_frame, median, whole_process
 
-from isp.commands.bench import write_dng
+from isp.io import write_dng
 
 
 def main() -> None:

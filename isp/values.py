@@ -138,7 +138,7 @@ class Origin:
 class FrameInfo:
     """What a raw file says beside its pixels, every part optional.
 
-    `neutral` (3,) is the camera RGB of a neutral object; `analog_balance` (3,); `exposure` [s];
+    `neutral` (3,) is the camera RGB of a neutral object; `analog_balance` (3,); `exposure` [s]; `focal_length` [mm];
     `baseline_exposure` [EV]; `linearization` (N,) maps stored codes to linear DN; `orientation` is EXIF 1..8;
     `self_describing` is True for a format that should say its colour (DNG, camera raw), False for dumps and arrays,
     where stages use their documented fallbacks;
@@ -150,6 +150,7 @@ class FrameInfo:
     iso: float | None = None
     exposure: float | None = None
     f_number: float | None = None
+    focal_length: float | None = None
     neutral: tuple[float, float, float] | None = None
     analog_balance: tuple[float, float, float] = (1.0, 1.0, 1.0)
     calibrations: tuple[ColorCalibration, ...] = ()

@@ -106,6 +106,8 @@ def _libraw(frame: RawFrame, repeat: int) -> list[float]:
 
     import rawpy
 
+    from isp.io import write_dng
+
     with tempfile.TemporaryDirectory(prefix="isp-bench-") as folder:
         path = Path(folder) / "frame.dng"
         write_dng(frame, path)
@@ -115,26 +117,3 @@ def _libraw(frame: RawFrame, repeat: int) -> list[float]:
                 raw.raw_image  # noqa: B018  (unpacks)
                 times.append(_seconds(partial(raw.postprocess, use_camera_wb=True, no_auto_bright=True)))
     return times
-
-
-def write_dng(frame: RawFrame, path: Any) -> None:
-    """A plain uncompressed DNG of a Bayer frame with its levels, neutral and colour matrices, as LibRaw reads it."""
-    import tifffile
-
-    def ratio(values: Any) -> tuple[int, ...]:
-        return tuple(n for v in values for n in (round(float(v) * 10000), 10000))
-
-    info = frame.info
-    tags: list[tuple[int, str | int, int, Any, bool]] = [
-        (33421, "H", 2, (2, 2), True),
-        (33422, "B", 4, bytes("RGB".index(letter) for row in frame.cfa.rows for letter in row), True),
-        (50706, "B", 4, (1, 4, 0, 0), True),
-        (50708, "s", 0, info.model or "mobile-isp", True),
-        (50714, "H", 1, round(float(frame.black.max())), True),
-        (50717, "I", 1, round(frame.white), True),
-        (50728, "2I", 3, ratio(info.neutral or (1, 1, 1)), True),
-    ]
-    for i, calibration in enumerate(info.calibrations[:2]):
-        tags.append((50721 + i, "2i", 9, ratio(calibration.color_matrix.ravel()), True))
-        tags.append((50778 + i, "H", 1, 17 if calibration.temperature < 4000 else 21, True))
-    tifffile.imwrite(path, frame.data, photometric="cfa", extratags=tags, metadata=None, software=None)

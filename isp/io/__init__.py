@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from isp.io.atomic import atomic_write as atomic_write
     from isp.io.atomic import check_writable as check_writable
+    from isp.io.dng.write import write_dng as write_dng
     from isp.io.dump import RawDump as RawDump
     from isp.io.dump import parse_dump as parse_dump
     from isp.io.info import describe as describe
@@ -26,6 +27,7 @@ _HOME = {
     "parse_dump": "dump",
     "parse_limits": "limits",
     "read_raw": "read",
+    "write_dng": "dng.write",
     "write_picture": "write",
     "write_value": "write",
 }
@@ -39,6 +41,7 @@ __all__ = [
     "parse_dump",
     "parse_limits",
     "read_raw",
+    "write_dng",
     "write_picture",
     "write_value",
 ]

@@ -41,6 +41,7 @@ def describe(frame: RawFrame, path: str | os.PathLike[str] | None = None) -> dic
         "iso": info.iso,
         "exposure_seconds": info.exposure,
         "f_number": info.f_number,
+        "focal_length_mm": info.focal_length,
         "baseline_exposure_ev": info.baseline_exposure,
         "neutral": list(info.neutral) if info.neutral is not None else None,
         "analog_balance": list(info.analog_balance),

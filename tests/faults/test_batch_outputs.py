@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from isp.commands import main
-from isp.commands.bench import write_dng
 from isp.demo import demo_frame
+from isp.io import write_dng
 
 
 @pytest.fixture(scope="module")

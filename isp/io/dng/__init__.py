@@ -19,6 +19,9 @@ from isp.values import FrameInfo, Origin, RawFrame
 
 DNG_VERSION = 50706
 _RAW_PHOTOMETRIC = (32803, 34892)
+_RATIONALS = ("ExposureTime", "FNumber", "FocalLength")
+_LARGEST_ISO = 65_535
+"""PhotographicSensitivity that means "this or more, see the 32-bit tags" (EXIF 2.3, 4.6.5)."""
 
 
 def is_dng(ifds: list[Ifd]) -> bool:
@@ -61,9 +64,10 @@ def read_dng(ifds: list[Ifd], source: Source, limits: Limits, in_process: bool) 
     info = FrameInfo(
         make=ifds[0].text(271),
         model=ifds[0].text(272) or ifds[0].text(50708),
-        iso=_exif_number(exif, "ISOSpeedRatings", "PhotographicSensitivity"),
+        iso=_iso(exif),
         exposure=_exif_number(exif, "ExposureTime"),
         f_number=_exif_number(exif, "FNumber"),
+        focal_length=_exif_number(exif, "FocalLength"),
         neutral=colour.neutral,
         analog_balance=colour.analog_balance,
         calibrations=colour.calibrations,
@@ -144,10 +148,17 @@ def _orientation(main: Ifd, warnings: list[str]) -> int:
     return value
 
 
+def _iso(exif: dict[str, Any]) -> float | None:
+    value = _exif_number(exif, "ISOSpeedRatings", "PhotographicSensitivity")
+    if value is None or value < _LARGEST_ISO:
+        return value
+    return _exif_number(exif, "RecommendedExposureIndex", "ISOSpeed", "StandardOutputSensitivity") or value
+
+
 def _exif_number(exif: dict[str, Any], *names: str) -> float | None:
     for name in names:
         value = exif.get(name)
-        if isinstance(value, tuple) and len(value) == 2 and name in ("ExposureTime", "FNumber"):
+        if isinstance(value, tuple) and len(value) == 2 and name in _RATIONALS:
             value = value[0] / value[1] if value[1] else None
         if isinstance(value, tuple) and value:
             value = value[0]

@@ -38,8 +38,8 @@ ILLUMINANTS: dict[int, tuple[str, float]] = {
 _UNKNOWN = ("unknown", 5000.0)
 """For a file with a single matrix the temperature has no influence; D50 is the profile connection white."""
 
-# ColorMatrix, ForwardMatrix, CameraCalibration, CalibrationIlluminant of the up to three calibrations
-_TAGS = ((50721, 50964, 50723, 50778), (50722, 50965, 50724, 50779), (52531, 52532, 52530, 52529))
+TAGS = ((50721, 50964, 50723, 50778), (50722, 50965, 50724, 50779), (52531, 52532, 52530, 52529))
+"""ColorMatrix, ForwardMatrix, CameraCalibration, CalibrationIlluminant of the up to three calibrations."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _calibrations(ifd: Ifd, warnings: list[str]) -> tuple[ColorCalibration, ...]
     # CameraCalibration belongs to the profile only if their signatures are the same (often both are absent)
     signed = ifd.text(50931) == ifd.text(50932)
     found = []
-    for index, (colour, forward, individual, light) in enumerate(_TAGS, start=1):
+    for index, (colour, forward, individual, light) in enumerate(TAGS, start=1):
         matrix = _matrix(ifd, colour, f"ColorMatrix{index}")
         if matrix is None:
             continue

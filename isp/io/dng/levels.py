@@ -16,7 +16,7 @@ SUPPORTED = (
     "supported: Bayer (RGGB, GRBG, GBRG, BGGR), RYYB, quad, nona and hexadeca blocks of these, RGBW patterns of side "
     "4 or 8, mono (Y)"
 )
-_COLOURS = "RGBCMYW"
+COLOURS = "RGBCMYW"
 """Letters of CFAPattern's codes 0..6 (TIFF/EP)."""
 _CFA, _LINEAR_RAW = 32803, 34892
 
@@ -40,7 +40,7 @@ def read_cfa(ifd: Ifd) -> Cfa:
     rows, columns = _pair(ifd, 33421, "CFARepeatPatternDim", 2)
     codes = ifd.bytes(33422) or b""
     layout = ifd.integer(50711, 1)
-    if len(codes) != rows * columns or max(codes) >= len(_COLOURS):
+    if len(codes) != rows * columns or max(codes) >= len(COLOURS):
         raise InputError(f"{ifd.name}: CFA {list(codes[:64])} declared as {rows}x{columns} not supported; {SUPPORTED}")
     if layout != 1:
         raise InputError(f"{ifd.name}: CFA layout {layout} (staggered sites) not supported; {SUPPORTED}")
@@ -49,7 +49,7 @@ def read_cfa(ifd: Ifd) -> Cfa:
     grid = np.tile(tile, (side // rows, side // columns))
     # some writers declare a Bayer pattern over 4x4 or 2x4 pixels
     period = next(n for n in range(1, side + 1) if side % n == 0 and _repeats(grid, n))
-    return check_cfa("/".join("".join(_COLOURS[c] for c in row[:period]) for row in grid[:period]), ifd.name)
+    return check_cfa("/".join("".join(COLOURS[c] for c in row[:period]) for row in grid[:period]), ifd.name)
 
 
 def _repeats(grid: NDArray[np.uint8], period: int) -> bool:

@@ -5,10 +5,12 @@ DNG specification 1.7, chapter 7. Opcode lists are big-endian whatever the file 
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isp.cfa import Cfa
 from isp.errors import InputError
@@ -21,10 +23,14 @@ NAMES = {
     10: "DeltaPerRow", 11: "DeltaPerColumn", 12: "ScalePerRow", 13: "ScalePerColumn", 14: "WarpRectilinear2",
 }  # fmt: skip
 GAIN_MAP = 9
-_OPTIONAL = 1
+OPCODE_LIST_2 = 51009
+OPTIONAL = 1
 """Bit 0 of an opcode's flags: a reader that does not know it may skip it."""
-_HEADER = struct.Struct(">IIII")
-_MAP_HEADER = struct.Struct(">10I4dI")
+HEADER = struct.Struct(">IIII")
+MAP_HEADER = struct.Struct(">10I4dI")
+_LARGEST_PERIOD = 24
+"""Pixels over which maps and CFA may repeat together: 6 and 8 do."""
+_PARTIAL = "OpcodeList2: GainMap {} covers only part of the frame or of a colour; none is applied"
 
 
 @dataclass(frozen=True)
@@ -54,10 +60,10 @@ def read_opcodes(data: bytes, tag: str, name: str, limits: Limits) -> tuple[list
     limits.check("opcodes", count, f"{name}: opcodes in {tag}")
     maps, warnings, at = [], [], 4
     for index in range(count):
-        if at + _HEADER.size > len(data):
+        if at + HEADER.size > len(data):
             raise InputError(f"{name}: damaged: {tag} says {count} opcodes and ends in number {index + 1}")
-        code, _, flags, size = _HEADER.unpack_from(data, at)
-        at += _HEADER.size
+        code, _, flags, size = HEADER.unpack_from(data, at)
+        at += HEADER.size
         if at + size > len(data):
             left = len(data) - at
             raise InputError(f"{name}: damaged: opcode {index + 1} of {tag} needs {size} bytes, {left} are left")
@@ -66,7 +72,7 @@ def read_opcodes(data: bytes, tag: str, name: str, limits: Limits) -> tuple[list
             maps.append(_gain_map(body, f"{name}: GainMap {index + 1} of {tag}", limits))
         elif code in NAMES:
             warnings.append(f"{tag}: opcode {NAMES[code]} is not applied")
-        elif flags & _OPTIONAL:
+        elif flags & OPTIONAL:
             warnings.append(f"{tag}: unknown optional opcode {code} skipped")
         else:
             raise InputError(f"{name}: {tag}: unknown opcode {code} is mandatory: no raw reader may skip it")
@@ -76,13 +82,13 @@ def read_opcodes(data: bytes, tag: str, name: str, limits: Limits) -> tuple[list
 
 
 def _gain_map(body: bytes, where: str, limits: Limits) -> GainMap:
-    if len(body) < _MAP_HEADER.size:
-        raise InputError(f"{where}: {len(body)} bytes, at least {_MAP_HEADER.size} are needed")
-    head = _MAP_HEADER.unpack_from(body)
+    if len(body) < MAP_HEADER.size:
+        raise InputError(f"{where}: {len(body)} bytes, at least {MAP_HEADER.size} are needed")
+    head = MAP_HEADER.unpack_from(body)
     top, left, bottom, right, plane, planes, row_pitch, column_pitch, rows, columns = head[:10]
     spacing, origin, map_planes = (head[10], head[11]), (head[12], head[13]), head[14]
     limits.check("gain_map_points", rows * columns * max(map_planes, 1), f"{where}: points")
-    expected = _MAP_HEADER.size + 4 * rows * columns * map_planes
+    expected = MAP_HEADER.size + 4 * rows * columns * map_planes
     if 0 in (rows, columns, map_planes) or len(body) != expected:
         raise InputError(f"{where}: {rows}x{columns}x{map_planes} points need {expected} bytes, found {len(body)}")
     if plane != 0 or planes < 1 or 0 in (row_pitch, column_pitch) or bottom <= top or right <= left:
@@ -90,7 +96,7 @@ def _gain_map(body: bytes, where: str, limits: Limits) -> GainMap:
             f"{where}: plane {plane} of {planes}, pitch {row_pitch}x{column_pitch}, area {(top, left, bottom, right)}"
             " make no sense for a mosaic"
         )
-    values = np.frombuffer(body, ">f4", offset=_MAP_HEADER.size).reshape(rows, columns, map_planes)[:, :, 0]
+    values = np.frombuffer(body, ">f4", offset=MAP_HEADER.size).reshape(rows, columns, map_planes)[:, :, 0]
     gains = values.astype(np.float32)
     if not np.isfinite(gains).all() or (gains <= 0).any() or (gains > 1000).any():
         raise InputError(f"{where}: gains outside 0 < gain <= 1000")
@@ -118,52 +124,69 @@ def merge(maps: list[GainMap], cfa: Cfa, shape: tuple[int, int], name: str) -> t
         return None, []
     first = maps[0]
     height, width = shape
-    mesh = np.ones((*first.gains.shape, 4), np.float32)
     for index, gain_map in enumerate(maps, start=1):
         where = f"{name}: GainMap {index} of OpcodeList2"
         top, left, bottom, right = gain_map.area
         if bottom > height or right > width:
             raise InputError(f"{where}: area {gain_map.area} (top, left, bottom, right) leaves the {width}x{height} px")
-        if (gain_map.gains.shape, gain_map.origin, gain_map.spacing) != (mesh.shape[:2], first.origin, first.spacing):
+        if (gain_map.gains.shape, gain_map.origin, gain_map.spacing) != (
+            first.gains.shape,
+            first.origin,
+            first.spacing,
+        ):
             rows, columns = gain_map.gains.shape
             raise InputError(
                 f"{where}: {rows}x{columns} points differ in number or place from the first map's "
-                f"{mesh.shape[0]}x{mesh.shape[1]}; maps of one size are supported"
+                f"{first.gains.shape[0]}x{first.gains.shape[1]}; maps of one size are supported"
             )
         row_pitch, column_pitch = gain_map.pitch
-        sites = _sites(gain_map, cfa)
         begins = top < row_pitch and left < column_pitch
         ends = bottom > height - row_pitch and right > width - column_pitch
-        if sites is None or not (begins and ends):
-            return None, [f"OpcodeList2: GainMap {index} covers only part of the frame or of a colour; none is applied"]
-        for site in sites:
-            mesh[:, :, site] *= gain_map.gains
+        if not (begins and ends):
+            return None, [_PARTIAL.format(index)]
+    mesh, partial = _planes(maps, cfa)
+    if mesh is None:
+        return None, [_PARTIAL.format(partial)]
     if mesh.max() > 1000:
         raise InputError(f"{name}: gain maps multiply to {mesh.max():g}, above 1000")
     return GainMesh(mesh, first.origin, first.spacing), []
 
 
-def _sites(gain_map: GainMap, cfa: Cfa) -> list[int] | None:
-    """Which of R, Gr, Gb, B a map covers; None if it covers a site in part."""
-    block, period = cfa.block, cfa.period
-    side = int(np.lcm.reduce([2 * block, period, *gain_map.pitch]))
-    if side > 64:
-        return None
+def sites(cfa: Cfa, side: int) -> NDArray[np.intp]:
+    """(side, side) which of R, Gr, Gb, B (0..3) each pixel from the top left is; 0 everywhere without such sites."""
+    if cfa.family in ("mono", "other"):
+        return np.zeros((side, side), np.intp)
     px, py = cfa.phase
     # site index 2 y + x in the grid whose origin is a red block
-    ys = (np.arange(side) // block + py) % 2
-    xs = (np.arange(side) // block + px) % 2
-    site = 2 * ys[:, None] + xs[None, :]
-    covered = np.zeros((side, side), bool)
-    rows, columns = gain_map.pitch
-    covered[gain_map.area[0] % rows :: rows, gain_map.area[1] % columns :: columns] = True
-    if cfa.family in ("mono", "other"):
-        return [0, 1, 2, 3] if covered.all() else None
-    chosen = []
-    for index in range(4):
-        part = covered[site == index]
-        if part.all():
-            chosen.append(index)
-        elif part.any():
-            return None
-    return chosen
+    ys, xs = ((np.arange(side) // cfa.block + phase) % 2 for phase in (py, px))
+    return np.asarray(2 * ys[:, None] + xs[None, :])
+
+
+def _planes(maps: list[GainMap], cfa: Cfa) -> tuple[Float32 | None, int]:
+    """(rows, columns, 4) products of the maps; or None and the number of a map that covers a colour in part.
+
+    Blocks of one colour (quad and the like) take several maps, which must come to the same gains.
+    """
+    side = math.lcm(2 * cfa.block, cfa.period, *(pitch for m in maps for pitch in m.pitch))
+    if side > _LARGEST_PERIOD:
+        return None, len(maps)
+    covered = np.zeros((len(maps), side, side), bool)
+    for seen, m in zip(covered, maps, strict=True):
+        seen[m.area[0] % m.pitch[0] :: m.pitch[0], m.area[1] % m.pitch[1] :: m.pitch[1]] = True
+    site = sites(cfa, side)
+    mesh = np.ones((*maps[0].gains.shape, 4), np.float32)
+    for plane in range(4):
+        kinds = np.unique(covered[:, site == (plane if site.any() else 0)], axis=1).T
+        product = _product(maps, kinds[0])
+        for kind in kinds[1:]:
+            if not np.array_equal(_product(maps, kind), product):
+                return None, int(np.flatnonzero(kind != kinds[0])[0]) + 1
+        mesh[..., plane] = product
+    return mesh, 0
+
+
+def _product(maps: list[GainMap], kind: NDArray[np.bool_]) -> Float32:
+    product = np.ones(maps[0].gains.shape, np.float32)
+    for index in np.flatnonzero(kind):
+        product *= maps[index].gains
+    return product

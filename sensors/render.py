@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isp.engine.runtime import buffer_of
+from isp.engine.runtime import Buffer, Program, buffer_of, query_buffer
 from sensors.pixel import exposure
 from sensors.pixel.exposure import RESULTS, Structure
 from sensors.plan import Plan, Reading
@@ -63,12 +63,12 @@ def render(
     programs = {name: s.program() for name, s in structures.items()}
     done = 0
     for tile, cell in _tiles(plan, strip):
-        light = _light(plan, structures[results[0]], tile) if set(results) - {"defects"} else None
+        light = _light(plan, [p for name, p in programs.items() if name != "defects"], cell, tile)
         for name in results:
             for reading, frame in zip(plan.readings, wanted[name], strict=False):
+                inputs = _Inputs(plan, reading, cell)
                 part = _part(frame, plan.region, tile)
-                arguments = _arguments(plan, structures[name], reading, cell, tile, light)
-                programs[name](*arguments.buffers, buffer_of(part, tile[:2]))
+                programs[name](light.buffer, *inputs.buffers, buffer_of(part, tile[:2]))
         if progress is not None:
             done += tile[2] * tile[3]
             progress(done, width * height)
@@ -117,17 +117,33 @@ def _cells(plan: Plan) -> Iterator[_Cell]:
             yield _Cell(columns, rows, (i * step_x, j * step_y, step_x, step_y), np.ascontiguousarray(four))
 
 
-def _light(plan: Plan, s: Structure, tile: tuple[int, int, int, int]) -> tuple[NDArray[np.float32], tuple[int, int]]:
-    """Electrons per second of every photosite the tile needs, (C, h, w), and the place of the first."""
+@dataclass(frozen=True)
+class _Light:
+    """Electrons per second of the photosites that a tile needs, (C, h, w), and the buffer over them."""
+
+    planes: NDArray[np.float32]
+    buffer: Buffer
+
+
+def _light(plan: Plan, programs: list[Program], cell: _Cell, tile: tuple[int, int, int, int]) -> _Light:
     x, y, width, height = tile
-    left, right = s.photosites(x, x + width)
-    top, bottom = s.photosites(y, y + height)
-    m, spill = s.margin, s.spill
-    view = View(
-        plan.size, left - m, top - m, right - left + 2 * m + spill[0], bottom - top + 2 * m + spill[1], plan.warp
+    inputs = _Inputs(plan, plan.readings[0], cell)
+    regions = []
+    for program in programs:
+        wanted = query_buffer(np.float32, [(0, 0)] * 3)
+        # only the place and size of the output count here; its memory is not touched
+        place = np.broadcast_to(np.zeros(1, RESULTS["codes" if "codes" in program.name else "signal"]), (height, width))
+        program(wanted, *inputs.buffers, buffer_of(place, (x, y)))
+        regions.append(wanted.region)
+    if not regions:
+        planes = np.zeros((len(plan.letters), 1, 1), np.float32)
+        return _Light(planes, buffer_of(planes))
+    (left, right), (top, bottom) = (
+        (min(r[axis][0] for r in regions), max(sum(r[axis]) for r in regions)) for axis in (0, 1)
     )
+    view = View(plan.size, left, top, right - left, bottom - top, plan.warp)
     planes = plan.scene.planes(view, np.ascontiguousarray(plan.rates, dtype=np.float32))
-    return planes, (left - m, top - m)
+    return _Light(planes, buffer_of(planes, (left, top, 0)))
 
 
 def _part(frame: NDArray[Any], region: tuple[int, int, int, int], tile: tuple[int, int, int, int]) -> NDArray[Any]:
@@ -135,38 +151,32 @@ def _part(frame: NDArray[Any], region: tuple[int, int, int, int], tile: tuple[in
     return frame[y : y + tile[3], x : x + tile[2]]
 
 
-@dataclass(frozen=True)
-class _Arguments:
-    """Arrays of one call, kept alive, and the buffers over them."""
+class _Inputs:
+    """Everything that a program reads beside the light, kept alive with the buffers over it."""
 
-    arrays: tuple[NDArray[Any], ...]
-    buffers: tuple[Any, ...]
+    def __init__(self, plan: Plan, reading: Reading, cell: _Cell) -> None:
+        rows, columns = _line_noise(plan, reading)
+        mesh = np.ascontiguousarray(plan.shading.transpose(2, 0, 1), dtype=np.float32)
+        self._arrays = (
+            cell.kernels, mesh, plan.site_gains, rows, columns, _numbers(plan, reading, cell), _keys(plan, reading)
+        )
+        self.buffers = tuple(buffer_of(array) for array in self._arrays)
 
 
-def _arguments(
-    plan: Plan,
-    s: Structure,
-    reading: Reading,
-    cell: _Cell,
-    tile: tuple[int, int, int, int],
-    light: tuple[NDArray[np.float32], tuple[int, int]] | None,
-) -> _Arguments:
-    sensor, mode = plan.sensor, plan.mode
-    planes, place = light if light is not None else (np.zeros((s.channels, 1, 1), np.float32), (0, 0))
+def _numbers(plan: Plan, reading: Reading, cell: _Cell) -> NDArray[np.float32]:
+    sensor, mode, seconds = plan.sensor, plan.mode, reading.exposure
     scale, veil = plan.veil
-    gain = sensor.dn_per_e(reading.iso)
-    share = mode.count if mode.method == "charge" else 1
-    seconds = reading.exposure
-    warm = 2 ** ((plan.temperature - 25) / sensor.dark_doubling_c)
-    values = dict(
+    warmth = 2 ** ((plan.temperature - 25) / sensor.dark_doubling_c)
+    return exposure.numbers(
         light=seconds,
+        scale=scale,
         prnu=sensor.prnu,
         dark_e=sensor.dark_e_s(plan.temperature) * seconds,
-        hot_e=sensor.hot_e_s * warm * seconds,
+        hot_e=sensor.hot_e_s * warmth * seconds,
         full_well_e=sensor.full_well_e,
         dsnu_e=sensor.dsnu_e,
-        gain=gain,
-        read_dn=sensor.read_sigma_dn(reading.iso) / share,
+        gain=sensor.dn_per_e(reading.iso),
+        read_dn=sensor.read_sigma_dn(reading.iso) / (mode.count if mode.method == "charge" else 1),
         pedestal=sensor.pedestal,
         top=float(sensor.top_dn),
         crosstalk=sensor.crosstalk,
@@ -176,11 +186,13 @@ def _arguments(
         cell_y=cell.nodes[1],
         cell_width=cell.nodes[2],
         cell_height=cell.nodes[3],
-        scale=scale,
-    ) | {f"veil{i}": float(veil[i]) if i < len(veil) else 0.0 for i in range(3)}
+        **{f"veil{i}": float(veil[i]) if i < len(veil) else 0.0 for i in range(3)},
+    )
+
+
+def _keys(plan: Plan, reading: Reading) -> NDArray[np.uint32]:
     temporal, fixed = plan.temporal_key, plan.fixed_key
-    numbers = exposure.numbers(**values)
-    keys = exposure.keys(
+    return exposure.keys(
         plan.site_planes,
         seed0=temporal[0],
         seed1=temporal[1],
@@ -188,14 +200,9 @@ def _arguments(
         unit1=fixed[1],
         exposure=reading.number,
         readout=reading.readout,
-        hot=round(sensor.hot_fraction * 2**32),
-        dead=round(sensor.dead_fraction * 2**32),
+        hot=round(plan.sensor.hot_fraction * 2**32),
+        dead=round(plan.sensor.dead_fraction * 2**32),
     )
-    rows, columns = _line_noise(plan, reading)
-    mesh = np.ascontiguousarray(plan.shading.transpose(2, 0, 1), dtype=np.float32)
-    arrays = (planes, cell.kernels, mesh, plan.site_gains, rows, columns, numbers, keys)
-    buffers = (buffer_of(planes, (*place, 0)), *(buffer_of(a) for a in arrays[1:]))
-    return _Arguments(arrays, buffers)
 
 
 def _line_noise(plan: Plan, reading: Reading) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

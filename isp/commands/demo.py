@@ -19,15 +19,15 @@ def demo(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the pictures.")] = Path(
         "isp-demo"
     ),
-    width: Annotated[int, typer.Option(min=4, max=16384, help="Width of the frame [px].")] = 2048,
-    height: Annotated[int, typer.Option(min=4, max=12288, help="Height of the frame [px].")] = 1536,
+    width: Annotated[int, typer.Option(min=4, max=16384, help="Width of the frame [px].")] = 4096,
+    height: Annotated[int, typer.Option(min=4, max=12288, help="Height of the frame [px].")] = 3072,
     seed: Annotated[int, typer.Option(min=0, help="Of texture and noise.")] = 1,
     iso: Annotated[float, typer.Option(min=25, max=102400, help="Sensitivity: more gives more noise.")] = 100.0,
     threads: options.Threads = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace pictures that exist.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Photograph a generated scene, develop it with two profiles, and say what was done."""
+    """Photograph a scene with a simulated 200 MP phone sensor, develop it with two profiles, and say what was done."""
     from isp.commands.batch import folder
     from isp.demo.show import Wanted, demos
 

@@ -11,9 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from isp.errors import IspError, ProfileError
+
+if TYPE_CHECKING:
+    from isp.values import RawFrame
 
 PROFILES = {
     "reference": "colour as the camera measured it: black level, white balance, demosaic, colour matrix, sRGB",
@@ -54,32 +57,44 @@ class Shown:
 
 
 def develop(wanted: Wanted) -> Iterator[Shown]:
-    """Photograph the generated scene and develop it with the shipped profiles, one `Shown` each."""
+    """Photograph the generated scene and develop it: shown where no other package has a demo."""
     from isp.demo.camera import BITS, demo_frame
-    from isp.io import check_writable, write_picture
+
+    check_targets(wanted)
+    began = time.perf_counter()
+    frame = demo_frame(wanted.width, wanted.height, wanted.seed, wanted.iso)
+    yield Shown(
+        f"photographed a generated scene: {wanted.width} x {wanted.height}, {BITS} bit {frame.cfa}, "
+        f"ISO {wanted.iso:g}, seed {wanted.seed}",
+        seconds={"scene": time.perf_counter() - began},
+    )
+    yield from developed(frame, wanted)
+
+
+def check_targets(wanted: Wanted) -> None:
+    """Check, before any work, that `developed` may write its pictures."""
+    from isp.io import check_writable
+
+    for name in PROFILES:
+        check_writable(wanted.folder / f"{name}.png", overwrite=wanted.overwrite)
+
+
+def developed(frame: RawFrame, wanted: Wanted) -> Iterator[Shown]:
+    """Develop a frame with each of `PROFILES` into `wanted.folder`, one `Shown` each."""
+    from isp.io import write_picture
     from isp.pipeline import Pipeline
     from isp.profile import read_profile
     from isp.values import Picture
 
-    targets = {name: wanted.folder / f"{name}.png" for name in PROFILES}
-    for target in targets.values():
-        check_writable(target, overwrite=wanted.overwrite)
-    began = time.perf_counter()
-    frame = demo_frame(wanted.width, wanted.height, wanted.seed, wanted.iso)
-    took = {"scene": time.perf_counter() - began}
-    yield Shown(
-        f"photographed a generated scene: {wanted.width} x {wanted.height}, {BITS} bit {frame.cfa}, "
-        f"ISO {wanted.iso:g}, seed {wanted.seed}",
-        seconds=took,
-    )
     for name, about in PROFILES.items():
         run = Pipeline(read_profile(name), threads=wanted.threads).run(frame, progress=wanted.progress)
         began = time.perf_counter()
         if not isinstance(run.value, Picture):
             raise ProfileError(f"profile {name!r} does not end in a picture")
-        write_picture(run.value, targets[name], overwrite=wanted.overwrite)
+        target = wanted.folder / f"{name}.png"
+        write_picture(run.value, target, overwrite=wanted.overwrite)
         seconds = {**run.seconds, "write": time.perf_counter() - began}
-        yield Shown(f"developed it with {name!r}, {about}", targets[name], seconds, _TRY[name])
+        yield Shown(f"developed it with {name!r}, {about}", target, seconds, _TRY[name])
 
 
 _TRY = {
@@ -95,9 +110,11 @@ _TRY = {
 
 
 def demos() -> Iterator[tuple[str, Callable[[Wanted], Iterable[Shown]]]]:
-    """Ours first, then those of other packages by name; one that cannot be loaded fails when it is called."""
-    yield "develop", develop
-    for point in sorted(entry_points(group="isp.demos"), key=lambda p: p.name):
+    """Those of other packages by name, or ours where there are none; one that cannot be loaded fails when called."""
+    points = sorted(entry_points(group="isp.demos"), key=lambda p: p.name)
+    if not points:
+        yield "develop", develop
+    for point in points:
         yield point.name, _loader(point)
 
 

@@ -61,8 +61,6 @@ RESULTS = {"codes": "uint16", "signal": "float32", "defects": "uint8"}
 """What a program can give: the digital numbers, the mean electrons before any noise, or the map of defects."""
 
 _TILE = (256, 32)
-_MOST_LANES = 16
-"""float32 in the widest vector of any target [px]."""
 _REGISTERS = (2, 6)
 """Vectors and rows of sums that the convolution keeps in registers."""
 _FIXED, _DRAWN, _READ = 0, 1, 2
@@ -84,23 +82,6 @@ class Structure:
     block: int
     binning: int
     charge: bool
-
-    @property
-    def margin(self) -> int:
-        """Photosites of light needed beyond those read: the kernel's radius and one for crosstalk."""
-        return self.taps // 2 + 1
-
-    @property
-    def spill(self) -> tuple[int, int]:
-        """Columns and rows of light that must exist beyond the margin on the right and below; they change nothing."""
-        return _REGISTERS[0] * _MOST_LANES, _REGISTERS[1]
-
-    def photosites(self, start: int, stop: int) -> tuple[int, int]:
-        """The range of photosites that a range of output pixels reads, along either axis."""
-        n = self.binning
-        if self.channels == 1 or n <= self.block:
-            return start * n, stop * n
-        return start // 2 * 2 * n, -(-stop // 2) * 2 * n
 
     def program(self) -> Program:
         """The compiled program: planes, kernels, shading, site gains, row and column noise, numbers, keys, result."""

@@ -222,7 +222,7 @@ def _readings(sensor: Sensor, first: Reading, hdr: str | None) -> tuple[Reading,
     if hdr == "dual_gain":
         return tuple(Reading(first.exposure, g, 0, i) for i, g in enumerate(sensor.dual_gain_isos(first.iso)))
     if sensor.staggered is None:
-        raise UsageError(f"{sensor.name} has no staggered exposures (staggered_hdr in its file)")
+        raise UsageError(f"{sensor.name} has no staggered exposures (staggered in its file)")
     count, ratio = sensor.staggered.exposures, sensor.staggered.ratio
     return tuple(Reading(first.exposure / ratio**i, first.iso, i) for i in range(count))
 

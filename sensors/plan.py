@@ -103,7 +103,7 @@ class Plan:
         """What veiling glare leaves of the light, and (C,) what it adds everywhere [e-/s]."""
         if self.lens.glare == 0:
             return 1.0, np.zeros(len(self.letters))
-        scale, offset = glare_terms(self.lens, mean_rates(self.scene, self.rates, self.size))
+        scale, offset = glare_terms(self.lens, mean_rates(self.scene, self.rates, self.size, self.shading))
         return float(scale), np.asarray(offset, np.float64)
 
     @property
@@ -140,12 +140,25 @@ def electron_rates(scene: Scene, light: Light, lens: Lens, sensitivity: Sensitiv
     return np.asarray(photons @ sensitivity.curves.T * STEP)
 
 
-def mean_rates(scene: Scene, rates: Float64, size: tuple[int, int]) -> Float64:
-    """(C,) mean over the frame of what each colour sees [e-/s]."""
+def mean_rates(
+    scene: Scene, rates: Float64, size: tuple[int, int], shading: Float32 | None = None
+) -> Float64:
+    """(C,) mean over the frame of what each colour sees, behind the lens's `shading` if it is given [e-/s]."""
     scale = min(_PREVIEW / max(size), 1.0)
     small = (max(round(size[0] * scale), 1), max(round(size[1] * scale), 1))
     planes = scene.planes(View(small, 0, 0, *small), np.ascontiguousarray(rates, dtype=np.float32))
+    if shading is not None:
+        planes = planes * sampled(shading, small).transpose(2, 0, 1)
     return np.asarray(planes.reshape(planes.shape[0], -1).mean(axis=1, dtype=np.float64))
+
+
+def sampled(mesh: Float32, size: tuple[int, int]) -> Float64:
+    """(height, width, C) values of a mesh that spans the frame edge to edge, at the centres of `size` pixels."""
+    from scipy.ndimage import map_coordinates
+
+    v, u = ((np.arange(n) + 0.5) / n * (m - 1) for n, m in zip(size[::-1], mesh.shape, strict=False))
+    places = np.meshgrid(v, u, indexing="ij")
+    return np.stack([map_coordinates(mesh[..., c], places, order=1) for c in range(mesh.shape[2])], axis=-1)
 
 
 def automatic_exposure(

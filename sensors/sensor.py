@@ -514,11 +514,6 @@ class Sensor:
                 f"mode {mode.name} is not possible on {self.name}: {step}x{step} does not fit blocks of "
                 f"{block}x{block}; allowed: bin {possible}"
             )
-        if mode.method == "charge" and block % step and not self.mono:
-            raise UsageError(
-                f"mode {mode.name} by charge is not possible on {self.name}: {step}x{step} photosites of one colour "
-                f"are not neighbours in blocks of {block}x{block}; allowed: digital"
-            )
 
     def _check_read_noise(self) -> None:
         noise = self.read_noise

@@ -92,7 +92,7 @@ def read_exr(
         {n: np.asarray(p) for n, p in channels.items()},
         names,
         None if colors is None else tuple(float(v) for v in np.ravel(colors)),
-        float(luminance) if isinstance(luminance, int | float) and luminance > 0 else None,
+        float(luminance) if isinstance(luminance, int | float | np.number) and luminance > 0 else None,
     )
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isp.errors import InputError
+from isp.errors import InputError, IspError
 from isp.io.limits import DEFAULT_LIMITS, Limits
 from isp.io.source import Source, found, open_source, shown
 from isp.values import frozen, oriented
@@ -107,22 +107,26 @@ def described(pixels: NDArray[Any]) -> str:
 def decoded(name: str, data: bytes, limits: Limits) -> tuple[NDArray[Any], int]:
     """Pixels and EXIF orientation of a PNG or JPEG; the header is looked at before anything is decoded."""
     import imagecodecs
-    from PIL import Image
+    from PIL.JpegImagePlugin import JpegImageFile
+    from PIL.PngImagePlugin import PngImageFile
 
-    decode: Callable[[bytes], Any] = (
-        imagecodecs.jpeg8_decode if data.startswith(b"\xff\xd8") else imagecodecs.png_decode
-    )
+    jpeg = data.startswith(b"\xff\xd8")
+    # the classes themselves: PIL.Image.open has a limit of its own, which frames of 200 megapixels are above
+    header: Callable[..., Any] = JpegImageFile if jpeg else PngImageFile
+    decode: Callable[[bytes], Any] = imagecodecs.jpeg8_decode if jpeg else imagecodecs.png_decode
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as header:
-                width, height = header.size
+            with header(io.BytesIO(data)) as image:
+                width, height = image.size
                 limits.check_size(width, height, name)
-                if header.mode == "CMYK":
+                if image.mode == "CMYK":
                     raise InputError(f"{name}: CMYK pictures are not supported; RGB or grey is needed")
-                orientation = int(header.getexif().get(274, 1))
+                orientation = int(image.getexif().get(274, 1))
         pixels = np.asarray(decode(data))
-    except (OSError, ValueError, RuntimeError, SyntaxError, TypeError) as error:
+    except (IspError, MemoryError):
+        raise
+    except Exception as error:
         raise InputError(f"{name}: damaged or truncated image: {one_line(error)}") from None
     if pixels.shape[:2] != (height, width):
         raise InputError(
@@ -170,13 +174,9 @@ def tiff_array(name: str, data: bytes, limits: Limits) -> NDArray[Any]:
             if page.photometric == 0:
                 pixels = np.iinfo(pixels.dtype).max - pixels
             tag = page.tags.get(274)
-    except (InputError, MemoryError):
+    except (IspError, MemoryError):
         raise
     except Exception as error:
-        from isp.errors import LimitError
-
-        if isinstance(error, LimitError):
-            raise
         raise InputError(f"{name}: damaged or unsupported TIFF: {one_line(error)}") from None
     if pixels.size == 0 or pixels.ndim not in (2, 3):
         raise InputError(f"{name}: damaged or unsupported TIFF: an array of {pixels.shape}")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from isp.io.atomic import atomic_write as atomic_write
     from isp.io.atomic import check_writable as check_writable
-    from isp.io.dng.write import write_dng as write_dng
     from isp.io.depth_read import read_depth as read_depth
+    from isp.io.dng.write import write_dng as write_dng
     from isp.io.dump import RawDump as RawDump
     from isp.io.dump import parse_dump as parse_dump
     from isp.io.info import describe as describe

@@ -123,6 +123,9 @@ def decoded(name: str, data: bytes, limits: Limits) -> tuple[NDArray[Any], int]:
                 if image.mode == "CMYK":
                     raise InputError(f"{name}: CMYK pictures are not supported; RGB or grey is needed")
                 orientation = int(image.getexif().get(274, 1))
+        # libjpeg fills what is missing with grey: the end mark must stand behind the last scan
+        if jpeg and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
+            raise InputError(f"{name}: damaged or truncated image: its end is missing")
         pixels = np.asarray(decode(data))
     except (IspError, MemoryError):
         raise

@@ -27,8 +27,10 @@ _LAYERS = 8.0
 """Mean number of disks over a point: exp(-8), three points in ten thousand, show the ground."""
 _TOUCH = 0.75
 """A disk farther than this from a photosite's centre (or deeper inside) leaves no edge in it."""
-_MOST = 3_000_000
-"""Disks in a frame at most."""
+_BEYOND = 0.1
+"""The scene goes on outside the frame as far as a lens may look [frame heights]."""
+_CHUNK = 1 << 19
+"""Disks drawn at a time: bounds the scratch memory."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class DeadLeaves(Scene):
     seed : of everything random, 0..2^63 - 1
     colored : random colours instead of greys
     low, high : bounds of the (uniform) reflectances, 0..1; the default is centred on mid grey at moderate contrast
-    smallest, largest : bounds of the radii, in frame heights, 0.0004..1
+    smallest, largest : bounds of the radii, in frame heights, 0.0005..0.5 and 0.001..1
 
     Raises
     ------
@@ -93,20 +95,24 @@ class DeadLeaves(Scene):
 
     def _draw(self, aspect: float) -> Disks:
         small, large = self.smallest, self.largest
-        # beyond the frame as far as a lens looks
-        margin = large + 0.1
+        margin = large + _BEYOND
         area = (aspect + 2 * margin) * (1 + 2 * margin)
         mean_area = 2 * math.pi * math.log(large / small) / (small**-2 - large**-2)
-        count = min(round(_LAYERS * area / mean_area), _MOST)
+        count = round(_LAYERS * area / mean_area)
         generator = np.random.Generator(np.random.Philox(self.seed))
-        share = generator.random((count, 6 if self.colored else 4))
-        place = np.empty((count, 3))
-        place[:, 0] = share[:, 0] * (aspect + 2 * margin) - margin
-        place[:, 1] = share[:, 1] * (1 + 2 * margin) - margin
-        # the inverse of the distribution function of r^-3 within the bounds
-        place[:, 2] = (small**-2 - share[:, 2] * (small**-2 - large**-2)) ** -0.5
-        rgb = self.low + (self.high - self.low) * share[:, 3:]
-        return Disks(frozen(place), frozen(np.broadcast_to(rgb, (count, 3))))
+        places, colors = [], []
+        for start in range(0, count, _CHUNK):
+            share = generator.random((min(_CHUNK, count - start), 6 if self.colored else 4))
+            x = share[:, 0] * (aspect + 2 * margin) - margin
+            y = share[:, 1] * (1 + 2 * margin) - margin
+            # the inverse of the distribution function of r^-3 within the bounds
+            r = (small**-2 - share[:, 2] * (small**-2 - large**-2)) ** -0.5
+            seen = r + _BEYOND
+            kept = (x > -seen) & (x < aspect + seen) & (y > -seen) & (y < 1 + seen)
+            places.append(np.stack([x[kept], y[kept], r[kept]], axis=1))
+            colors.append(self.low + (self.high - self.low) * share[kept, 3:])
+        place, rgb = np.concatenate(places), np.concatenate(colors)
+        return Disks(frozen(place), frozen(np.broadcast_to(rgb, place.shape)))
 
     def paint(self, x: Float64, y: Float64, size: Size, table: Float32) -> Float32:
         width, height = size

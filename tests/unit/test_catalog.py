@@ -279,7 +279,6 @@ def test_a_shipped_name_is_taken(mine):
         (", adc_dn: 0.7", "", 13, "adc_dn is missing; needed: name, from_iso, pre_e, adc_dn"),
         ("from_iso: 100", "from_iso: 200", 13, "read_noise: no conversion from iso_base 100 on"),
         ("bin2: digital", "bin3: digital", 14, "mode bin3 is not possible on s: 3x3 does not fit blocks of 2x2"),
-        ("bin2: digital", "bin4: charge", 14, "mode bin4 by charge is not possible on s"),
         ("bin2: digital", "bin2: analog", 14, "modes.bin2: 'analog' is not allowed; allowed: digital | charge"),
         ("bin2: digital", "bin8: digital", 14, "modes: unknown key 'bin8'; did you mean 'bin"),
         ("480000000", "fast", 15, "pixel_rate: 'fast' is not allowed; allowed: 100000..1e+12 pixel/s"),

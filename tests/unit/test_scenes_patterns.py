@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -212,7 +213,7 @@ def test_dead_leaves_follow_the_power_laws():
     power = np.abs(np.fft.rfft2((plane - plane.mean()) * window)) ** 2
     frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size))
     bands = np.geomspace(8 / size, 0.2, 9)
-    means = [power[(frequency >= a) & (frequency < b)].mean() for a, b in zip(bands[:-1], bands[1:], strict=True)]
+    means = [power[(frequency >= a) & (frequency < b)].mean() for a, b in pairwise(bands)]
     middles = np.sqrt(bands[:-1] * bands[1:])
     slope = np.polyfit(np.log(middles), np.log(means), 1)[0]
     # -2 for scale invariance (Lee, Mumford, Huang 2001); Cao et al. 2009 give -1.93

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import warnings
 from dataclasses import dataclass
@@ -85,7 +84,6 @@ def _read_exr(source: Source, limits: Limits) -> SpectralCube:
 def _read_envi(path: Path, name: str, limits: Limits) -> SpectralCube:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        logging.getLogger("spectral").setLevel(logging.ERROR)
         from spectral.io import envi
 
         try:

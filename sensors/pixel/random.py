@@ -14,9 +14,9 @@ from typing import Any
 
 Expr = Any  # hl.Expr; the package carries no type information
 
-SMALL_MEAN = 12.0
+SMALL_MEAN = 10.5
 """Mean [e-] below which the Poisson distribution is summed term by term."""
-_TERMS = 42
+_TERMS = 38
 """Terms summed: beyond them lies less than 2^-33 of a distribution of mean `SMALL_MEAN`."""
 _FAR = 1e-5
 """Probability of the upper end that is found from its terms rather than from the sum below it."""
@@ -99,13 +99,14 @@ def poisson(mean: Expr, word: Expr) -> Expr:
     u = hl.select(upper, hl.f32(1) - p, p)
     # float32 sums end 1e-7 short of 1: the far end is found from the next term t of the tail, t / (1 - mean / (k + 2))
     far = upper & (p < hl.f32(_FAR))
+    share = p * few
     term = hl.exp(-few)
     below = term
     count = hl.f32(0)
     for k in range(_TERMS):
         term = term * (few * hl.f32(1.0 / (k + 1)))
-        tail = term > p * hl.max(hl.f32(1) - few * hl.f32(1.0 / (k + 2)), hl.f32(0))
-        count = count + hl.select(hl.select(far, tail, u > below), hl.f32(1), hl.f32(0))
+        tail = term > p - share * hl.f32(1.0 / (k + 2))
+        count = hl.select(hl.select(far, tail, u > below), count + hl.f32(1), count)
         below = below + term
     many = hl.max(mean, hl.f32(SMALL_MEAN))
     z = normal(word)

@@ -67,7 +67,7 @@ def test_normal_is_the_quantile_of_its_word() -> None:
     assert run("normal", WORDS) == pytest.approx(expected, abs=2e-6, rel=2e-6)
 
 
-@pytest.mark.parametrize("mean", [0.0, 0.01, 1.0, 10.0, 11.99])
+@pytest.mark.parametrize("mean", [0.0, 0.01, 1.0, 10.0, 10.49])
 def test_small_poisson_is_the_quantile_of_its_word(mean: float) -> None:
     u = (WORDS.astype(np.float64) + 0.5) / 2**32
     expected = np.maximum(stats.poisson.ppf(u, mean), 0) if mean else np.zeros(u.size)
@@ -77,7 +77,7 @@ def test_small_poisson_is_the_quantile_of_its_word(mean: float) -> None:
     assert np.abs(found - expected)[(u > 1e-6) & (u < 1 - 1e-6)].max() <= 1
 
 
-@pytest.mark.parametrize("mean", [12.0, 100.0, 10_000.0])
+@pytest.mark.parametrize("mean", [10.5, 100.0, 10_000.0])
 def test_large_poisson_is_the_quantile_of_its_word(mean: float) -> None:
     u = (WORDS.astype(np.float64) + 0.5) / 2**32
     found, expected = run("poisson", WORDS, mean), stats.poisson.ppf(u, mean)

@@ -6,10 +6,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sensors.photograph import capture as capture
     from sensors.catalog import load_camera as load_camera
     from sensors.catalog import load_sensor as load_sensor
     from sensors.optics import Lens as Lens
+    from sensors.photograph import capture as capture
     from sensors.scenes import Scene as Scene
     from sensors.scenes import make_scene as make_scene
     from sensors.sensor import Camera as Camera

@@ -55,8 +55,9 @@ def plan_capture(
     from sensors.sensor import Camera, Sensor
     from sensors.spectrum import make_light
 
-    camera = sensor if isinstance(sensor, Camera) else None
-    if camera is None:
+    if isinstance(sensor, Camera):
+        camera = sensor
+    else:
         camera = Camera(sensor.name, sensor) if isinstance(sensor, Sensor) else load_camera(sensor)
     part = camera.sensor
     used = part.mode(mode)

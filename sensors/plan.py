@@ -146,7 +146,7 @@ def mean_rates(
     """(C,) mean over the frame of what each colour sees, behind the lens's `shading` if it is given [e-/s]."""
     scale = min(_PREVIEW / max(size), 1.0)
     small = (max(round(size[0] * scale), 1), max(round(size[1] * scale), 1))
-    planes = scene.planes(View(small, 0, 0, *small), np.ascontiguousarray(rates, dtype=np.float32))
+    planes: NDArray[Any] = scene.planes(View(small, 0, 0, *small), np.ascontiguousarray(rates, dtype=np.float32))
     if shading is not None:
         planes = planes * sampled(shading, small).transpose(2, 0, 1)
     return np.asarray(planes.reshape(planes.shape[0], -1).mean(axis=1, dtype=np.float64))

@@ -150,7 +150,7 @@ def _on_disk(folder: Path, plan: Plan, stack: ExitStack) -> Any:
         if name == "codes" or plan.region[2] * plan.region[3] < 1 << 24:
             return np.empty(shape, dtype)
         try:
-            file = stack.enter_context(tempfile.TemporaryFile(dir=folder))
+            file = stack.enter_context(tempfile.TemporaryFile(dir=folder))  # noqa: SIM115  (the stack closes it)
             return np.memmap(file, dtype=dtype, mode="w+", shape=shape)
         except OSError as error:
             raise OutputError(f"{folder}: {name} cannot be kept there: {error.strerror or error}") from None

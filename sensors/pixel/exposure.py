@@ -12,7 +12,7 @@ photosite in this exposure. So neither tiles, threads nor a crop change a value.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path

@@ -16,22 +16,14 @@ from sensors.plan import Plan, Reading
 from sensors.scenes import View
 
 STRIP = 256
-"""Photosite rows computed at a time. Results do not depend on it."""
-_CELL = 16
-"""Borders between kernel nodes fall on multiples of this, so that no bin is cut [photosites]."""
+"""Photosite rows whose light is computed at a time. Results do not depend on it."""
+_PATCH = 128
+"""Side of the patches of the sensor in which one lens kernel holds, where the kernel varies [photosites]."""
 
 Allocate = Callable[[str, tuple[int, ...], Any], NDArray[Any]]
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class _Cell:
-    """The rectangle between four kernel nodes: what it covers [photosites] and its kernels (nodes, C, K, K)."""
-
-    x: tuple[int, int]
-    y: tuple[int, int]
-    nodes: tuple[float, float, float, float]
-    kernels: NDArray[np.float32]
+Tile = tuple[int, int, int, int]
+"""x, y, width, height [output px]."""
 
 
 def render(
@@ -47,7 +39,7 @@ def render(
     ----------
     results : of `codes` (one frame per reading), `signal`, `defects`
     allocate : called with (result, shape, dtype) for each array to fill
-    progress : called with (photosite rows done, all)
+    progress : called with (rows done, all)
     strip : photosite rows at a time; changes nothing but memory
 
     Returns
@@ -61,60 +53,61 @@ def render(
     }
     structures = {name: structure(plan, name) for name in results}
     programs = {name: s.program() for name, s in structures.items()}
+    inputs = [_Inputs(plan, reading) for reading in plan.readings]
+    seeing = [program for name, program in programs.items() if name != "defects"]
     done = 0
-    for tile, cell in _tiles(plan, strip):
-        light = _light(plan, [p for name, p in programs.items() if name != "defects"], cell, tile)
-        for name in results:
-            for reading, frame in zip(plan.readings, wanted[name], strict=False):
-                inputs = _Inputs(plan, reading, cell)
-                part = _part(frame, plan.region, tile)
-                programs[name](light.buffer, *inputs.buffers, buffer_of(part, tile[:2]))
+    for tile in _strips(plan, strip):
+        light = _light(plan, seeing, inputs[0], tile)
+        for part, kernel in _patches(plan, tile):
+            for name in results:
+                for read, frame in zip(inputs, wanted[name], strict=False):
+                    target = _part(frame, plan.region, part)
+                    programs[name](light.buffer, buffer_of(kernel), *read.buffers, buffer_of(target, part[:2]))
         if progress is not None:
-            done += tile[2] * tile[3]
-            progress(done, width * height)
+            done += tile[3]
+            progress(done, height)
     return wanted
 
 
 def structure(plan: Plan, result: str) -> Structure:
     """The program that computes `result`."""
-    ny, nx, channels, taps, _ = plan.kernels.shape
-    return Structure(
-        result, channels, taps, 4 if ny * nx > 1 else 1, plan.sensor.block, plan.mode.bin, plan.mode.method == "charge"
-    )
+    _, _, channels, taps, _ = plan.kernels.shape
+    return Structure(result, channels, taps, plan.sensor.block, plan.mode.bin, plan.mode.method == "charge")
 
 
-def _tiles(plan: Plan, strip: int) -> Iterator[tuple[tuple[int, int, int, int], _Cell]]:
-    """Tiles (x, y, width, height) [output px] of the region, each inside one cell, with the cell."""
-    x0, y0, width, height = plan.region
-    n = plan.mode.bin
-    rows = max(strip // n // 2 * 2, 2)
-    for cell in _cells(plan):
-        left, right = max(x0, cell.x[0] // n), min(x0 + width, -(-cell.x[1] // n))
-        top, bottom = max(y0, cell.y[0] // n), min(y0 + height, -(-cell.y[1] // n))
-        for y in range(top, bottom, rows):
-            if right > left:
-                yield (left, y, right - left, min(rows, bottom - y)), cell
+def _strips(plan: Plan, strip: int) -> Iterator[Tile]:
+    """The region in strips of about `strip` photosite rows."""
+    x, y0, width, height = plan.region
+    rows = max(strip // plan.mode.bin, 1)
+    for y in range(y0, y0 + height, rows):
+        yield x, y, width, min(rows, y0 + height - y)
 
 
-def _cells(plan: Plan) -> Iterator[_Cell]:
-    width, height = plan.size
+def _patches(plan: Plan, tile: Tile) -> Iterator[tuple[Tile, NDArray[np.float32]]]:
+    """The tile in patches that have one lens kernel each, and the kernel (C, K, K), blended between its nodes."""
     kernels = plan.kernels
     ny, nx = kernels.shape[:2]
     if ny * nx == 1:
-        yield _Cell((0, width), (0, height), (0.0, 0.0, 1.0, 1.0), np.ascontiguousarray(kernels[0]))
+        yield tile, np.ascontiguousarray(kernels[0, 0])
         return
+    x0, y0, width, height = tile
+    side = _PATCH // plan.mode.bin
+    for y in range(y0 // side * side, y0 + height, side):
+        top, bottom = max(y, y0), min(y + side, y0 + height)
+        j, v = _between(y * plan.mode.bin, plan.size[1], ny)
+        for x in range(x0 // side * side, x0 + width, side):
+            left, right = max(x, x0), min(x + side, x0 + width)
+            i, u = _between(x * plan.mode.bin, plan.size[0], nx)
+            four = kernels[j : j + 2, i : i + 2]
+            rows = four[0] * (1 - v) + four[-1] * v
+            yield (left, top, right - left, bottom - top), np.ascontiguousarray(rows[0] * (1 - u) + rows[-1] * u)
 
-    def edge(i: int, count: int, size: int) -> int:
-        return size if i == count - 1 else round(i * size / (count - 1) / _CELL) * _CELL
 
-    for j in range(max(ny - 1, 1)):
-        for i in range(max(nx - 1, 1)):
-            i1, j1 = min(i + 1, nx - 1), min(j + 1, ny - 1)
-            four = np.stack([kernels[j, i], kernels[j, i1], kernels[j1, i], kernels[j1, i1]])
-            step_x, step_y = width / max(nx - 1, 1), height / max(ny - 1, 1)
-            columns = (edge(i, nx, width), edge(i + 1, nx, width)) if nx > 1 else (0, width)
-            rows = (edge(j, ny, height), edge(j + 1, ny, height)) if ny > 1 else (0, height)
-            yield _Cell(columns, rows, (i * step_x, j * step_y, step_x, step_y), np.ascontiguousarray(four))
+def _between(start: int, size: int, count: int) -> tuple[int, float]:
+    """The node before the middle of the patch at `start`, and how far that lies towards the next, 0..1."""
+    place = min((start + _PATCH / 2) / size, 1.0) * (count - 1)
+    node = min(int(place), max(count - 2, 0))
+    return node, place - node
 
 
 @dataclass(frozen=True)
@@ -125,15 +118,15 @@ class _Light:
     buffer: Buffer
 
 
-def _light(plan: Plan, programs: list[Program], cell: _Cell, tile: tuple[int, int, int, int]) -> _Light:
+def _light(plan: Plan, programs: list[Program], inputs: _Inputs, tile: Tile) -> _Light:
     x, y, width, height = tile
-    inputs = _Inputs(plan, plan.readings[0], cell)
+    kernel = np.ascontiguousarray(plan.kernels[0, 0])
     regions = []
     for program in programs:
         wanted = query_buffer(np.float32, [(0, 0)] * 3)
         # only the place and size of the output count here; its memory is not touched
         place = np.broadcast_to(np.zeros(1, RESULTS["codes" if "codes" in program.name else "signal"]), (height, width))
-        program(wanted, *inputs.buffers, buffer_of(place, (x, y)))
+        program(wanted, buffer_of(kernel), *inputs.buffers, buffer_of(place, (x, y)))
         regions.append(wanted.region)
     if not regions:
         planes = np.zeros((len(plan.letters), 1, 1), np.float32)
@@ -146,24 +139,24 @@ def _light(plan: Plan, programs: list[Program], cell: _Cell, tile: tuple[int, in
     return _Light(planes, buffer_of(planes, (left, top, 0)))
 
 
-def _part(frame: NDArray[Any], region: tuple[int, int, int, int], tile: tuple[int, int, int, int]) -> NDArray[Any]:
+def _part(frame: NDArray[Any], region: Tile, tile: Tile) -> NDArray[Any]:
     x, y = tile[0] - region[0], tile[1] - region[1]
     return frame[y : y + tile[3], x : x + tile[2]]
 
 
 class _Inputs:
-    """Everything that a program reads beside the light, kept alive with the buffers over it."""
+    """Everything that a program reads beside light and kernel, kept alive with the buffers over it."""
 
-    def __init__(self, plan: Plan, reading: Reading, cell: _Cell) -> None:
+    def __init__(self, plan: Plan, reading: Reading) -> None:
         rows, columns = _line_noise(plan, reading)
         mesh = np.ascontiguousarray(plan.shading.transpose(2, 0, 1), dtype=np.float32)
         self._arrays = (
-            cell.kernels, mesh, plan.site_gains, rows, columns, _numbers(plan, reading, cell), _keys(plan, reading)
+            mesh, plan.site_gains, rows, columns, _numbers(plan, reading), _keys(plan, reading)
         )
         self.buffers = tuple(buffer_of(array) for array in self._arrays)
 
 
-def _numbers(plan: Plan, reading: Reading, cell: _Cell) -> NDArray[np.float32]:
+def _numbers(plan: Plan, reading: Reading) -> NDArray[np.float32]:
     sensor, mode, seconds = plan.sensor, plan.mode, reading.exposure
     scale, veil = plan.veil
     warmth = 2 ** ((plan.temperature - 25) / sensor.dark_doubling_c)
@@ -182,10 +175,6 @@ def _numbers(plan: Plan, reading: Reading, cell: _Cell) -> NDArray[np.float32]:
         crosstalk=sensor.crosstalk,
         width=float(plan.size[0]),
         height=float(plan.size[1]),
-        cell_x=cell.nodes[0],
-        cell_y=cell.nodes[1],
-        cell_width=cell.nodes[2],
-        cell_height=cell.nodes[3],
         **{f"veil{i}": float(veil[i]) if i < len(veil) else 0.0 for i in range(3)},
     )
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +23,13 @@ from sensors.spectrum import WAVELENGTHS, photon_rate, to_xyz
 
 STRIP = 256
 """Rows of the ideal picture computed at a time."""
+ARRAYS = ("electrons", "ideal", "defects", "depth")
+FILES = (*(f"{name}.npy" for name in ARRAYS), "ideal.png", "truth.json")
+"""What a folder of truth may hold; `depth.npy` only where the scene has depth."""
 
 
 def _empty(_name: str, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
     return np.empty(shape, dtype)
-
 
 
 @dataclass(frozen=True)
@@ -72,27 +76,27 @@ class Truth:
             codes[y : y + STRIP] = _encode(pixels[y : y + STRIP])
         return Picture(codes, "srgb", "srgb", "display", origin=self.ideal.origin)
 
+    def save(self, folder: str | os.PathLike[str], overwrite: bool = False) -> list[Path]:
+        """Write the truth into `folder`; see `save_truth`."""
+        return save_truth(self, Path(folder), overwrite)
+
 
 def make_truth(plan: Plan, electrons: Float32, defects: NDArray[np.uint8], allocate: Allocate = _empty) -> Truth:
     """The truth of `plan`; `electrons` and `defects` are those that `sensors.render.render` gave."""
     x, y, width, height = plan.region
     whole = plan.sensor.output_size(plan.mode, plan.size)
-    ideal = allocate("ideal", (height, width, 3), np.float32)
-    table = linear_srgb_table(plan)
+    ideal = ideal_picture(plan, allocate)
     depth: Float32 | None = None
     for top in range(0, height, STRIP):
-        rows = min(STRIP, height - top)
-        view = View(whole, x, y + top, width, rows)
-        ideal[top : top + rows] = plan.scene.planes(view, table).transpose(1, 2, 0)
-        part = plan.scene.depth(view)
-        if part is not None:
-            depth = allocate("depth", (height, width), np.float32) if depth is None else depth
-            depth[top : top + rows] = part
-    origin = Origin(f"ideal picture of {plan.scene.name}", seed=plan.seed)
+        part = plan.scene.depth(View(whole, x, y + top, width, min(STRIP, height - top)))
+        if part is None:
+            break
+        depth = allocate("depth", (height, width), np.float32) if depth is None else depth
+        depth[top : top + STRIP] = part
     response = plan.sensitivity.curves @ photon_rate(plan.light.spectrum)
     return Truth(
         electrons=electrons,
-        ideal=Picture(ideal, "srgb", "linear", "scene", origin=origin),
+        ideal=ideal,
         defects=defects,
         depth=depth,
         neutral=np.asarray(response / response.max()) if response.max() > 0 else np.ones(len(response)),
@@ -100,6 +104,99 @@ def make_truth(plan: Plan, electrons: Float32, defects: NDArray[np.uint8], alloc
         regions=[_shifted(region, x, y) for region in plan.scene.regions(whole)],
         settings=describe(plan),
     )
+
+
+def ideal_picture(plan: Plan, allocate: Allocate = _empty) -> Picture:
+    """`Truth.ideal` of `plan`."""
+    x, y, width, height = plan.region
+    whole = plan.sensor.output_size(plan.mode, plan.size)
+    pixels = allocate("ideal", (height, width, 3), np.float32)
+    table = linear_srgb_table(plan)
+    for top in range(0, height, STRIP):
+        view = View(whole, x, y + top, width, min(STRIP, height - top))
+        pixels[top : top + STRIP] = plan.scene.planes(view, table).transpose(1, 2, 0)
+    origin = Origin(f"ideal picture of {plan.scene.name}", seed=plan.seed)
+    return Picture(pixels, "srgb", "linear", "scene", origin=origin)
+
+
+class TruthFiles:
+    """A truth on its way into a folder; made by `truth_files`."""
+
+    def __init__(self, folder: Path, overwrite: bool, stack: ExitStack) -> None:
+        self.folder, self.overwrite = folder, overwrite
+        self._stack = stack
+        self._arrays: dict[str, Any] = {}
+        # entered first, left last: the other files are in place when this one appears
+        self._summary = self._part("truth.json")
+
+    def allocate(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+        """An array to fill: on disk for a part of the truth (`electrons` under the name `signal` too), else in memory.
+
+        Raises
+        ------
+        OutputError
+            The disk is too full for it.
+        """
+        name = "electrons" if name == "signal" else name
+        if name not in ARRAYS:
+            return np.empty(shape, dtype)
+        file = self._part(f"{name}.npy")
+        header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.flush()
+        start = file.tell()
+        _reserve(file, start + int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize)
+        self._arrays[name] = np.memmap(file, dtype, "r+", start, shape)
+        return self._arrays[name]  # type: ignore[no-any-return]
+
+    def write(self, truth: Truth) -> None:
+        """Write everything but the arrays that `allocate` gave, which are complete already."""
+        given = {"electrons": truth.electrons, "ideal": truth.ideal.pixels, "defects": truth.defects}
+        if truth.depth is not None:
+            given["depth"] = truth.depth
+        for name, array in given.items():
+            if name not in self._arrays:
+                self.allocate(name, array.shape, array.dtype)[...] = array
+            self._arrays[name].flush()
+        if self.overwrite:
+            # from here on what is left of an older truth is no longer complete
+            for name in ("truth.json", *(f"{name}.npy" for name in ARRAYS if name not in given)):
+                with suppress(FileNotFoundError):
+                    (self.folder / name).unlink()
+        truth.srgb.save(self.folder / "ideal.png", overwrite=self.overwrite)
+        self._summary.write(json.dumps(_summary(truth), indent=2, allow_nan=False).encode() + b"\n")
+
+    def _part(self, name: str) -> BinaryIO:
+        return self._stack.enter_context(atomic_write(self.folder / name, self.overwrite))
+
+
+@contextmanager
+def truth_files(folder: Path, overwrite: bool = False) -> Iterator[TruthFiles]:
+    """Write a truth whose arrays are files from the start, so that memory need not hold them.
+
+    Use as ``with truth_files(folder) as files:``, compute with `files.allocate` and call `files.write`. The files appear
+    when the block ends, `truth.json` last. If it ends with an exception, none does; with `overwrite` a folder that held
+    an older truth may then lack its `truth.json`, which marks it as incomplete.
+
+    Raises
+    ------
+    OutputError
+        A file exists and `overwrite` is False, or cannot be written.
+    """
+    for name in FILES:
+        check_writable(folder / name, overwrite)
+    before = {name for name in FILES if os.path.lexists(folder / name)}
+    writing = False
+    try:
+        with ExitStack() as stack:
+            files = TruthFiles(folder, overwrite, stack)
+            yield files
+            writing = True
+    finally:
+        if not (writing and (folder / "truth.json").exists()):
+            for name in set(FILES) - before:
+                with suppress(OSError):
+                    (folder / name).unlink()
 
 
 def save_truth(truth: Truth, folder: Path, overwrite: bool = False) -> list[Path]:
@@ -113,19 +210,17 @@ def save_truth(truth: Truth, folder: Path, overwrite: bool = False) -> list[Path
     OutputError
         A file exists and `overwrite` is False, or cannot be written.
     """
-    arrays = {"electrons": truth.electrons, "ideal": truth.ideal.pixels, "defects": truth.defects}
-    if truth.depth is not None:
-        arrays["depth"] = truth.depth
-    names = [*(f"{name}.npy" for name in arrays), "ideal.png", "truth.json"]
-    for name in names:
-        check_writable(folder / name, overwrite)
-    for name, array in arrays.items():
-        with atomic_write(folder / f"{name}.npy", overwrite) as file:
-            np.lib.format.write_array(file, np.asarray(array), allow_pickle=False)
-    truth.srgb.save(folder / "ideal.png", overwrite=overwrite)
-    with atomic_write(folder / "truth.json", overwrite) as file:
-        file.write(json.dumps(_summary(truth), indent=2, allow_nan=False).encode() + b"\n")
-    return [folder / name for name in names]
+    with truth_files(folder, overwrite) as files:
+        files.write(truth)
+    return [folder / name for name in FILES if truth.depth is not None or name != "depth.npy"]
+
+
+def _reserve(file: BinaryIO, size: int) -> None:
+    """Give the file its full size now: a disk that fills up under a mapped file ends the process without a word."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size)
+    else:
+        os.ftruncate(file.fileno(), size)
 
 
 def linear_srgb_table(plan: Plan) -> Float32:

@@ -43,12 +43,8 @@ NUMBERS = (
     "crosstalk",
     "width",
     "height",
-    "cell_x",
-    "cell_y",
-    "cell_width",
-    "cell_height",
 )
-"""Run-time numbers of the program, in the order of their array. A cell is the rectangle between four kernel nodes."""
+"""Run-time numbers of the program, in the order of their array."""
 
 KEYS = ("seed0", "seed1", "unit0", "unit1", "exposure", "readout", "hot", "dead", "site0", "site1", "site2", "site3")
 """Run-time integers: keys of the temporal and of the fixed pattern, exposure and readout number, shares of hot and dead
@@ -61,8 +57,9 @@ RESULTS = {"codes": "uint16", "signal": "float32", "defects": "uint8"}
 """What a program can give: the digital numbers, the mean electrons before any noise, or the map of defects."""
 
 _TILE = (256, 32)
-_REGISTERS = (2, 6)
-"""Vectors and rows of sums that the convolution keeps in registers."""
+"""Photosites of a tile."""
+_REGISTERS = 128
+"""Sums that the convolution keeps in registers."""
 _FIXED, _DRAWN, _READ = 0, 1, 2
 
 
@@ -70,15 +67,13 @@ _FIXED, _DRAWN, _READ = 0, 1, 2
 class Structure:
     """What the compiled program depends on.
 
-    `result` one of `RESULTS`; `channels` planes of light; `taps` side of the lens kernel [px], odd; `nodes` 4 where the
-    kernel varies over the field, else 1; `block` side of the same-colour blocks [px]; `binning` side of the bins;
-    `charge` True where charge is binned, else codes are.
+    `result` one of `RESULTS`; `channels` planes of light; `taps` side of the lens kernel [px], odd; `block` side of the
+    same-colour blocks [px]; `binning` side of the bins; `charge` True where charge is binned, else codes are.
     """
 
     result: str
     channels: int
     taps: int
-    nodes: int
     block: int
     binning: int
     charge: bool
@@ -118,7 +113,7 @@ class _Builder:
 
         self.x, self.y, self.c = hl.Var("x"), hl.Var("y"), hl.Var("c")
         planes = hl.ImageParam(hl.Float(32), 3, "planes")
-        kernels = hl.ImageParam(hl.Float(32), 4, "kernels")
+        kernels = hl.ImageParam(hl.Float(32), 3, "kernels")
         self.mesh = hl.ImageParam(hl.Float(32), 3, "mesh")
         self.sites = hl.ImageParam(hl.Float(32), 2, "sites")
         self.rows = hl.ImageParam(hl.Float(32), 1, "rows")
@@ -148,18 +143,16 @@ class _Builder:
         return func
 
     def _blur(self, planes: Any, kernels: Any) -> tuple[Any, Any]:
-        """The planes convolved with the lens kernel of each channel (one per node)."""
+        """The planes convolved with the lens kernel of each channel: the sums and their result."""
         import halide as hl
 
         x, y, c, r = self.x, self.y, self.c, self.s.taps // 2
-        node = hl.Var("node")
         taps = hl.RDom([(0, self.s.taps), (0, self.s.taps)], "taps")
         total, blurred = hl.Func("total"), hl.Func("blurred")
-        total[x, y, c, node] = hl.f32(0)
+        total[x, y, c] = hl.f32(0)
         # a convolution: the kernel is the image of a point, so it is read backwards
-        tap = kernels[2 * r - taps.x, 2 * r - taps.y, c, node]
-        total[x, y, c, node] += tap * planes[x + taps.x - r, y + taps.y - r, c]
-        blurred[x, y, c, node] = total[x, y, c, node]
+        total[x, y, c] += kernels[2 * r - taps.x, 2 * r - taps.y, c] * planes[x + taps.x - r, y + taps.y - r, c]
+        blurred[x, y, c] = total[x, y, c]
         return total, blurred
 
     def _channel(self, x: Any, y: Any) -> Any:
@@ -180,16 +173,8 @@ class _Builder:
         x, y, s = self.x, self.y, self.s
         c = self._channel(x, y)
 
-        def at(node: int) -> Any:
-            values = [blurred[x, y, plane, node] for plane in range(s.channels)]
-            return values[0] if s.channels == 1 else hl.mux(c, values)
-
-        if s.nodes == 1:
-            value = at(0)
-        else:
-            u = (hl.f32(x) + hl.f32(0.5) - self.number("cell_x")) / self.number("cell_width")
-            v = (hl.f32(y) + hl.f32(0.5) - self.number("cell_y")) / self.number("cell_height")
-            value = _mix(_mix(at(0), at(1), u), _mix(at(2), at(3), u), v)
+        values = [blurred[x, y, plane] for plane in range(s.channels)]
+        value = values[0] if s.channels == 1 else hl.mux(c, values)
         value = hl.max(value, hl.f32(0)) * self._shading(c) * self.number("scale")
         veil = hl.mux(c, [self.number(f"veil{i}") for i in range(3)])
         gain = self.sites[x % self.sites.dim(0).extent(), y % self.sites.dim(1).extent()]
@@ -305,12 +290,13 @@ class _Builder:
             output[place] = hl.u16(code)
             return output, []
         codes = self._stored("codes", code)
-        total = sum((codes[m] for m in self._members()[1:]), codes[self._members()[0]])
-        count = s.binning**2
+        # a Func of its own: the sum is read several times below, and its copies would take minutes to compile
+        added = self._stored("added", sum((codes[m] for m in self._members()[1:]), codes[self._members()[0]]))
+        total, count = added[place], s.binning**2
         whole, rest = total // count, 2 * (total % count)
         up = (rest > count) | ((rest == count) & (whole % 2 == 1))
         output[place] = hl.u16(whole + hl.select(up, 1, 0))
-        return output, [codes]
+        return output, [codes, added]
 
     def _readout(self, words: tuple[Any, ...]) -> Any:
         """The word of this readout of the exposure: up to three gains read the same electrons."""
@@ -332,18 +318,19 @@ def _schedule(output: Any, stored: list[Any], blur: tuple[Any, Any], builder: _B
     exact = hl.TailStrategy.GuardWithIf
     xo, yo, xi, yi = (hl.Var(name) for name in ("xo", "yo", "xi", "yi"))
     x, y = builder.x, builder.y
-    output.tile(x, y, xo, yo, xi, yi, *_TILE, exact).parallel(yo).vectorize(xi, lanes, exact)
+    width, height = (max(side // builder.s.binning, 4) for side in _TILE)
+    output.tile(x, y, xo, yo, xi, yi, width, height, exact).parallel(yo).vectorize(xi, lanes, exact)
     if builder.s.result == "defects":
         stored[-1].compute_at(output, xo).vectorize(x, lanes)
         return
     for func in stored:
         func.compute_at(output, xo).vectorize(x, lanes)
-    # a block of sums stays in registers while the taps go by
+    # a block of sums stays in registers while the taps go by, a column of them at a time: a row of light serves several
     total, blurred = blur
     across, down = hl.Var("across"), hl.Var("down")
-    size = _REGISTERS
-    blurred.compute_at(output, xo).tile(x, y, across, down, x, y, size[0] * lanes, size[1], hl.TailStrategy.RoundUp)
+    rows = _REGISTERS // (2 * lanes)
+    blurred.compute_at(output, xo).tile(x, y, across, down, x, y, 2 * lanes, rows, hl.TailStrategy.RoundUp)
     blurred.vectorize(x, lanes).unroll(x).unroll(y)
     total.compute_at(blurred, across).vectorize(x, lanes).unroll(x).unroll(y)
     taps = total.rvars(0)
-    total.update().reorder(x, y, taps[0], taps[1]).vectorize(x, lanes).unroll(x).unroll(y)
+    total.update().reorder(x, y, taps[1], taps[0]).vectorize(x, lanes).unroll(x).unroll(y).unroll(taps[1])

@@ -15,11 +15,11 @@ from sensors.pixel import random
 
 SOURCE = hashlib.sha256(Path(random.__file__).read_bytes()).hexdigest()
 ANSWERS = {
-    (0,) * 6: "6627e8d5 e169c58d bc57ac4c 9b00dbd8",
-    (0xFFFFFFFF,) * 6: "408f276d 41c83b0e a20bc7c6 6d5451fd",
-    (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344, 0xA4093822, 0x299F31D0): "d16cfe09 94fdcceb 5001e420 24126ea1",
+    (0,) * 6: "5f6fb709 0d893f64 4f121f81 4f730a48",
+    (0xFFFFFFFF,) * 6: "5207ddc2 45165e59 4d8ee751 8c52f662",
+    (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344, 0xA4093822, 0x299F31D0): "4dfccaba 190a87f0 c47362ba b6b5242a",
 }
-"""Counter and key to the four words of Philox4x32-10: known answers of Random123 (Salmon et al. 2011)."""
+"""Counter and key to the four words of Philox4x32-7: known answers of Random123 (Salmon et al. 2011)."""
 
 
 def run(name: str, words: np.ndarray, mean: float = 0.0) -> np.ndarray:

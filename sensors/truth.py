@@ -124,8 +124,10 @@ class TruthFiles:
 
     def __init__(self, folder: Path, overwrite: bool, stack: ExitStack) -> None:
         self.folder, self.overwrite = folder, overwrite
+        self.written = False
         self._stack = stack
         self._arrays: dict[str, Any] = {}
+        self._made: list[tuple[Path, os.stat_result]] = []
         # entered first, left last: the other files are in place when this one appears
         self._summary = self._part("truth.json")
 
@@ -163,20 +165,33 @@ class TruthFiles:
             for name in ("truth.json", *(f"{name}.npy" for name in ARRAYS if name not in given)):
                 with suppress(FileNotFoundError):
                     (self.folder / name).unlink()
-        truth.srgb.save(self.folder / "ideal.png", overwrite=self.overwrite)
+        picture = self.folder / "ideal.png"
+        truth.srgb.save(picture, overwrite=self.overwrite)
+        self._made.append((picture, picture.stat()))
         self._summary.write(json.dumps(_summary(truth), indent=2, allow_nan=False).encode() + b"\n")
+        self.written = True
+
+    def remove(self) -> None:
+        """Take away what is in place already of a truth that cannot be completed."""
+        for path, made in self._made:
+            with suppress(OSError):
+                if os.path.samestat(path.stat(), made):
+                    path.unlink()
 
     def _part(self, name: str) -> BinaryIO:
-        return self._stack.enter_context(atomic_write(self.folder / name, self.overwrite))
+        path = self.folder / name
+        file = self._stack.enter_context(atomic_write(path, self.overwrite))
+        self._made.append((path, os.fstat(file.fileno())))
+        return file
 
 
 @contextmanager
 def truth_files(folder: Path, overwrite: bool = False) -> Iterator[TruthFiles]:
     """Write a truth whose arrays are files from the start, so that memory need not hold them.
 
-    Use as ``with truth_files(folder) as files:``, compute with `files.allocate` and call `files.write`. The files appear
-    when the block ends, `truth.json` last. If it ends with an exception, none does; with `overwrite` a folder that held
-    an older truth may then lack its `truth.json`, which marks it as incomplete.
+    Use as ``with truth_files(folder) as files:``, compute with `files.allocate` and call `files.write`. The files
+    appear when the block ends, `truth.json` last. If it ends with an exception, none does; with `overwrite` a folder
+    that held an older truth may then lack its `truth.json`, which marks it as incomplete.
 
     Raises
     ------
@@ -185,18 +200,18 @@ def truth_files(folder: Path, overwrite: bool = False) -> Iterator[TruthFiles]:
     """
     for name in FILES:
         check_writable(folder / name, overwrite)
-    before = {name for name in FILES if os.path.lexists(folder / name)}
-    writing = False
+    files: TruthFiles | None = None
+    done = False
     try:
         with ExitStack() as stack:
             files = TruthFiles(folder, overwrite, stack)
             yield files
-            writing = True
+            if not files.written:
+                raise RuntimeError("truth_files: the block ended without a write")
+        done = True
     finally:
-        if not (writing and (folder / "truth.json").exists()):
-            for name in set(FILES) - before:
-                with suppress(OSError):
-                    (folder / name).unlink()
+        if files is not None and not done:
+            files.remove()
 
 
 def save_truth(truth: Truth, folder: Path, overwrite: bool = False) -> list[Path]:

@@ -12,11 +12,17 @@ falls on a photosite comes from one place: no inverse is needed.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from isp.engine.programs import obtain
+from isp.engine.runtime import Program, buffer_of
 from isp.values import Float64
 from sensors.optics.lens import Lens
 
@@ -54,13 +60,13 @@ class Warp:
         (h, w) float64, twice
             [photosites].
         """
-        k1, k2, k3 = self.distortion
-        scale = self.scales[channel]
-        dx, dy = x - frame[0] / 2, y - frame[1] / 2
-        half = (frame[0] * frame[0] + frame[1] * frame[1]) / 4
-        square = (dx * dx + dy * dy) / (half * scale * scale)
-        factor = (1 + square * (k1 + square * (k2 + square * k3))) / scale
-        return frame[0] / 2 + dx * factor, frame[1] / 2 + dy * factor
+        width, height, scale = float(frame[0]), float(frame[1]), self.scales[channel]
+        norm = (width * width + height * height) / 4 * scale * scale
+        numbers = np.array([*self.distortion, 1 / scale, 1 / norm, width / 2, height / 2])
+        columns, rows = np.ascontiguousarray(x[0], np.float64), np.ascontiguousarray(y[:, 0], np.float64)
+        places = np.empty((2, rows.size, columns.size))
+        _program()(buffer_of(columns), buffer_of(rows), buffer_of(numbers), buffer_of(places))
+        return places[0], places[1]
 
     def margin(self, frame: tuple[int, int], halo: float = 0) -> float:
         """How far outside the frame any channel looks [photosites], for photosites up to `halo` outside it."""
@@ -91,3 +97,28 @@ def warp_of(lens: Lens, letters: Sequence[str], size: tuple[int, int] | None = N
     if not any(lens.distortion) and all(scale == 1 for scale in scales):
         return None
     return Warp(lens.distortion, scales)
+
+
+@cache
+def _program() -> Program:
+    digest = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    return obtain(f"warp {digest}", 4, "warp", _build)
+
+
+def _build() -> tuple[Any, list[Any]]:
+    import halide as hl
+
+    from isp.engine.build import host_target
+
+    columns, rows, numbers = (hl.ImageParam(hl.Float(64), 1, name) for name in ("columns", "rows", "numbers"))
+    x, y, axis = hl.Var("x"), hl.Var("y"), hl.Var("axis")
+    k1, k2, k3, shrink, norm, centre_x, centre_y = (numbers[i] for i in range(7))
+    dx, dy = columns[x] - centre_x, rows[y] - centre_y
+    square = (dx * dx + dy * dy) * norm
+    factor = (hl.f64(1) + square * (k1 + square * (k2 + square * k3))) * shrink
+    output = hl.Func("output")
+    output[x, y, axis] = hl.mux(axis, [centre_x + dx * factor, centre_y + dy * factor])
+    lanes = host_target().natural_vector_size(hl.Float(64))
+    output.bound(axis, 0, 2).reorder(axis, x, y).unroll(axis).parallel(y, 16, hl.TailStrategy.GuardWithIf)
+    output.vectorize(x, lanes, hl.TailStrategy.GuardWithIf)
+    return output, [columns, rows, numbers]

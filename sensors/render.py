@@ -17,7 +17,7 @@ from sensors.scenes import View
 
 STRIP = 256
 """Photosite rows whose light is computed at a time. Results do not depend on it."""
-_PATCH = 128
+_PATCH = 256
 """Side of the patches of the sensor in which one lens kernel holds, where the kernel varies [photosites]."""
 
 Allocate = Callable[[str, tuple[int, ...], Any], NDArray[Any]]

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import tempfile
+import re
+import shutil
 import time
-from contextlib import ExitStack
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from isp.commands import options
-from isp.commands.console import emit, emit_json, progress
-from isp.errors import OutputError, UsageError
+from isp.commands.batch import folder
+from isp.commands.console import Progress, emit, emit_json, one_line, progress, say, table
+from isp.errors import LimitError, OutputError, UsageError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from isp.values import RawFrame
     from sensors.plan import Plan
 
@@ -25,57 +26,107 @@ SCENES = (
     "uniform, dark, chart, grey-steps, slanted-edge, siemens, dead-leaves, composed, photo:FILE, hdr:FILE, "
     "spectral:FILE, rgbd:FILE,DEPTH"
 )
+LARGEST = 2e9
+"""Most pixels of a frame: 4 GB of 16-bit numbers, what a DNG holds."""
+_TRUTH_BYTES = 4 + 12 + 1 + 4
+"""Of a pixel's electrons, ideal colour, defect and depth."""
+
+
+def _list_scenes(wanted: bool) -> None:
+    if wanted:
+        from sensors.scenes.make import SCENES as RECIPES
+        from sensors.scenes.make import usage
+        from sensors.scenes.options import OPTIONS
+
+        rows = []
+        for name, recipe in RECIPES.items():
+            rows.append((usage(name), "", "", recipe.doc))
+            rows += [("", option.name, option.allowed, option.doc) for option in OPTIONS.get(name, ())]
+        table(("scene", "option", "allowed", "what it is"), rows)
+        emit("\nOptions follow the scene: slanted-edge?angle=7&contrast=10 (in quotes, for the shell)")
+        raise typer.Exit
 
 
 def simulate(
     sensor: Annotated[
         str, typer.Option("--sensor", metavar="NAME", help="A sensor or a phone's camera; isp sensors lists them.")
     ],
-    scene: Annotated[str, typer.Option("--scene", metavar="SCENE", help=f"{SCENES}; options after '?'.")],
+    scene: Annotated[
+        str, typer.Option("--scene", metavar="SCENE", help=f"{SCENES}; options after '?', see --scenes.")
+    ],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="OUT.dng", help="The raw frame; with --hdr, OUT-1.dng and so on.")
     ],
-    mode: Annotated[str, typer.Option("--mode", help="full, bin2, bin4: what the sensor reads out.")] = "full",
-    iso: Annotated[float | None, typer.Option("--iso", help="Analogue gain; the sensor's lowest by default.")] = None,
-    exposure: Annotated[
-        float | None, typer.Option("--exposure", metavar="S", help="Seconds; automatic by default.")
+    mode: Annotated[
+        str,
+        typer.Option(
+            "--mode", metavar="MODE", help="What the sensor reads out: full, or binned: bin2, bin3, bin4, bin2-charge."
+        ),
+    ] = "full",
+    iso: Annotated[
+        float | None, typer.Option("--iso", metavar="ISO", help="Analogue gain; the sensor's lowest by default.")
     ] = None,
-    lux: Annotated[float, typer.Option("--lux", help="Illuminance on the scene.")] = 200.0,
+    exposure: Annotated[
+        float | None, typer.Option("--exposure", metavar="S", help="Seconds, 0..3600; automatic by default.")
+    ] = None,
+    lux: Annotated[float, typer.Option("--lux", metavar="LUX", help="Illuminance on the scene, 0..200000.")] = 200.0,
     illuminant: Annotated[
-        str, typer.Option("--illuminant", help="A CIE illuminant (D65, A, FL11), 2856K, or daylight:5200.")
+        str,
+        typer.Option("--illuminant", metavar="NAME", help="A CIE illuminant (D65, A, FL11), 2856K, or daylight:5200."),
     ] = "D65",
     size: Annotated[
-        str | None, typer.Option("--size", metavar="WxH", help="A smaller sensor of the same photosites.")
+        str | None,
+        typer.Option("--size", metavar="WxH", help="A smaller sensor of the same photosites, filled by the scene."),
     ] = None,
     crop: Annotated[
-        str | None, typer.Option("--crop", metavar="X,Y,W,H", help="Only this part of the frame [output pixels].")
+        str | None,
+        typer.Option("--crop", metavar="X,Y,W,H", help="Only this part of the frame, counted in output pixels."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of photon and read noise.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of photon and read noise, 0 or more.")] = 0,
     truth: Annotated[
-        Path | None, typer.Option("--truth", metavar="DIR", help="Write the answers too: electrons, ideal picture, ...")
+        Path | None,
+        typer.Option(
+            "--truth",
+            metavar="DIR",
+            help="Write the answers too: electrons, ideal picture, defects, depth, where what is.",
+        ),
     ] = None,
-    hdr: Annotated[str | None, typer.Option("--hdr", help="staggered or dual_gain: several frames.")] = None,
-    f_number: Annotated[float | None, typer.Option("--f-number", help="Instead of the lens's own.")] = None,
+    hdr: Annotated[
+        str | None, typer.Option("--hdr", metavar="KIND", help="Several frames: staggered or dual_gain.")
+    ] = None,
+    f_number: Annotated[
+        float | None, typer.Option("--f-number", metavar="N", help="Instead of the lens's own, 0.7..32.")
+    ] = None,
     sensitivity: Annotated[
         str | None,
-        typer.Option("--sensitivity", metavar="FILE", help="Measured curves (rawtoaces JSON) or camera:NAME."),
+        typer.Option(
+            "--sensitivity", metavar="CURVES", help="Measured curves: FILE.json (rawtoaces format) or camera:NAME."
+        ),
     ] = None,
-    temperature: Annotated[float, typer.Option("--temperature", help="Of the sensor [C].")] = 25.0,
-    unit: Annotated[int, typer.Option("--unit", help="Which specimen of the sensor: its fixed pattern.")] = 0,
+    temperature: Annotated[
+        float, typer.Option("--temperature", metavar="C", help="Of the sensor, -40..125 degrees Celsius.")
+    ] = 25.0,
+    unit: Annotated[
+        int, typer.Option("--unit", metavar="N", help="Which specimen of the sensor: its fixed pattern and defects.")
+    ] = 0,
     target: Annotated[
-        float, typer.Option("--target", help="Of automatic exposure: mean of the brightest colour, of saturation.")
+        float,
+        typer.Option(
+            "--target", metavar="SHARE", help="Automatic exposure: mean of the brightest colour, as share of saturation."
+        ),
     ] = 0.18,
     threads: options.Threads = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
     as_json: options.Json = False,
+    scenes: Annotated[
+        bool, typer.Option("--scenes", callback=_list_scenes, is_eager=True, help="List the scenes and their options.")
+    ] = False,
 ) -> None:
-    """Photograph a scene with a sensor of the catalogue; writes a DNG, and with --truth the answers beside it.
+    """Photograph a scene with a sensor of the catalogue: writes a DNG, and with --truth the answers beside it.
 
     Prints the name of each frame on stdout.
     """
-    from isp.io import check_writable, write_dng
-    from isp.values import RawFrame
-    from sensors.photograph import expose, plan_capture
+    from sensors.photograph import plan_capture
     from sensors.plan import describe
 
     began = time.perf_counter()
@@ -98,30 +149,61 @@ def simulate(
         target=target,
     )
     targets = _targets(output, len(plan.readings))
-    for path in targets:
-        check_writable(path, overwrite)
+    settings = describe(plan) | {"scene": _written(plan, scene), "hdr": hdr}
     with ExitStack() as stack:
         if truth is not None:
-            _prepare(truth, overwrite)
+            stack.enter_context(folder(f"{truth}/"))
+        _check(plan, targets, truth, overwrite)
         bar = stack.enter_context(progress())
-        bar.start(f"{plan.scene.name} on {plan.camera.name}")
-        allocate = None if truth is None else _on_disk(truth, plan, stack)
-        result: Any = expose(plan, truth=truth is not None, progress=bar, threads=threads, allocate=allocate)
-        frames, answers = result if truth is not None else (result, None)
-        written: list[RawFrame] = [frames] if isinstance(frames, RawFrame) else list(frames)
-        bar.start("writing")
-        about = f"simulated {plan.scene.name}, seed {plan.seed}"
-        for frame, path in zip(written, targets, strict=True):
-            write_dng(frame, path, overwrite=overwrite, description=about)
-        if answers is not None and truth is not None:
-            from sensors.truth import save_truth
-
-            save_truth(answers, truth, overwrite)
+        bar.start(f"{settings['scene']} on {plan.camera.name}")
+        _photograph(plan, targets, truth, settings, overwrite=overwrite, threads=threads, bar=bar)
     if as_json:
         seconds = time.perf_counter() - began
-        emit_json({"frames": targets, "truth": truth, "settings": describe(plan), "seconds": seconds})
+        emit_json({"frames": targets, "truth": truth, "settings": settings, "seconds": seconds})
     else:
-        emit("\n".join(str(path) for path in targets))
+        emit("\n".join(one_line(str(path)) for path in targets))
+    _say_what_develops(plan)
+
+
+def _photograph(
+    plan: Plan,
+    targets: Sequence[Path],
+    truth: Path | None,
+    settings: dict[str, Any],
+    *,
+    overwrite: bool,
+    threads: int | None,
+    bar: Progress,
+) -> None:
+    """Compute and write everything; what cannot be written as a whole is taken away again."""
+    from isp.io import write_dng
+    from isp.values import RawFrame
+    from sensors.photograph import expose
+    from sensors.truth import truth_files
+
+    fresh = [path for path in targets if not path.exists()]
+    about = f"simulated {settings['scene']}, seed {plan.seed}"
+    written: list[Path] = []
+    try:
+        with ExitStack() as stack:
+            files = None if truth is None else stack.enter_context(truth_files(truth, overwrite))
+            allocate = None if files is None else files.allocate
+            result: Any = expose(plan, truth=files is not None, progress=bar, threads=threads, allocate=allocate)
+            bar.start("writing")
+            shot = result
+            if files is not None:
+                shot, answers = result
+                files.write(replace(answers, settings=settings))
+            frames: Sequence[RawFrame] = [shot] if isinstance(shot, RawFrame) else list(shot)
+            for frame, path in zip(frames, targets, strict=True):
+                write_dng(frame, path, overwrite=overwrite, description=about)
+                written.append(path)
+    except BaseException:
+        for path in written:
+            if path in fresh:
+                with suppress(OSError):
+                    path.unlink()
+        raise
 
 
 def _targets(output: Path, count: int) -> list[Path]:
@@ -132,45 +214,70 @@ def _targets(output: Path, count: int) -> list[Path]:
     return [output.with_name(f"{output.stem}-{i + 1}{output.suffix}") for i in range(count)]
 
 
-def _prepare(folder: Path, overwrite: bool) -> None:
+def _check(plan: Plan, targets: Sequence[Path], truth: Path | None, overwrite: bool) -> None:
+    """Everything that can be known of the outputs before a pixel is computed."""
     from isp.io import check_writable
+    from sensors.truth import FILES
 
+    width, height = plan.region[2:]
+    if width * height > LARGEST:
+        raise LimitError(
+            f"a frame of {width}x{height} has {width * height / 1e6:.0f} megapixels; a DNG holds {LARGEST / 1e6:.0f}: "
+            "take a smaller --size, or a --crop"
+        )
+    for path in targets:
+        check_writable(path, overwrite)
+    _check_space(targets[0].parent, 2 * width * height * len(targets))
+    if truth is not None:
+        for name in FILES:
+            check_writable(truth / name, overwrite)
+        _check_space(truth, _TRUTH_BYTES * width * height)
+
+
+def _check_space(place: Path, needed: int) -> None:
     try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: folder cannot be made: {error.strerror}") from None
-    check_writable(folder / "truth.json", overwrite)
+        disk = shutil.disk_usage(place)
+    except OSError:
+        return
+    # some network file systems say 0 for everything
+    if disk.total > 0 and disk.free < needed:
+        raise OutputError(f"{place}: {needed / 1e9:.3g} GB are needed there, {disk.free / 1e9:.3g} GB are free")
 
 
-def _on_disk(folder: Path, plan: Plan, stack: ExitStack) -> Any:
-    """Arrays of a large truth live in nameless files, so that memory holds only what is being computed."""
-    import numpy as np
+def _written(plan: Plan, spec: str) -> str:
+    """The scene as it was asked for, options included, without the folder of its file."""
+    from sensors.scenes.options import split
 
-    def allocate(name: str, shape: tuple[int, ...], dtype: Any) -> NDArray[np.generic]:
-        if name == "codes" or plan.region[2] * plan.region[3] < 1 << 24:
-            return np.empty(shape, dtype)
-        try:
-            file = stack.enter_context(tempfile.TemporaryFile(dir=folder))  # noqa: SIM115  (the stack closes it)
-            return np.memmap(file, dtype=dtype, mode="w+", shape=shape)
-        except OSError as error:
-            raise OutputError(f"{folder}: {name} cannot be kept there: {error.strerror or error}") from None
+    text = spec.strip()
+    return plan.scene.name + text[len(split(text)[0]) :]
 
-    return allocate
+
+def _say_what_develops(plan: Plan) -> None:
+    """A hint to stderr where no profile can develop the frame yet."""
+    from sensors.sensor import Sensor
+
+    def bayer(sensor: Sensor, name: Any) -> bool:
+        return sensor.output_cfa(name).family == "bayer"
+
+    if not bayer(plan.sensor, plan.mode):
+        modes = [name for name in plan.sensor.modes if bayer(plan.sensor, name)]
+        instead = f"; --mode {' or '.join(modes)} gives one that isp run develops" if modes else ""
+        say(f"note: {plan.sensor.output_cfa(plan.mode)} is a pattern that no stage demosaics yet{instead}")
 
 
 def _pair(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
-    width, cross, height = text.lower().partition("x")
-    if not (cross and width.isdecimal() and height.isdecimal()):
+    match = re.fullmatch(r"\s*([0-9]{1,9})\s*[xX]\s*([0-9]{1,9})\s*", text)
+    if match is None:
         raise UsageError(f"--size {text!r} is not a size; write it as 4096x3072")
-    return int(width), int(height)
+    return int(match[1]), int(match[2])
 
 
 def _region(text: str | None) -> tuple[int, ...] | None:
     if text is None:
         return None
     parts = text.split(",")
-    if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts):
+    if len(parts) != 4 or not all(re.fullmatch(r"\s*-?[0-9]{1,9}\s*", part) for part in parts):
         raise UsageError(f"--crop {text!r} is not a region; write it as X,Y,WIDTH,HEIGHT")
     return tuple(int(part) for part in parts)

@@ -200,7 +200,9 @@ def _line_noise(plan: Plan, reading: Reading) -> tuple[NDArray[np.float32], NDAr
     share = mode.count if mode.method == "charge" else 1
     gain = sensor.dn_per_e(reading.iso) / share
     width, height = plan.size
-    moving = np.random.Generator(np.random.Philox(key=[plan.seed, 3 * reading.number + reading.readout]))
+    # as a list NumPy would take the largest seeds through floating point
+    key = np.array([plan.seed, 3 * reading.number + reading.readout], np.uint64)
+    moving = np.random.Generator(np.random.Philox(key=key))
     still = np.random.Generator(np.random.Philox(key=list(plan.fixed_key)))
     rows = moving.standard_normal(height) * sensor.row_noise_e * gain
     columns = still.standard_normal(width) * sensor.column_noise_e * gain

@@ -19,15 +19,18 @@ def demo(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the pictures.")] = Path(
         "isp-demo"
     ),
-    width: Annotated[int, typer.Option(min=4, max=16384, help="Width of the frame [px].")] = 4096,
-    height: Annotated[int, typer.Option(min=4, max=12288, help="Height of the frame [px].")] = 3072,
+    width: Annotated[int, typer.Option(min=4, max=16384, help="Width of the frame in pixels.")] = 4096,
+    height: Annotated[int, typer.Option(min=4, max=12288, help="Height of the frame in pixels.")] = 3072,
     seed: Annotated[int, typer.Option(min=0, help="Of texture and noise.")] = 1,
     iso: Annotated[float, typer.Option(min=25, max=102400, help="Sensitivity: more gives more noise.")] = 100.0,
     threads: options.Threads = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace pictures that exist.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Photograph a scene with a simulated 200 MP phone sensor, develop it with two profiles, and say what was done."""
+    """Photograph a scene with a simulated 200 MP phone sensor, develop it with two profiles, and say what was done.
+
+    A minute or two at full size; --width 1024 --height 768 takes a few seconds.
+    """
     from isp.commands.batch import folder
     from isp.demo.show import Wanted, demos
 
@@ -39,6 +42,8 @@ def demo(
             bar.start(name)
             for each in show(wanted):
                 shown.append(each)
+                if not as_json:
+                    emit(each.what)
                 bar.start(name)
     total = time.perf_counter() - began
     if as_json:
@@ -50,7 +55,6 @@ def demo(
 def _tell(shown: list[Shown], total: float) -> None:
     rows = []
     for each in shown:
-        emit(each.what)
         name = each.file.stem if each.file is not None else ""
         rows += [(name, part, f"{seconds:.3f}") for part, seconds in each.seconds.items()]
     emit("")

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-import shutil
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import replace
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,21 +12,17 @@ import typer
 
 from isp.commands import options
 from isp.commands.batch import folder
-from isp.commands.console import Progress, emit, emit_json, one_line, progress, say, table
-from isp.errors import LimitError, OutputError, UsageError
+from isp.commands.console import emit, emit_json, one_line, progress, say, table
+from isp.errors import UsageError
 
 if TYPE_CHECKING:
-    from isp.values import RawFrame
     from sensors.plan import Plan
+    from sensors.sensor import Sensor
 
 SCENES = (
     "uniform, dark, chart, grey-steps, slanted-edge, siemens, dead-leaves, composed, photo:FILE, hdr:FILE, "
     "spectral:FILE, rgbd:FILE,DEPTH"
 )
-LARGEST = 2e9
-"""Most pixels of a frame: 4 GB of 16-bit numbers, what a DNG holds."""
-_TRUTH_BYTES = 4 + 12 + 1 + 4
-"""Of a pixel's electrons, ideal colour, defect and depth."""
 
 
 def _list_scenes(wanted: bool) -> None:
@@ -112,7 +105,7 @@ def simulate(
     target: Annotated[
         float,
         typer.Option(
-            "--target", metavar="SHARE", help="Automatic exposure: mean of the brightest colour, as share of saturation."
+            "--target", metavar="SHARE", help="Automatic exposure: mean of the brightest colour over saturation."
         ),
     ] = 0.18,
     threads: options.Threads = None,
@@ -126,6 +119,7 @@ def simulate(
 
     Prints the name of each frame on stdout.
     """
+    from sensors.commands.outputs import check_outputs, frame_paths, photograph
     from sensors.photograph import plan_capture
     from sensors.plan import describe
 
@@ -148,100 +142,21 @@ def simulate(
         unit=unit,
         target=target,
     )
-    targets = _targets(output, len(plan.readings))
+    targets = frame_paths(output, len(plan.readings))
     settings = describe(plan) | {"scene": _written(plan, scene), "hdr": hdr}
     with ExitStack() as stack:
         if truth is not None:
             stack.enter_context(folder(f"{truth}/"))
-        _check(plan, targets, truth, overwrite)
+        check_outputs(plan, targets, truth, overwrite)
         bar = stack.enter_context(progress())
         bar.start(f"{settings['scene']} on {plan.camera.name}")
-        _photograph(plan, targets, truth, settings, overwrite=overwrite, threads=threads, bar=bar)
+        photograph(plan, targets, truth, settings, overwrite=overwrite, threads=threads, bar=bar)
     if as_json:
         seconds = time.perf_counter() - began
         emit_json({"frames": targets, "truth": truth, "settings": settings, "seconds": seconds})
     else:
         emit("\n".join(one_line(str(path)) for path in targets))
     _say_what_develops(plan)
-
-
-def _photograph(
-    plan: Plan,
-    targets: Sequence[Path],
-    truth: Path | None,
-    settings: dict[str, Any],
-    *,
-    overwrite: bool,
-    threads: int | None,
-    bar: Progress,
-) -> None:
-    """Compute and write everything; what cannot be written as a whole is taken away again."""
-    from isp.io import write_dng
-    from isp.values import RawFrame
-    from sensors.photograph import expose
-    from sensors.truth import truth_files
-
-    fresh = [path for path in targets if not path.exists()]
-    about = f"simulated {settings['scene']}, seed {plan.seed}"
-    written: list[Path] = []
-    try:
-        with ExitStack() as stack:
-            files = None if truth is None else stack.enter_context(truth_files(truth, overwrite))
-            allocate = None if files is None else files.allocate
-            result: Any = expose(plan, truth=files is not None, progress=bar, threads=threads, allocate=allocate)
-            bar.start("writing")
-            shot = result
-            if files is not None:
-                shot, answers = result
-                files.write(replace(answers, settings=settings))
-            frames: Sequence[RawFrame] = [shot] if isinstance(shot, RawFrame) else list(shot)
-            for frame, path in zip(frames, targets, strict=True):
-                write_dng(frame, path, overwrite=overwrite, description=about)
-                written.append(path)
-    except BaseException:
-        for path in written:
-            if path in fresh:
-                with suppress(OSError):
-                    path.unlink()
-        raise
-
-
-def _targets(output: Path, count: int) -> list[Path]:
-    if output.suffix.lower() != ".dng":
-        raise UsageError(f"-o {output}: frames are written as DNG; name it OUT.dng")
-    if count == 1:
-        return [output]
-    return [output.with_name(f"{output.stem}-{i + 1}{output.suffix}") for i in range(count)]
-
-
-def _check(plan: Plan, targets: Sequence[Path], truth: Path | None, overwrite: bool) -> None:
-    """Everything that can be known of the outputs before a pixel is computed."""
-    from isp.io import check_writable
-    from sensors.truth import FILES
-
-    width, height = plan.region[2:]
-    if width * height > LARGEST:
-        raise LimitError(
-            f"a frame of {width}x{height} has {width * height / 1e6:.0f} megapixels; a DNG holds {LARGEST / 1e6:.0f}: "
-            "take a smaller --size, or a --crop"
-        )
-    for path in targets:
-        check_writable(path, overwrite)
-    _check_space(targets[0].parent, 2 * width * height * len(targets))
-    if truth is not None:
-        for name in FILES:
-            check_writable(truth / name, overwrite)
-        _check_space(truth, _TRUTH_BYTES * width * height)
-
-
-def _check_space(place: Path, needed: int) -> None:
-    try:
-        disk = shutil.disk_usage(place)
-    except OSError:
-        return
-    # some network file systems say 0 for everything
-    if disk.total > 0 and disk.free < needed:
-        raise OutputError(f"{place}: {needed / 1e9:.3g} GB are needed there, {disk.free / 1e9:.3g} GB are free")
 
 
 def _written(plan: Plan, spec: str) -> str:
@@ -254,7 +169,6 @@ def _written(plan: Plan, spec: str) -> str:
 
 def _say_what_develops(plan: Plan) -> None:
     """A hint to stderr where no profile can develop the frame yet."""
-    from sensors.sensor import Sensor
 
     def bayer(sensor: Sensor, name: Any) -> bool:
         return sensor.output_cfa(name).family == "bayer"

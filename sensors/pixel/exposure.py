@@ -12,9 +12,10 @@ photosite in this exposure. So neither tiles, threads nor a crop change a value.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
@@ -257,6 +258,11 @@ class _Builder:
         steps = [(k, i) for k in range(m) for i in range(b)]
         return [(first(self.x, h) + i, first(self.y, k) + j) for k, j in steps for h, i in steps]
 
+    def _joined(self, name: str, single: Any, join: Callable[[Any, Any], Any] = operator.add) -> Any:
+        """The photosites of each output pixel joined, as a Func of its own: inside the output, its tails and its copies
+        Halide would take minutes over the places of sixteen interleaved photosites."""
+        return self._stored(name, reduce(join, (single[member] for member in self._members())))
+
     def _result(self, light: Any) -> tuple[Any, list[Any]]:
         """The output and the Funcs to keep beside `light`."""
         import halide as hl
@@ -267,31 +273,29 @@ class _Builder:
         if s.result == "defects":
             hot, dead = self._defect(self._words("unit", hl.Expr(0), _FIXED)[2])
             found = self._stored("found", hl.select(dead, hl.u8(DEAD), hl.select(hot, hl.u8(HOT), hl.u8(0))))
-            value = found[self._members()[0]]
-            for member in self._members()[1:]:
-                value = hl.max(value, found[member])
-            output[place] = value
-            return output, [found]
+            worst = self._joined("worst", found, hl.max)
+            output[place] = worst[place]
+            return output, [found, worst]
         clean = self._crosstalk(light)
         if s.result == "signal":
-            joined = self._stored("clean", clean)
-            output[place] = sum((joined[m] for m in self._members()[1:]), joined[self._members()[0]])
-            return output, [joined]
+            single = self._stored("clean", clean)
+            joined = self._joined("joined", single)
+            output[place] = joined[place]
+            return output, [single, joined]
         drawn = self._words("seed", self.key("exposure"), _DRAWN)
         electrons = self._electrons(clean, drawn)
         if s.charge and s.binning > 1:
             well = self._stored("well", electrons)
-            charge = sum((well[m] for m in self._members()[1:]), well[self._members()[0]])
+            charge = self._joined("charge", well)
             word = self._readout(self._words("seed", self.key("exposure"), _READ))
-            output[place] = hl.u16(self._code(charge, word, 1.0 / s.binning**2))
-            return output, [well]
+            output[place] = hl.u16(self._code(charge[place], word, 1.0 / s.binning**2))
+            return output, [well, charge]
         code = self._code(electrons, self._readout(drawn), 1.0)
         if s.binning == 1:
             output[place] = hl.u16(code)
             return output, []
         codes = self._stored("codes", code)
-        # a Func of its own: the sum is read several times below, and its copies would take minutes to compile
-        added = self._stored("added", sum((codes[m] for m in self._members()[1:]), codes[self._members()[0]]))
+        added = self._joined("added", codes)
         total, count = added[place], s.binning**2
         whole, rest = total // count, 2 * (total % count)
         up = (rest > count) | ((rest == count) & (whole % 2 == 1))
@@ -321,7 +325,8 @@ def _schedule(output: Any, stored: list[Any], blur: tuple[Any, Any], builder: _B
     width, height = (max(side // builder.s.binning, 4) for side in _TILE)
     output.tile(x, y, xo, yo, xi, yi, width, height, exact).parallel(yo).vectorize(xi, lanes, exact)
     if builder.s.result == "defects":
-        stored[-1].compute_at(output, xo).vectorize(x, lanes)
+        for func in stored:
+            func.compute_at(output, xo).vectorize(x, lanes)
         return
     for func in stored:
         func.compute_at(output, xo).vectorize(x, lanes)

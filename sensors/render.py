@@ -57,8 +57,9 @@ def render(
     seeing = [program for name, program in programs.items() if name != "defects"]
     done = 0
     for tile in _strips(plan, strip):
-        light = _light(plan, seeing, inputs[0], tile)
-        for part, kernel in _patches(plan, tile):
+        patches = list(_patches(plan, tile))
+        light = _light(plan, seeing, inputs[0], [part for part, _ in patches])
+        for part, kernel in patches:
             for name in results:
                 for read, frame in zip(inputs, wanted[name], strict=False):
                     target = _part(frame, plan.region, part)
@@ -118,16 +119,18 @@ class _Light:
     buffer: Buffer
 
 
-def _light(plan: Plan, programs: list[Program], inputs: _Inputs, tile: Tile) -> _Light:
-    x, y, width, height = tile
+def _light(plan: Plan, programs: list[Program], inputs: _Inputs, parts: list[Tile]) -> _Light:
     kernel = np.ascontiguousarray(plan.kernels[0, 0])
     regions = []
     for program in programs:
-        wanted = query_buffer(np.float32, [(0, 0)] * 3)
-        # only the place and size of the output count here; its memory is not touched
-        place = np.broadcast_to(np.zeros(1, RESULTS["codes" if "codes" in program.name else "signal"]), (height, width))
-        program(wanted, buffer_of(kernel), *inputs.buffers, buffer_of(place, (x, y)))
-        regions.append(wanted.region)
+        pixel = np.zeros(1, RESULTS["codes" if "codes" in program.name else "signal"])
+        # each part on its own: programs work in whole vectors, so that a part may read beyond what the strip needs
+        for x, y, width, height in parts:
+            wanted = query_buffer(np.float32, [(0, 0)] * 3)
+            # only the place and size of the output count here; its memory is not touched
+            place = np.broadcast_to(pixel, (height, width))
+            program(wanted, buffer_of(kernel), *inputs.buffers, buffer_of(place, (x, y)))
+            regions.append(wanted.region)
     if not regions:
         planes = np.zeros((len(plan.letters), 1, 1), np.float32)
         return _Light(planes, buffer_of(planes))

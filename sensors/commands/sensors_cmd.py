@@ -13,6 +13,7 @@ from isp.commands.console import complain, emit, emit_json, table
 if TYPE_CHECKING:
     from sensors.sensor import Camera, Fact, Phone, Sensor
 
+
 def sensors(
     name: Annotated[
         str | None,
@@ -200,7 +201,9 @@ def _fact_table(facts: Mapping[str, Fact]) -> None:
         cited = " ".join(f"[{numbers.setdefault(source, len(numbers) + 1)}]" for source in fact.sources) or "not given"
         mark = "estimate" if fact.estimated else ""
         for name, value, unit in leaves(key, fact.value, SENSOR.get(key)):
-            rows.append((name, _text(value), unit or fact.unit, mark, cited))
+            # "1" is how the catalogue writes that a number has no unit
+            shown = unit or ("" if fact.unit == "1" else fact.unit)
+            rows.append((name, _text(value), shown, mark, cited))
     table(("value", "is", "unit", "", "source"), rows)
     if "noise_note" in facts:
         emit(f"outside published noise because: {facts['noise_note'].value}")

@@ -184,7 +184,7 @@ def _pair(text: str | None) -> tuple[int, int] | None:
         return None
     match = re.fullmatch(r"\s*([0-9]{1,9})\s*[xX]\s*([0-9]{1,9})\s*", text)
     if match is None:
-        raise UsageError(f"--size {text!r} is not a size; write it as 4096x3072")
+        raise UsageError(f"--size {text[:40]!r} is not a size; write it as 4096x3072")
     return int(match[1]), int(match[2])
 
 
@@ -193,5 +193,5 @@ def _region(text: str | None) -> tuple[int, ...] | None:
         return None
     parts = text.split(",")
     if len(parts) != 4 or not all(re.fullmatch(r"\s*-?[0-9]{1,9}\s*", part) for part in parts):
-        raise UsageError(f"--crop {text!r} is not a region; write it as X,Y,WIDTH,HEIGHT")
+        raise UsageError(f"--crop {text[:40]!r} is not a region; write it as X,Y,WIDTH,HEIGHT")
     return tuple(int(part) for part in parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 import types
 from importlib.metadata import EntryPoint
@@ -100,11 +101,80 @@ def test_links_lead_somewhere(page):
             assert (page.parent / target).exists(), target
 
 
-def test_every_option_on_the_page_exists(capsys):
+def _options_on_the_page(command: str) -> set[str]:
     page = (ROOT / "docs" / "command.md").read_text(encoding="utf-8")
-    assert main(["run", "--help"]) == 0
+    section = page.partition(f"\n## isp {command} ")[2] or page.partition(f"\n## isp {command}\n")[2]
+    return set(re.findall(r"`(--[a-z-]+)", section.partition("\n## ")[0]))
+
+
+@pytest.mark.parametrize(("command", "fewest"), [("run", 9), ("simulate", 19)])
+def test_every_option_on_the_page_exists(capsys, command, fewest):
+    assert main([command, "--help"]) == 0
     shown = capsys.readouterr().out
-    options = set(re.findall(r"`(--[a-z-]+)", page.partition("## The others")[0]))
-    assert len(options) >= 9
+    options = _options_on_the_page(command)
+    assert len(options) >= fewest
     for option in options:
         assert option in shown
+
+
+def test_every_option_of_simulate_is_on_the_page(capsys):
+    assert main(["simulate", "--help"]) == 0
+    shown = set(re.findall(r"(?<![\w-])--[a-z-]+", capsys.readouterr().out)) - {"--help", "--output"}
+    assert shown <= _options_on_the_page("simulate")
+
+
+def test_every_scene_and_its_defaults_are_on_the_page():
+    import inspect
+
+    from sensors.scenes import make_scene
+    from sensors.scenes.make import SCENES, usage
+    from sensors.scenes.options import OPTIONS
+
+    page = (ROOT / "docs" / "simulation.md").read_text(encoding="utf-8")
+    for name, recipe in SCENES.items():
+        (row,) = re.findall(rf"^\| `{re.escape(usage(name))}` \|.*$", page, re.M)
+        signature = None if recipe.files else inspect.signature(type(make_scene(name)))
+        for option in OPTIONS.get(name, ()):
+            default = "" if signature is None else signature.parameters[option.name].default
+            assert re.search(rf"`{option.name}` {re.escape(_written(default))}", row), (name, option.name)
+
+
+def _written(default: object) -> str:
+    if isinstance(default, bool):
+        return str(int(default))
+    return f"{default:g}" if isinstance(default, int | float) else str(default)
+
+
+def test_the_python_of_the_simulation_page(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (block,) = _blocks("docs/simulation.md", "python")
+    found: dict[str, object] = {}
+    exec(compile(block, "simulation.md", "exec"), found)
+    # exposed as the scene's mean asks, the patch has the colour it should have but for the exposure
+    ratio = found["developed"] / found["wanted"]
+    assert np.allclose(ratio / ratio.mean(), 1, atol=0.25)
+    assert abs(found["lost"]) < 0.01
+    assert (tmp_path / "chart.dng").exists()
+
+
+def test_the_commands_of_the_simulation_page(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (block,) = _blocks("docs/simulation.md", "sh")
+    for line in block.splitlines():
+        program, *words = shlex.split(line)
+        assert program == "isp"
+        assert main([*words, *(["--size", "320x240"] if words[0] == "simulate" else [])]) == 0, line
+    assert capsys.readouterr().err == ""
+    assert (tmp_path / "chart" / "ideal.png").exists()
+
+
+def test_the_sensor_of_the_sensors_page(tmp_path, monkeypatch):
+    from sensors import load_sensor
+
+    blocks = _blocks("docs/sensors.md", "yaml")
+    (tmp_path / "my_sensor.yaml").write_text(blocks[0])
+    (tmp_path / "my_phone.yaml").write_text(blocks[1])
+    assert load_sensor(tmp_path / "my_sensor.yaml").pixel_rate == 360e6
+    monkeypatch.chdir(tmp_path)
+    words = ["--scene", "chart", "--mode", "bin2", "--size", "64x64", "-o", "a.dng"]
+    assert main(["simulate", "--sensor", "my_phone.yaml", *words]) == 0

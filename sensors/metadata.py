@@ -33,7 +33,7 @@ def frame_info(plan: Plan, reading: Reading) -> FrameInfo:
         return info
     from sensors.color import calibrate, neutral
 
-    return replace(info, neutral=neutral(plan.sensitivity, plan.light), calibrations=calibrate(plan.sensitivity))
+    return replace(info, neutral=neutral(plan.effective, plan.light), calibrations=calibrate(plan.effective))
 
 
 def gain_mesh(plan: Plan) -> GainMesh | None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 HDR = ("staggered", "dual_gain")
 TARGET = 0.18
 """Mean of the brightest colour that automatic exposure aims at, as a share of saturation."""
+LARGEST = 2_000_000_000
+"""Most photosites of a capture."""
 TEMPERATURES = (-40.0, 125.0)
 """Range of sensor temperature [C]."""
 
@@ -232,6 +234,8 @@ def _size(size: tuple[int, int] | None, sensor: Sensor) -> tuple[int, int]:
     width, height = (sensor.width, sensor.height) if size is None else (int(v) for v in size)
     if not (4 <= width <= 65536 and 4 <= height <= 65536):
         raise UsageError(f"size {width}x{height} is not possible; allowed: 4x4..65536x65536 photosites")
+    if width * height > LARGEST:
+        raise UsageError(f"size {width}x{height} is not possible; allowed: {LARGEST / 1e6:.0f} million photosites")
     return width, height
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -128,6 +128,11 @@ class Plan:
         return tuple(self.letters.index(letter) for letter in letters)
 
     @cached_property
+    def effective(self) -> Sensitivity:
+        """What the frame's colours respond to: the curves behind crosstalk and the mean of the site gains."""
+        return effective_sensitivity(self.sensor, self.sensitivity, self.site_gains)
+
+    @cached_property
     def site_gains(self) -> Float32:
         """What each photosite sees relative to its neighbours of the same colour: green imbalance, phase detection."""
         return site_gains(self.sensor)
@@ -214,6 +219,27 @@ def site_gains(sensor: Sensor) -> Float32:
         for x, y, response in sites:
             gains[y :: detect.period_y, x :: detect.period_x] *= response
     return gains
+
+
+def effective_sensitivity(sensor: Sensor, sensitivity: Sensitivity, gains: Float32) -> Sensitivity:
+    """The curves of a flat field's colours: each exchanges light with the others at the borders of its blocks.
+
+    Of the four neighbours of a photosite 4 / block are of another colour in the mean over a block: greens for red and
+    blue; red and blue, half each, for green.
+    """
+    if sensor.mono:
+        return sensitivity
+    cfa = sensor.output_cfa("full")
+    seen = {letter: [] for letter in sensitivity.letters}  # type: dict[str, list[float]]
+    for (y, x), gain in np.ndenumerate(gains):
+        seen[cfa.at(x, y)].append(float(gain))
+    curves = {letter: sensitivity.curve(letter) * np.mean(seen[letter] or [1.0]) for letter in sensitivity.letters}
+    green = next(letter for letter in sensor.cfa if sensor.cfa.count(letter) == 2)
+    others = [letter for letter in sensor.cfa if letter != green]
+    share = 4 * sensor.crosstalk / sensor.block
+    mixed = {letter: curves[letter] + share * (curves[green] - curves[letter]) for letter in others}
+    mixed[green] = curves[green] + share * ((curves[others[0]] + curves[others[1]]) / 2 - curves[green])
+    return replace(sensitivity, curves=np.stack([mixed.get(c, curves[c]) for c in sensitivity.letters]))
 
 
 def describe(plan: Plan) -> dict[str, Any]:

@@ -20,6 +20,9 @@ STRIP = 256
 _PATCH = 256
 """Side of the patches of the sensor in which one lens kernel holds, where the kernel varies [photosites]."""
 
+_SPILL = 64
+"""Entries around the noise of rows and columns that whole vectors may touch; they change nothing."""
+
 Allocate = Callable[[str, tuple[int, ...], Any], NDArray[Any]]
 Progress = Callable[[int, int], None]
 Tile = tuple[int, int, int, int]
@@ -156,7 +159,8 @@ class _Inputs:
         self._arrays = (
             mesh, plan.site_gains, rows, columns, _numbers(plan, reading), _keys(plan, reading)
         )
-        self.buffers = tuple(buffer_of(array) for array in self._arrays)
+        starts = ((), (), (-_SPILL,), (-_SPILL,), (), ())
+        self.buffers = tuple(buffer_of(array, start) for array, start in zip(self._arrays, starts, strict=True))
 
 
 def _numbers(plan: Plan, reading: Reading) -> NDArray[np.float32]:
@@ -209,4 +213,4 @@ def _line_noise(plan: Plan, reading: Reading) -> tuple[NDArray[np.float32], NDAr
     still = np.random.Generator(np.random.Philox(key=list(plan.fixed_key)))
     rows = moving.standard_normal(height) * sensor.row_noise_e * gain
     columns = still.standard_normal(width) * sensor.column_noise_e * gain
-    return rows.astype(np.float32), columns.astype(np.float32)
+    return np.pad(rows.astype(np.float32), _SPILL), np.pad(columns.astype(np.float32), _SPILL)

@@ -85,7 +85,7 @@ def make_truth(plan: Plan, electrons: Float32, defects: NDArray[np.uint8], alloc
             break
         depth = allocate("depth", (height, width), np.float32) if depth is None else depth
         depth[top : top + STRIP] = part
-    response = plan.sensitivity.curves @ photon_rate(plan.light.spectrum)
+    response = plan.effective.curves @ photon_rate(plan.light.spectrum)
     return Truth(
         electrons=electrons,
         ideal=ideal,

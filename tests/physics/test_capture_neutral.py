@@ -14,7 +14,8 @@ from sensors import capture
 )
 def test_neutral_is_the_mean_of_a_grey(sensor: str, mode: str) -> None:
     frame, truth = capture("uniform", sensor, mode=mode, size=(512, 512), truth=True)
-    assert isinstance(frame, RawFrame) and frame.info.neutral is not None
+    assert isinstance(frame, RawFrame)
+    assert frame.info.neutral is not None
     period, electrons = frame.cfa.period, truth.electrons
     seen: dict[str, list[float]] = {}
     for y in range(period):

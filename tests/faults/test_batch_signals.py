@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from isp.commands.bench import write_dng
+from isp.io import write_dng
 from isp.demo import demo_frame
 
 SLOW = """

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from isp.io import write_dng
 from isp.demo import demo_frame
+from isp.io import write_dng
 
 SLOW = """
 import sys, time

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isp.errors import UsageError
+from isp.errors import LimitError, UsageError
 from isp.values import Origin, RawFrame, RawSet
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ HDR = ("staggered", "dual_gain")
 TARGET = 0.18
 """Mean of the brightest colour that automatic exposure aims at, as a share of saturation."""
 LARGEST = 2_000_000_000
-"""Most photosites of a capture."""
+"""Most pixels of a frame: a DNG holds 4 GB."""
 TEMPERATURES = (-40.0, 125.0)
 """Range of sensor temperature [C]."""
 
@@ -66,6 +66,11 @@ def plan_capture(
     gain = part.check_iso(part.iso_base if iso is None else iso)
     place = _size(size, part)
     region = check_region(crop, part.output_size(used, place), mode)
+    if region[2] * region[3] > LARGEST:
+        raise LimitError(
+            f"a frame of {region[2]}x{region[3]} has {region[2] * region[3] / 1e6:.0f} megapixels; a DNG holds "
+            f"{LARGEST / 1e6:.0f}: take a smaller size, or a crop"
+        )
     chosen = lens if lens is not None else camera.lens
     optics = Lens.from_mapping(chosen) if isinstance(chosen, Mapping) else chosen or Lens()
     if f_number is not None:
@@ -163,6 +168,8 @@ def capture(
         A file of the scene or the sensitivity is missing or damaged.
     ProfileError
         A sensor file is wrong.
+    LimitError
+        The frame has more than 2000 megapixels.
 
     Notes
     -----
@@ -234,8 +241,6 @@ def _size(size: tuple[int, int] | None, sensor: Sensor) -> tuple[int, int]:
     width, height = (sensor.width, sensor.height) if size is None else (int(v) for v in size)
     if not (4 <= width <= 65536 and 4 <= height <= 65536):
         raise UsageError(f"size {width}x{height} is not possible; allowed: 4x4..65536x65536 photosites")
-    if width * height > LARGEST:
-        raise UsageError(f"size {width}x{height} is not possible; allowed: {LARGEST / 1e6:.0f} million photosites")
     return width, height
 
 

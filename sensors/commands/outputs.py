@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isp.commands.console import Progress
-from isp.errors import LimitError, OutputError, UsageError
+from isp.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from isp.values import RawFrame
     from sensors.plan import Plan
 
-LARGEST = 2e9
-"""Most pixels of a frame: 4 GB of 16-bit numbers, what a DNG holds."""
 _TRUTH_BYTES = 4 + 12 + 1 + 4
 """Of a pixel's electrons, ideal colour, defect and depth."""
 
@@ -78,11 +76,6 @@ def check_outputs(plan: Plan, targets: Sequence[Path], truth: Path | None, overw
     from sensors.truth_files import FILES
 
     width, height = plan.region[2:]
-    if width * height > LARGEST:
-        raise LimitError(
-            f"a frame of {width}x{height} has {width * height / 1e6:.0f} megapixels; a DNG holds {LARGEST / 1e6:.0f}: "
-            "take a smaller --size, or a --crop"
-        )
     for path in targets:
         check_writable(path, overwrite)
     _check_space(targets[0].parent, 2 * width * height * len(targets))

@@ -105,7 +105,7 @@ def test_missing_options(capsys):
 
 
 def test_too_large_a_frame(refused):
-    refused(5, "4295 megapixels; a DNG holds 2000: take a smaller --size, or a --crop", size="65536x65536", mode="full")
+    refused(5, "4295 megapixels; a DNG holds 2000: take a smaller size, or a crop", size="65536x65536", mode="full")
 
 
 def test_scene_files(refused, tmp_path, monkeypatch):

@@ -235,8 +235,8 @@ def test_mode_names():
     for wrong in ("bin2-analog", "full-charge", "", "bin2-"):
         with pytest.raises(UsageError, match="allowed: full, bin2, bin4, and a binning mode with -digital or -charge"):
             sensor.mode(wrong)
-    with pytest.raises(UsageError, match=r"4x4 photosites of one colour are not neighbours.*allowed: digital"):
-        sensor.mode("bin4-charge")
+    # charge joins across blocks as well
+    assert sensor.mode("bin4-charge") == Mode("bin4", 4, "charge")
 
 
 def test_mono_bins_neighbours():

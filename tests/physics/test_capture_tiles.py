@@ -136,7 +136,10 @@ def test_a_crop_of_every_reading(hdr: str) -> None:
 
 @pytest.mark.parametrize(
     "scene",
-    ["chart", "siemens?kind=sine", "dead-leaves?colored=1", pytest.param("composed", marks=pytest.mark.full)],
+    [
+        "chart", "siemens?kind=sine", pytest.param("dead-leaves?colored=1", marks=pytest.mark.full),
+        pytest.param("composed", marks=pytest.mark.full),
+    ],
 )
 def test_other_scenes_do_not_change_with_the_crop(scene: str) -> None:
     plan, (x, y, w, h) = plan_capture(scene, part_of(1), **settings_of("full")), (117, 95, 64, 81)

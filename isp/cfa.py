@@ -58,22 +58,27 @@ class Cfa:
         return len(self.rows)
 
     @cached_property
+    def _blocks(self) -> tuple[int, int, int]:
+        """Side k of the same-colour blocks, and where (x, y) in its block the top-left pixel lies."""
+        k, n = self.period // 2, self.period
+        if k in (2, 3, 4):
+            for oy, ox in ((y, x) for y in range(k) for x in range(k)):
+                inside = self.shifted(-ox, -oy).rows
+                if all(inside[y][x] == inside[y - y % k][x - x % k] for y in range(n) for x in range(n)):
+                    return k, ox, oy
+        return 1, 0, 0
+
+    @property
     def block(self) -> int:
         """Side k of the same-colour blocks: 1 Bayer, 2 quad, 3 nona, 4 hexadeca; 1 where there are none [px]."""
-        half = self.period // 2
-        for k in (4, 3, 2):
-            if half == k and all(
-                self.rows[y][x] == self.rows[y - y % k][x - x % k] for y in range(2 * k) for x in range(2 * k)
-            ):
-                return k
-        return 1
+        return self._blocks[0]
 
     @cached_property
     def base(self) -> str:
         """The 2x2 pattern of the blocks as four letters (`RGGB` for a quad sensor), or the pattern itself."""
-        k = self.block
+        k, ox, oy = self._blocks
         if self.period == 2 * k:
-            return "".join(self.rows[y * k][x * k] for y in (0, 1) for x in (0, 1))
+            return "".join(self.at(x * k - ox, y * k - oy) for y in (0, 1) for x in (0, 1))
         return self.pattern
 
     @cached_property
@@ -92,11 +97,12 @@ class Cfa:
 
     @cached_property
     def phase(self) -> tuple[int, int]:
-        """Offset (x, y) of the top-left pixel in the grid whose origin is a red site [blocks]."""
+        """Place (x, y) of the top-left pixel in the grid whose origin is the first pixel of a red block [px]."""
         if self.family in ("mono", "other"):
             return (0, 0)
+        k, ox, oy = self._blocks
         i = self.base.index("R")
-        return (i % 2, i // 2)
+        return (i % 2 * k + ox, i // 2 * k + oy)
 
     def at(self, x: int, y: int) -> str:
         """The letter of pixel column `x`, row `y`."""

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from isp.engine.execute import MEANING, Plan
 from isp.engine.plan import Placed
-from isp.engine.segment import Datapath, Step
+from isp.engine.segment import Datapath, Step, make_step
 from isp.errors import InputError, ProfileError, UsageError
 from isp.stage import DOMAINS, Context, Domain, Stage, blamed
 from isp.values import Companions, Mosaic, Picture, RawFrame, RawSet, Statistics, pattern_to_sites
@@ -262,7 +262,7 @@ class _Resolver:
             after = stage.advance(done.values, context)
             self.warnings += [f"{stage.name}: {line}" for line in stage.warn(done.values, context)]
             self.encoding = stage.encoding(done.values) or self.encoding
-            step = None if stage.identity(done.values, context) else _step(stage, done.values, context)
+            step = None if stage.identity(done.values, context) else _step(stage, done.values, context, domain)
         if step is not None:
             self.steps.append(Placed(step, gives, context, after))
         elif self._prefix > len(self.steps):
@@ -273,7 +273,7 @@ class _Resolver:
 
     def _measure(self, wanted_by: str) -> Statistics:
         """The pre-pass over the steps before white balance (design: there is no second one)."""
-        from isp.engine.execute import phase_of
+        from isp.engine.execute import block_of, phase_of
         from isp.engine.statistics import measure
 
         prefix = self.steps[: self._prefix]
@@ -294,17 +294,15 @@ class _Resolver:
             else:
                 from isp.engine.strips import FrameSource
 
-                source = FrameSource(data)
-            self.statistics = measure(source, phase_of(context), context.clip)
+                source = FrameSource(data, phase_of(context), block_of(context, domain))
+            self.statistics = measure(source, context.clip)
         return self.statistics
 
 
-def _step(stage: Stage, values: Mapping[str, Any], context: Context) -> Step:
-    arrays = {}
+def _step(stage: Stage, values: Mapping[str, Any], context: Context, domain: Domain) -> Step:
     if stage.kind in ("fused", "guided"):
-        prepared = stage.prepare(values, context)
-        arrays = {name: np.ascontiguousarray(a, np.float32) for name, a in prepared.items()}
-    return Step(stage, stage.structure(values, context), arrays)
+        return make_step(stage, values, context, domain)
+    return Step(stage, stage.structure(values, context), {})
 
 
 def _check_possible(entry: StageEntry, domain: Domain, context: Context) -> None:
@@ -339,12 +337,7 @@ def _pixels(value: Value) -> NDArray[Any]:
 
 def _start(value: Value, companions: Companions) -> _Start:
     if isinstance(value, RawFrame):
-        sites = tuple(float(v) for v in pattern_to_sites(value.black, value.cfa)) if value.cfa.block == 1 else None
-        if sites is None:
-            level = float(value.black.mean())
-            if np.ptp(value.black) > 0:
-                raise InputError("a black level that differs between the sites of a block CFA is not supported")
-            sites = (level,) * 4
+        sites = tuple(float(v) for v in pattern_to_sites(value.black, value.cfa))
         context = Context(
             value.cfa, value.shape, value.info, sites, value.white, companions=companions  # type: ignore[arg-type]
         )

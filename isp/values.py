@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from isp.cfa import Cfa
 from isp.errors import InputError, NumericError, UsageError
+from isp.rectilinear import RectilinearWarp
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -142,6 +144,7 @@ class FrameInfo:
     `baseline_exposure` [EV]; `linearization` (N,) maps stored codes to linear DN; `orientation` is EXIF 1..8;
     `self_describing` is True for a format that should say its colour (DNG, camera raw), False for dumps and arrays,
     where stages use their documented fallbacks;
+    `warp` undoes the lens's distortion and lateral colour;
     `warnings` lists what the reader skipped, a line each.
     """
 
@@ -157,6 +160,7 @@ class FrameInfo:
     baseline_exposure: float | None = None
     noise: NoiseModel | None = None
     lens_shading: GainMesh | None = None
+    warp: RectilinearWarp | None = None
     linearization: Float32 | None = None
     orientation: int = 1
     self_describing: bool = False
@@ -271,22 +275,34 @@ class RawFrame:
 
 
 def sites_to_pattern(values: ArrayLike, cfa: Cfa) -> Float64:
-    """Four values for R, Gr, Gb, B as the (2, 2) pattern they form from the top-left pixel of `cfa`."""
-    sites = np.asarray(values, np.float64).reshape(2, 2)
-    px, py = cfa.phase
-    return np.roll(sites, (-py, -px), axis=(0, 1))
+    """Four values for R, Gr, Gb, B as the pattern they form from the top-left pixel of `cfa`; (2, 2) for Bayer."""
+    return np.asarray(values, np.float64)[_sites(cfa, 2 * cfa.block)]
 
 
 def pattern_to_sites(pattern: ArrayLike, cfa: Cfa) -> Float64:
-    """A pattern that repeats every 1 or 2 pixels as four values R, Gr, Gb, B; InputError if it has a longer period."""
+    """A repeating pattern from the top-left pixel as four values R, Gr, Gb, B.
+
+    Raises
+    ------
+    InputError
+        It differs between pixels of one site (of one block, on a block CFA).
+    """
     grid = np.atleast_2d(np.asarray(pattern, np.float64))
-    tall = np.tile(grid, (2, 2)) if max(grid.shape) <= 2 else grid
-    small = np.array([[tall[y % tall.shape[0], x % tall.shape[1]] for x in (0, 1)] for y in (0, 1)])
-    whole = np.array([[small[y % 2, x % 2] for x in range(tall.shape[1])] for y in range(tall.shape[0])])
-    if not np.array_equal(whole, tall):
-        raise InputError(f"pattern {grid.tolist()} repeats over more than 2x2 pixels, which a Bayer stage cannot take")
+    side = math.lcm(2 * cfa.block, *grid.shape)
+    tall = np.tile(grid, (side // grid.shape[0], side // grid.shape[1]))
+    sites = _sites(cfa, side)
+    values = np.array([tall[sites == site][0] for site in range(4)])
+    if not np.array_equal(values[sites], tall):
+        what = "more than 2x2 pixels" if cfa.block == 1 else f"other than {cfa.block}x{cfa.block} blocks"
+        raise InputError(f"pattern {grid.tolist()} repeats over {what}, which a stage for CFA {cfa} cannot take")
+    return values
+
+
+def _sites(cfa: Cfa, side: int) -> NDArray[np.intp]:
+    """(side, side) which of R, Gr, Gb, B (0..3) each pixel from the top left is."""
     px, py = cfa.phase
-    return np.roll(small, (py, px), axis=(0, 1)).ravel()
+    ys, xs = ((np.arange(side) + phase) // cfa.block % 2 for phase in (py, px))
+    return np.asarray(2 * ys[:, None] + xs[None, :])
 
 
 @dataclass(frozen=True)
@@ -316,7 +332,7 @@ class Mosaic:
 
 
 SPACES = ("camera", "rec2020", "srgb", "display_p3")
-TRANSFERS = ("linear", "srgb")
+TRANSFERS = ("linear", "srgb", "pq", "hlg")
 
 
 @dataclass(frozen=True)
@@ -330,7 +346,7 @@ class Picture:
     space : str
         `camera` (white-balanced or raw camera RGB), `rec2020` (the linear working space, D65), `srgb`, `display_p3`.
     transfer : str
-        `linear`, or `srgb` (IEC 61966-2-1).
+        `linear`, `srgb` (IEC 61966-2-1), `pq` (SMPTE ST 2084) or `hlg` (ITU-R BT.2100); see `isp.color.transfer`.
     referred : str
         `scene` (proportional to light in the scene) or `display` (proportional to light from the display).
     orientation : int
@@ -407,12 +423,14 @@ class Picture:
 
     def save(
         self, path: str | Path, *, format: str | None = None, bits: int | None = None, quality: int = 92,
-        overwrite: bool = False,
+        chroma: str | int = "auto", resize: Mapping[str, float] | None = None, overwrite: bool = False,
     ) -> Path:
-        """Write the picture, upright, with its ICC profile; see `isp.io.write_picture`."""
+        """Write the picture, upright, with what its colours mean; see `isp.io.write_picture`."""
         from isp.io import write_picture
 
-        return write_picture(self, path, format=format, bits=bits, quality=quality, overwrite=overwrite)
+        return write_picture(
+            self, path, format=format, bits=bits, quality=quality, chroma=chroma, resize=resize, overwrite=overwrite
+        )
 
 
 def oriented(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from isp.profile import Profile
     from isp.values import Companions
 
-SUFFIXES = {"png": ".png", "tiff": ".tiff", "jpeg": ".jpg"}
+SUFFIXES = {"png": ".png", "tiff": ".tiff", "jpeg": ".jpg", "avif": ".avif"}
 _PLANE_BYTES = 1 << 30
-FORMATS = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".jpg": "jpeg", ".jpeg": "jpeg"}
+FORMATS = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".jpg": "jpeg", ".jpeg": "jpeg", ".avif": "avif"}
+_DEPTHS = {"png": (8, 16), "tiff": (8, 16), "jpeg": (8,), "avif": (8, 10, 12)}
 
 
 def run(
@@ -60,7 +61,10 @@ def run(
     from isp.pipeline import Pipeline
     from isp.profile import read_profile
 
-    recipe = read_profile(profile).with_settings([*named_settings(output, tap), *(settings or [])])
+    recipe = read_profile(profile)
+    recipe = recipe.with_settings([*named_settings(output, tap, recipe.output.bits), *(settings or [])])
+    if tap is None:
+        check_depth(recipe)
     developer = Developer(
         recipe,
         Pipeline(recipe, threads=threads),
@@ -86,8 +90,10 @@ def run(
     raise typer.Exit(summarise(outcomes))
 
 
-def named_settings(out: str, tap: str | None) -> list[str]:
+def named_settings(out: str, tap: str | None, bits: int = 8) -> list[str]:
     """The container that the name of the output file asks for, as settings; a name that says nothing asks nothing.
+
+    `bits` per channel become what the format holds: as many, or more if it must, or its most.
 
     Raises
     ------
@@ -103,8 +109,17 @@ def named_settings(out: str, tap: str | None) -> list[str]:
     wanted = known.get(suffix)
     if tap or wanted is None:
         return []
-    # bits first: each setting must leave a valid profile
-    return [*(["output.bits=8"] if wanted == "jpeg" else []), f"output.format={wanted}"]
+    held = _DEPTHS[wanted]
+    return [f"output.format={wanted}", f"output.bits={next((n for n in held if n >= bits), held[-1])}"]
+
+
+def check_depth(profile: Profile) -> None:
+    """Refuse a container that has too few bits for the transfer of the `encode` stage, before anything is rendered."""
+    from isp.io.write import output_depth
+
+    for entry in profile.stages:
+        if entry.name == "encode" and entry.enabled:
+            output_depth(profile.output.format, str(entry.given["transfer"]), profile.output.bits)
 
 
 def reading(raw: str | None, in_process: bool, limit: list[str] | None) -> dict[str, Any]:
@@ -194,6 +209,8 @@ class Developer:
             format=output.format,
             bits=output.bits,
             quality=output.quality,
+            chroma=output.chroma,
+            resize=output.resize,
             overwrite=self._overwrite,
         )
 

@@ -232,8 +232,9 @@ class _Tiles:
         self.shapes = [s.arrays[n].shape for s, names in zip(adjoint.steps, adjoint.wrt, strict=True) for n in names]
         height, width = data.shape[1:]
         px, py = phase
-        # tiles start at even coordinates of the red-origin grid, so every tile sees the same CFA phase
-        self.starts = [(x, y) for y in range(-py, height, TILE) for x in range(-px, width, TILE)]
+        # tiles start at whole periods of the red-origin grid, so every tile sees the same CFA phase
+        self.step = TILE // (2 * block) * (2 * block)
+        self.starts = [(x, y) for y in range(-py, height, self.step) for x in range(-px, width, self.step)]
         reach = sum(step.reach for step in adjoint.steps)
         self.reach = reach + reach % 2
         self.margin = self._margin()
@@ -272,7 +273,7 @@ class _Tiles:
         source = _flat(np.ascontiguousarray(self.data[:, rows[:, None], columns[None, :]]))
         weights = np.zeros((self.weights.shape[0], TILE, TILE), np.float32)
         top, left = max(y0, 0), max(x0, 0)
-        part = self.weights[:, top : y0 + TILE, left : x0 + TILE]
+        part = self.weights[:, top : y0 + self.step, left : x0 + self.step]
         weights[:, top - y0 : top - y0 + part.shape[1], left - x0 : left - x0 + part.shape[2]] = part
         origin = np.array([x0 + self.phase[0], y0 + self.phase[1]], np.float32)
         results = self._results()
@@ -284,8 +285,9 @@ class _Tiles:
         """Frame rows and columns of the tile and a margin, mirrored at the frame's edges."""
         height, width = self.data.shape[1:]
         around = np.arange(-margin, TILE + margin)
-        rows = mirrored(start[1] + around, height, self.block)
-        return rows, mirrored(start[0] + around, width, self.block)
+        px, py = self.phase
+        rows = mirrored(start[1] + around, height, self.block, py)
+        return rows, mirrored(start[0] + around, width, self.block, px)
 
     def total(self, pool: ThreadPoolExecutor) -> Gradient:
         """The sum over all tiles, added in order in float64."""

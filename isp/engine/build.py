@@ -60,6 +60,7 @@ def build_segment(segment: Segment) -> Built:
 def define(graph: Graph, image: Image, step: Any, arrays: Arrays) -> Image:
     """One step's definition appended to the graph; a stencil's input is stored first."""
     graph.stage = step.stage.name
+    graph.block = int(step.structure.get("block", 1))
     if step.reach:
         graph.store(image)
     with blamed(step.stage):
@@ -115,8 +116,12 @@ def render_schedule(built: Built, tile: tuple[int, int], target: Any) -> None:
 def _schedule_node(node: Node, output: Any, at: Any, lanes: int, graph: Graph) -> None:
     func = node.func
     func.compute_at(output, at).vectorize(graph.x, lanes)
-    if node.channels == 3:
-        func.bound(graph.c, 0, 3).reorder(graph.c, graph.x, graph.y).unroll(graph.c)
+    if node.channels > 1:
+        func.bound(graph.c, 0, node.channels).reorder(graph.c, graph.x, graph.y).unroll(graph.c)
+    if node.woven:
+        func.reorder_storage(graph.c, graph.x, graph.y)
     if node.by_site:
-        func.align_bounds(graph.x, 2).align_bounds(graph.y, 2).unroll(graph.y, 2)
+        func.align_bounds(graph.x, node.by_site).align_bounds(graph.y, node.by_site)
+        if node.by_site == 2:
+            func.unroll(graph.y, 2)
     func.never_partition_all()

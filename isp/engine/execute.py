@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from isp.engine.plan import Placed, blocks, channels, is_host, segment
 from isp.engine.segment import Datapath, Port, Segment
-from isp.engine.strips import FrameSource, SegmentSource, Source, Window, collect
+from isp.engine.strips import FrameSource, Grid, SegmentSource, Source, Window, collect
 from isp.errors import ProfileError
 from isp.stage import Context, Domain, blamed
 from isp.values import Mosaic, Picture, check_finite
@@ -27,8 +27,21 @@ def strip_rows(width: int) -> int:
 
 def phase_of(context: Context) -> tuple[int, int]:
     """Coordinate of the frame's top-left pixel in the red-origin grid."""
-    px, py = context.cfa.phase
-    return (px * context.cfa.block, py * context.cfa.block)
+    return context.cfa.phase
+
+
+def block_of(context: Context, domain: Domain) -> int:
+    """Side of the same-colour blocks of a value in `domain`; 1 for pictures [px]."""
+    return context.cfa.block if domain in ("raw", "mosaic") else 1
+
+
+def moved(grid: Grid, run: Sequence[Placed]) -> Grid:
+    """Where the pixels lie behind a run of steps that start on `grid`."""
+    if not run:
+        return grid
+    before, after = run[0].before, run[-1].after
+    shape = grid.shape if after.shape == before.shape else after.shape
+    return Grid(shape, phase_of(after), block_of(after, run[-1].gives))
 
 
 MEANING: Mapping[Domain, tuple[str, str, str]] = MappingProxyType(
@@ -68,17 +81,16 @@ class HostSource:
 
     def __init__(self, placed: Placed, source: Source, domain: Domain) -> None:
         self.placed, self.domain = placed, domain
-        self.shape = source.shape
+        self.grid = moved(source.grid, [placed])
         self.port = Port("float32", channels(placed.gives))
         self._halo = max(placed.step.stage.halo or 0, 2)  # so that even one row makes a value of 4 x 4
-        rows = strip_rows(self.shape[1])
+        rows = strip_rows(self.grid.shape[1])
         self._rows = rows
-        block = placed.before.cfa.block
-        self._window = Window(source, self._halo, self._halo, rows + 2 * self._halo, block)
+        self._window = Window(source, self._halo, self._halo, rows + 2 * self._halo)
 
     def produce(self, start: int, stop: int, target: NDArray[Any], column: int) -> int:
-        halo, width = self._halo, self.shape[1]
-        stop = min(stop, self.shape[0])
+        halo, width = self._halo, self.grid.shape[1]
+        stop = min(stop, self.grid.shape[0])
         for first in range(start, stop, self._rows):
             last = min(first + self._rows, stop)
             view = self._window.view(first - halo, last + halo)[..., : width + 2 * halo]
@@ -123,22 +135,27 @@ class Plan:
         self.gives: Domain = steps[-1].gives if steps else domain
         last = Port(sink, channels(self.gives), interleaved=channels(self.gives) == 3)
         self.parts: list[Segment | Placed] = []
+        self._runs: list[Sequence[Placed]] = []  # the steps of each part
         port = Port(dtype, channels(domain))
         for number, run in enumerate(self.runs):
             final = number == len(self.runs) - 1
             if is_host(run[0]):
                 if port.dtype != "float32":
-                    self.parts.append(Segment((), port, Port("float32", port.channels)))
-                self.parts.append(run[0])
+                    self._add(Segment((), port, Port("float32", port.channels)))
+                self._add(run[0], run)
                 port = Port("float32", channels(run[0].gives))
                 if final:
-                    self.parts.append(Segment((), port, last))
+                    self._add(Segment((), port, last))
             else:
                 part = segment(run, port, last if final else None, datapath)
-                self.parts.append(part)
+                self._add(part, run)
                 port = part.sink
         if not self.parts:
-            self.parts.append(Segment((), port, last))
+            self._add(Segment((), port, last))
+
+    def _add(self, part: Segment | Placed, run: Sequence[Placed] = ()) -> None:
+        self.parts.append(part)
+        self._runs.append(run)
 
     @property
     def segments(self) -> list[Segment]:
@@ -182,33 +199,29 @@ class Plan:
         source = self.link(data, context)
         if not isinstance(source, SegmentSource):
             raise RuntimeError("a plan ends in a segment")
-        return collect(source, strip_rows(source.shape[1]), progress)
+        return collect(source, strip_rows(source.grid.shape[1]), progress)
 
     def link(self, data: NDArray[Any], context: Context) -> Source:
         """The chain over `data`, ready to be pulled; whole-frame stages run here."""
-        phase, block = phase_of(context), context.cfa.block
-        rows = strip_rows(data.shape[1])
-        source: Source = FrameSource(data)
         domain = self.domain
-        for part in self.parts:
+        source: Source = FrameSource(data, phase_of(context), block_of(context, domain))
+        for part, run in zip(self.parts, self._runs, strict=True):
+            grid = moved(source.grid, run)
             if isinstance(part, Segment):
-                source = SegmentSource(part, part.program(), source, phase, block, rows)
-                if part.steps:
-                    domain = part.steps[-1].stage.gives or domain
+                source = SegmentSource(part, part.program(), source, grid, strip_rows(grid.shape[1]))
             elif part.step.stage.halo is not None:
                 source = HostSource(part, source, domain)
-                domain = part.gives
             else:
-                whole = _whole(source)
-                source = FrameSource(run_host(part, whole, domain, part.before))
-                domain = part.gives
+                result = run_host(part, _whole(source), domain, part.before)
+                source = FrameSource(result, grid.phase, grid.block)
+            domain = run[-1].gives if run else domain
         return source
 
 
 def _whole(source: Source) -> NDArray[Any]:
     if isinstance(source, FrameSource):
         return source.data
-    height, width = source.shape
-    window = Window(source, 0, 0, height, 1)
+    height, width = source.grid.shape
+    window = Window(source, 0, 0, height)
     rows = window.view(0, height)[..., :width]
     return np.ascontiguousarray(rows if rows.ndim == 2 else rows.transpose(1, 2, 0))

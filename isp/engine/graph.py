@@ -2,12 +2,14 @@
 
 Coordinates: x is the column and y the row, counted from a red site of the mosaic (even x and even y are red for
 every Bayer phase), because the host places each frame's top-left pixel at the coordinate its CFA phase asks for.
-So one definition, and one compiled program, serves all phases.
+So one definition, and one compiled program, serves all phases. On a CFA of k x k blocks of one colour they count from
+the first pixel of a red block: x // k is the number of the block, and even numbers are red.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +63,10 @@ class Node:
     func: Any
     channels: int
     stored: bool
-    by_site: bool
+    by_site: int
+    """Period of the sites its expression selects by [px]; 0 if it selects by none."""
+    woven: bool = False
+    """True if channels are innermost in memory."""
 
 
 class Graph:
@@ -70,6 +75,7 @@ class Graph:
     Attributes
     ----------
     x, y, c : coordinates (column, row, colour) as `halide.Var`; use them to address pixels
+    block : side of the same-colour blocks of the mosaic at this point [px]
     column, row : position in the frame's red-origin grid as expressions; use them where a number depends on position
     """
 
@@ -79,6 +85,7 @@ class Graph:
         self.column, self.row = (self.x, self.y) if origin is None else (self.x + origin[0], self.y + origin[1])
         self.nodes: list[Node] = []
         self.stage = ""
+        self.block = 1
         self._by_site_pending = False
 
     def plane(self, name: str, expr: Expr, *, stored: bool = False, by_site: bool = False) -> Image:
@@ -95,9 +102,26 @@ class Graph:
         self, name: str, exprs: Sequence[Expr] | Callable[[Any], Expr], *, stored: bool = False, by_site: bool = False
     ) -> Image:
         """A colour picture, from three expressions or from a function of the channel variable."""
+        if callable(exprs):
+            return self._stack(name, exprs(self.c), 3, stored, by_site)
+        return self.stack(name, exprs, stored=stored, by_site=by_site)
+
+    def stack(
+        self, name: str, exprs: Sequence[Expr], *, stored: bool = False, by_site: bool = False, woven: bool = False
+    ) -> Image:
+        """Several planes computed together, read as ``image[x, y, number]``.
+
+        `woven` ones lie pixel by pixel in memory: ``image[x // k, y, x % k]`` of k planes reads neighbours.
+        """
+        image = self._stack(name, self.choose(self.c, exprs), len(exprs), stored, by_site)
+        if image.node is not None:
+            image.node.woven = woven
+        return image
+
+    def _stack(self, name: str, expr: Expr, channels: int, stored: bool, by_site: bool) -> Image:
         func = hl.Func(f"{self.stage}_{name}")
-        func[self.x, self.y, self.c] = _f32(exprs(self.c) if callable(exprs) else self.choose(self.c, exprs))
-        return self._image(func, 3, stored, by_site)
+        func[self.x, self.y, self.c] = _f32(expr)
+        return self._image(func, channels, stored, by_site)
 
     def choose(self, index: Expr, exprs: Sequence[Expr]) -> Expr:
         """The expression with the number `index` (nested selects: unlike `mux` they have a derivative)."""
@@ -108,10 +132,14 @@ class Graph:
 
     def by_site(self, r: Expr, gr: Expr, gb: Expr, b: Expr) -> Expr:
         """One of four expressions by Bayer site; use in a `plane(..., by_site=True)`."""
-        even_x = self.x % 2 == 0
-        return hl.select(
-            self.y % 2 == 0, hl.select(even_x, _f32(r), _f32(gr)), hl.select(even_x, _f32(gb), _f32(b))
-        )
+        even_x, even_y = (v // self.block % 2 == 0 for v in (self.x, self.y))
+        return hl.select(even_y, hl.select(even_x, _f32(r), _f32(gr)), hl.select(even_x, _f32(gb), _f32(b)))
+
+    def on_blocks(self) -> Graph:
+        """This graph seen in block coordinates, where each block of the mosaic is one site of a Bayer mosaic."""
+        seen = copy(self)
+        seen.block = 1
+        return seen
 
     def site_color(self, r: Expr, g: Expr, b: Expr) -> Expr:
         """One of three expressions by the colour of the site."""
@@ -127,7 +155,7 @@ class Graph:
         # what is inlined into a stored Func decides whether that Func selects by site
         by_site = by_site or (self._by_site_pending and channels == 1)
         self._by_site_pending = by_site and not stored
-        node = Node(func, channels, stored, by_site)
+        node = Node(func, channels, stored, 2 * self.block if by_site else 0)
         self.nodes.append(node)
         return Image(func, channels, node)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from isp.engine.programs import is_cached, obtain
 from isp.engine.runtime import Program
-from isp.stage import Stage
+from isp.stage import Context, Domain, Stage
 
 TILE = (512, 64)
 """Width and height of a tile [px]. Results do not depend on it (see `docs/engine.md`)."""
@@ -40,6 +40,18 @@ class Step:
         """What the compiled program depends on, as text."""
         axes = {name: array.ndim for name, array in sorted(self.arrays.items())}
         return f"{self.stage.name}{sorted(self.structure.items())}{axes}{_source_digest(type(self.stage).__module__)}"
+
+
+def make_step(stage: Stage, values: Mapping[str, Any], context: Context, domain: Domain) -> Step:
+    """A fused stage with plain `values`, ready to be built for a value in `domain`.
+
+    The side of a block CFA's blocks joins the structure, as `block`.
+    """
+    structure = stage.structure(values, context)
+    if domain in ("raw", "mosaic") and context.cfa.block > 1:
+        structure = {**structure, "block": context.cfa.block}
+    arrays = {name: np.ascontiguousarray(a, np.float32) for name, a in stage.prepare(values, context).items()}
+    return Step(stage, structure, arrays)
 
 
 @dataclass(frozen=True)

@@ -19,24 +19,26 @@ LARGEST = (768, 1024)
 """Largest thumbnail (rows, columns)."""
 
 
-def measure(source: Source, phase: tuple[int, int], clip: tuple[float, float, float]) -> Statistics:
+def measure(source: Source, clip: tuple[float, float, float]) -> Statistics:
     """Statistics of the mosaic rows of `source`.
 
     Parameters
     ----------
     source : the pipeline's rows before white balance, one channel
-    phase : (x, y) of the top-left pixel in the red-origin grid
     clip : value at which R, G, B saturate; a site counts as saturated from 0.99 of it
     """
-    height, width = source.shape
-    px, py = phase
-    rows, columns = height - py, width - px  # boxes start at a red site
-    block = 2 * max(-(-rows // (2 * LARGEST[0])), -(-columns // (2 * LARGEST[1])), 1)
+    height, width = source.grid.shape
+    side = source.grid.block
+    cell = 2 * side
+    # boxes start at a red site, or a red block's first
+    px, py = (-p % cell for p in source.grid.phase)
+    rows, columns = height - py, width - px
+    block = cell * max(-(-rows // (cell * LARGEST[0])), -(-columns // (cell * LARGEST[1])), 1)
     across, down = columns // block, rows // block
-    program = _program(block)
+    program = _program(block, side)
     limits = np.array([0.99 * clip[0], 0.99 * clip[1], 0.99 * clip[2]], np.float32)
     step = max(256 // block, 1)
-    window = Window(source, 0, 0, step * block, 1)
+    window = Window(source, 0, 0, step * block)
     result = np.empty((6, down, across), np.float32)
     for first in range(0, down, step):
         count = min(step, down - first)
@@ -50,11 +52,11 @@ def measure(source: Source, phase: tuple[int, int], clip: tuple[float, float, fl
 
 
 @cache
-def _program(block: int) -> Program:
-    return obtain(f"statistics {block}", 3, "statistics", lambda: _build(block))
+def _program(block: int, side: int) -> Program:
+    return obtain(f"statistics {block} {side}", 3, "statistics", lambda: _build(block, side))
 
 
-def _build(block: int) -> tuple[Any, list[Any]]:
+def _build(block: int, side: int) -> tuple[Any, list[Any]]:
     import halide as hl
 
     mosaic = hl.ImageParam(hl.Float(32), 2, "mosaic")
@@ -64,7 +66,10 @@ def _build(block: int) -> tuple[Any, list[Any]]:
     box = hl.RDom([(0, half), (0, half)], "box")
     sums = {}
     for site, (sx, sy) in {"r": (0, 0), "gr": (1, 0), "gb": (0, 1), "b": (1, 1)}.items():
-        value = mosaic[2 * (x * half + box.x) + sx, 2 * (y * half + box.y) + sy]
+        # the n-th site of a colour along an axis is the n % side-th of its block
+        column = x * block + box.x // side * (2 * side) + box.x % side + sx * side
+        row = y * block + box.y // side * (2 * side) + box.y % side + sy * side
+        value = mosaic[column, row]
         limit = limits[{"r": 0, "gr": 1, "gb": 1, "b": 2}[site]]
         total, over = hl.Func(f"sum_{site}"), hl.Func(f"over_{site}")
         total[x, y] = hl.f32(0)

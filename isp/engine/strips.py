@@ -7,6 +7,7 @@ the window it reads from is padded here, by CFA-true mirroring, at the frame's e
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,18 +20,41 @@ STRIP_ROWS = 512
 """Rows per strip [px]. Results do not depend on it."""
 
 
-def mirrored(index: NDArray[np.intp], size: int, block: int) -> NDArray[np.intp]:
+@dataclass(frozen=True)
+class Grid:
+    """Where pixels lie in the red-origin grid.
+
+    Parameters
+    ----------
+    shape : (rows, columns) of the frame [px]
+    phase : (x, y) of its top-left pixel in the grid [px]
+    block : side of the same-colour blocks; 1 where there are none [px]
+    """
+
+    shape: tuple[int, int]
+    phase: tuple[int, int] = (0, 0)
+    block: int = 1
+
+    def inside(self, index: NDArray[np.intp], axis: int) -> NDArray[np.intp]:
+        """Positions inside the frame for positions outside, along rows (axis 0) or columns (axis 1)."""
+        return mirrored(index, self.shape[axis], self.block, self.phase[1 - axis])
+
+
+def mirrored(index: NDArray[np.intp], size: int, block: int = 1, phase: int = 0) -> NDArray[np.intp]:
     """Positions inside 0..size-1 for positions outside, keeping the CFA.
 
-    The index of the k x k same-colour block is mirrored at the border blocks' centres and the offset inside the
-    block is kept; k = 1 is plain mirroring without repeating the border.
+    The number of the k x k same-colour block is mirrored at the centres of the outermost whole blocks and the offset
+    inside the block is kept; k = 1 is plain mirroring without repeating the border. `phase` is the place of position 0
+    in a grid of blocks.
     """
-    blocks = max(size // block, 1)
-    number, offset = index // block, index % block
-    period = max(2 * (blocks - 1), 1)
-    folded = number % period
-    folded = np.where(folded >= blocks, period - folded, folded)
-    inside: NDArray[np.intp] = np.minimum(folded * block + offset, size - 1)
+    start = phase % block
+    first, last = -(-start // block), (start + size) // block - 1
+    number, offset = (index + start) // block, (index + start) % block
+    period = max(2 * (last - first), 1)
+    folded = (number - first) % period
+    folded = first + np.where(folded > last - first, period - folded, folded)
+    reflected = np.clip(folded * block + offset - start, 0, size - 1)
+    inside: NDArray[np.intp] = np.where((index >= 0) & (index < size), index, reflected)
     return inside
 
 
@@ -38,7 +62,7 @@ class Source(Protocol):
     """Something rows can be pulled from."""
 
     port: Port
-    shape: tuple[int, int]
+    grid: Grid
     granularity: int
 
     def produce(self, start: int, stop: int, target: NDArray[Any], column: int) -> int:
@@ -53,38 +77,41 @@ class Source(Protocol):
 class FrameSource:
     """Rows of an array that is already there: (H, W) or (H, W, 3)."""
 
-    def __init__(self, data: NDArray[Any]) -> None:
+    def __init__(self, data: NDArray[Any], phase: tuple[int, int] = (0, 0), block: int = 1) -> None:
         self.data = data
-        self.shape: tuple[int, int] = data.shape[:2]
+        self.grid = Grid((data.shape[0], data.shape[1]), phase, block)
         self.port = Port(data.dtype.name, 1 if data.ndim == 2 else data.shape[2])
         self.granularity = 1
 
     def produce(self, start: int, stop: int, target: NDArray[Any], column: int) -> int:
-        stop = min(stop, self.shape[0])
+        stop = min(stop, self.grid.shape[0])
         rows = self.data[start:stop]
         if rows.ndim == 3:
             rows = rows.transpose(2, 0, 1)
-        target[..., : stop - start, column : column + self.shape[1]] = rows
+        target[..., : stop - start, column : column + self.grid.shape[1]] = rows
         return stop
 
 
 class Window:
     """A rolling range of rows of a source, padded on all sides as its reader needs."""
 
-    def __init__(self, source: Source, left: int, right: int, capacity: int, block: int) -> None:
-        width = source.shape[1]
-        self.source, self.block = source, block
+    def __init__(self, source: Source, left: int, right: int, capacity: int) -> None:
+        width = source.grid.shape[1]
+        self.source = source
         self.left, self.right = left, right
-        self.rows = source.port.empty(capacity + 2 * source.granularity, left + width + right)
+        block = source.grid.block
+        # mirrored blocks keep their inside, so what lies below the frame repeats rows above those asked for
+        self._above = 0 if block == 1 else 2 * block
+        self.rows = source.port.empty(capacity + self._above + 2 * source.granularity, left + width + right)
         self.base = self.filled = 0  # frame rows of the first row kept and after the last one
         outside = np.concatenate([np.arange(-left, 0), np.arange(width, width + right)])
         self._columns_out = outside + left
-        self._columns_in = mirrored(outside, width, block) + left
+        self._columns_in = source.grid.inside(outside, 1) + left
 
     def view(self, start: int, stop: int) -> NDArray[Any]:
         """Rows `start`..`stop` of the frame (may lie outside it), padded columns included."""
-        height = self.source.shape[0]
-        self._keep_from(start)
+        height = self.source.grid.shape[0]
+        self._keep_from(start - self._above)
         wanted = min(stop, height)
         if self.filled < wanted:
             first = self.filled
@@ -93,7 +120,7 @@ class Window:
             fresh = self.rows[..., at : self.filled - self.base, :]
             fresh[..., self._columns_out] = fresh[..., self._columns_in]
         for row in (*range(start, min(0, stop)), *range(max(height, start), stop)):
-            inside = int(np.clip(mirrored(np.array(row), height, self.block), max(self.base, 0), self.filled - 1))
+            inside = int(np.clip(self.source.grid.inside(np.array(row), 0), max(self.base, 0), self.filled - 1))
             self.rows[..., row - self.base, :] = self.rows[..., inside - self.base, :]
         return self.rows[..., start - self.base : stop - self.base, :]
 
@@ -112,32 +139,31 @@ class Window:
 class SegmentSource:
     """Rows computed by a segment from another source."""
 
-    def __init__(
-        self, segment: Segment, program: Program, source: Source, phase: tuple[int, int], block: int, strip_rows: int
-    ) -> None:
-        self.segment, self.program, self.phase = segment, program, phase
+    def __init__(self, segment: Segment, program: Program, source: Source, grid: Grid, strip_rows: int) -> None:
+        self.segment, self.program, self.grid = segment, program, grid
         self.port = segment.sink
-        self.shape = source.shape
+        self._from = source.grid
         self.granularity = segment.tile[1]
         self._arrays = [np.ascontiguousarray(a, np.float32) for a in segment.arrays]
         self._array_buffers = [buffer_of(a) for a in self._arrays]
         self._strip = max(strip_rows // self.granularity, 1) * self.granularity
         (first, last), (top, bottom) = self._needs(0, self._strip)
-        self._window = Window(source, max(-first, 0), max(last - self.shape[1], 0), bottom - top, block)
+        self._window = Window(source, max(-first, 0), max(last - self._from.shape[1], 0), bottom - top)
 
     def _needs(self, start: int, stop: int) -> list[tuple[int, int]]:
-        """Frame region (first, last + 1) in x and y that rows `start`..`stop` need of the source."""
-        px, py = self.phase
+        """Region (first, last + 1) of the source's frame in x and y that rows `start`..`stop` need."""
+        px, py = self.grid.phase
         channels = self.segment.source.channels
         source = query_buffer(self.segment.source.dtype, [(0, 0), (0, 0)] + ([(0, 3)] if channels == 3 else []))
-        region = [(px, self.shape[1]), (py + start, stop - start)]
+        region = [(px, self.grid.shape[1]), (py + start, stop - start)]
         sink = query_buffer(self.port.dtype, region + ([(0, 3)] if self.port.channels == 3 else []))
         self.program(source, *self._array_buffers, sink)
         (x, nx), (y, ny) = source.region[:2]
+        px, py = self._from.phase
         return [(x - px, x - px + nx), (y - py, y - py + ny)]
 
     def produce(self, start: int, stop: int, target: NDArray[Any], column: int) -> int:
-        height, width = self.shape
+        height, width = self.grid.shape
         while start < min(stop, height):
             step = min(self._strip, -(-(stop - start) // self.granularity) * self.granularity, height - start)
             self.strip(start, start + step, target[..., :step, column : column + width])
@@ -148,11 +174,12 @@ class SegmentSource:
     def strip(self, start: int, stop: int, target: NDArray[Any]) -> None:
         """Compute rows `start`..`stop` into `target`, (rows, W) or planar (3, rows, W)."""
         (x0, _), (y0, y1) = self._needs(start, stop)
-        px, py = self.phase
         rows = self._window.view(y0, y1)
         trim = self._window.left + x0
         rows = rows[..., trim:]
+        px, py = self._from.phase
         mins = (x0 + px, y0 + py) + ((0,) if rows.ndim == 3 else ())
+        px, py = self.grid.phase
         out = (px, py + start) + ((0,) if target.ndim == 3 else ())
         self.program(buffer_of(rows, mins), *self._array_buffers, buffer_of(target, out))
 
@@ -165,10 +192,10 @@ def chain(
     block: int = 1,
     strip_rows: int = STRIP_ROWS,
 ) -> Source:
-    """Sources linked one after another; pulling from the last computes the picture."""
-    source: Source = FrameSource(data)
+    """Sources linked one after another, for segments that change neither size nor CFA."""
+    source: Source = FrameSource(data, phase, block)
     for segment, program in zip(segments, programs, strict=True):
-        source = SegmentSource(segment, program, source, phase, block, strip_rows)
+        source = SegmentSource(segment, program, source, source.grid, strip_rows)
     return source
 
 
@@ -176,7 +203,7 @@ def collect(
     source: SegmentSource, strip_rows: int = STRIP_ROWS, progress: Callable[[int, int], None] | None = None
 ) -> NDArray[Any]:
     """All rows of the last segment as one array: (H, W), or (H, W, 3)."""
-    height, width = source.shape
+    height, width = source.grid.shape
     port = source.port
     shape = (height, width) if port.channels == 1 else (height, width, port.channels)
     result = np.empty(shape, port.dtype)

@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 
 from isp.errors import UsageError
-from isp.values import Float64
+from isp.values import TRANSFERS, Float64
 
 D65_XY = (0.3127, 0.3290)
 """White of all our spaces (IEC 61966-2-1, ITU-R BT.2020, SMPTE EG 432-1)."""
@@ -26,6 +26,10 @@ PRIMARIES = {
     "rec2020": ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046)),  # ITU-R BT.2020
 }
 NAMES = {"srgb": "sRGB", "display_p3": "Display P3", "rec2020": "Rec.2020"}
+
+_CODE_POINTS = {"srgb": (1,), "rec2020": (9,), "display_p3": (12,), "pq": (16,), "hlg": (18,)}
+"""ITU-T H.273, tables 2 and 3."""
+_CURVE_POINTS = 4096
 
 # IEC 61966-2-1 as a parametric curve of type 3: (a x + b)^g for x >= d, else c x
 _SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
@@ -41,15 +45,18 @@ def icc_profile(space: str, transfer: str) -> bytes | None:
     Parameters
     ----------
     space : ``srgb``, ``display_p3``, ``rec2020`` or ``camera``
-    transfer : ``srgb`` or ``linear``
+    transfer : ``srgb``, ``linear``, ``pq`` or ``hlg``; the last two are named by a `cicp` tag (ICC.1:2022, 9.2.17), and
+        their curves, for readers that do not know it, end at display white
     """
     if space == "camera":
         return None
-    if space not in PRIMARIES or transfer not in ("srgb", "linear"):
+    if space not in PRIMARIES or transfer not in TRANSFERS:
         raise UsageError(
-            f"no ICC profile for {space}/{transfer}; spaces: {', '.join(PRIMARIES)}; transfers: srgb, linear"
+            f"no ICC profile for {space}/{transfer}; spaces: {', '.join(PRIMARIES)}; transfers: {', '.join(TRANSFERS)}"
         )
-    name = NAMES[space] if (space == "rec2020") is (transfer == "linear") else f"{NAMES[space]} ({transfer} transfer)"
+    usual = "linear" if space == "rec2020" else "srgb"
+    hdr = transfer in ("pq", "hlg")
+    name = NAMES[space] if transfer == usual else f"{NAMES[space]} ({transfer} transfer)"
     adaptation = _adaptation()
     colorants = adaptation @ rgb_to_xyz(space)
     curve = _curve(transfer)
@@ -61,6 +68,8 @@ def icc_profile(space: str, transfer: str) -> bytes | None:
         *((tag, _xyz(colorants[:, i])) for i, tag in enumerate((b"rXYZ", b"gXYZ", b"bXYZ"))),
         *((tag, curve) for tag in (b"rTRC", b"gTRC", b"bTRC")),
     ]
+    if hdr:
+        tags.append((b"cicp", b"cicp\0\0\0\0" + bytes((*_CODE_POINTS[space], *_CODE_POINTS[transfer], 0, 1))))
     offset = 128 + 4 + 12 * len(tags)
     table, body, places = struct.pack(">I", len(tags)), b"", {}
     for tag, data in tags:
@@ -68,8 +77,9 @@ def icc_profile(space: str, transfer: str) -> bytes | None:
             places[data] = offset + len(body)
             body += data + b"\0" * (-len(data) % 4)
         table += struct.pack(">4sII", tag, places[data], len(data))
-    # size, any CMM, version 4.3, display device, RGB to XYZ, a fixed date, file signature, media-relative intent
-    head = struct.pack(">I4sI4s4s4s6H4s", offset + len(body), b"", 0x04300000, b"mntr", b"RGB ", b"XYZ ",
+    version = 0x04400000 if hdr else 0x04300000  # cicp came with 4.4
+    # size, any CMM, version, display device, RGB to XYZ, a fixed date, file signature, media-relative intent
+    head = struct.pack(">I4sI4s4s4s6H4s", offset + len(body), b"", version, b"mntr", b"RGB ", b"XYZ ",
                        2024, 1, 1, 0, 0, 0, b"acsp")  # fmt: skip
     head = head.ljust(64, b"\0") + struct.pack(">I", 1) + _fixed(D50_XYZ)
     return head.ljust(128, b"\0") + table + body
@@ -102,7 +112,13 @@ def _xyz(values: object) -> bytes:
 def _curve(transfer: str) -> bytes:
     if transfer == "linear":
         return b"curv" + struct.pack(">II", 0, 0)
-    return b"para" + struct.pack(">IHH", 0, 3, 0) + _fixed(_SRGB_CURVE)
+    if transfer == "srgb":
+        return b"para" + struct.pack(">IHH", 0, 3, 0) + _fixed(_SRGB_CURVE)
+    from isp.color.transfer import decoded
+
+    grey = decoded(np.repeat(np.linspace(0, 1, _CURVE_POINTS)[:, None], 3, axis=1), transfer)[:, 1]
+    codes = np.round(np.clip(grey, 0, 1) * 65535).astype(">u2")
+    return b"curv" + struct.pack(">II", 0, len(codes)) + codes.tobytes()
 
 
 def _text(text: str) -> bytes:

@@ -1,11 +1,10 @@
-"""Pictures and taps go out: PNG, TIFF and JPEG, upright, with their ICC profile and none of the camera's metadata."""
+"""Pictures and taps go out: PNG, TIFF, JPEG and AVIF, upright, with what their colours mean and no camera metadata."""
 
 from __future__ import annotations
 
 import json
 import os
-import struct
-import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,17 +15,19 @@ from isp.errors import InputError, OutputError, UsageError
 from isp.io.atomic import atomic_write, check_writable
 from isp.io.icc import icc_profile
 from isp.io.source import shown
+from isp.io.write_codec import HDR, avif, jpeg, png
+from isp.io.write_resize import Resize, resized
 from isp.values import Mosaic, Picture, RawFrame, oriented
 
-FORMATS = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".jpg": "jpeg", ".jpeg": "jpeg"}
+FORMATS = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".jpg": "jpeg", ".jpeg": "jpeg", ".avif": "avif"}
 """Format by suffix."""
-DEPTHS = {"png": (8, 16), "tiff": (8, 16, 32), "jpeg": (8,)}
+DEPTHS = {"png": (8, 16), "tiff": (8, 16, 32), "jpeg": (8,), "avif": (8, 10, 12)}
 """Bits per channel of each format; 32 is float."""
+CHROMA = ("auto", 420, 444)
+"""How JPEG and AVIF store colour; auto is 444 from quality 90 on."""
 
-_JPEG_SIDE = 65_500
-"""The longest side libjpeg takes [px]."""
-_FULL_CHROMA_QUALITY = 90
-"""From this quality on colour is stored at full resolution: at such rates its blur would be the largest error."""
+_LONGEST = {"jpeg": 65_500, "avif": 65_535}
+"""The longest sides that libjpeg and AV1 take [px]."""
 _STRIP_BYTES = 1 << 22
 """Quantised at a time, so that a float picture needs no second float copy."""
 
@@ -57,18 +58,23 @@ def write_picture(
     format: str | None = None,
     bits: int | None = None,
     quality: int = 92,
+    chroma: str | int = "auto",
+    resize: Resize | Mapping[str, float] | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write a picture, upright, with the ICC profile of its space and transfer.
+    """Write a picture, upright, with its space and transfer: as ICC profile, in AVIF as CICP, in PNG of HDR as both.
 
     Parameters
     ----------
     picture : pixels outside 0..1 are clipped unless the file holds floats
     path : where; its suffix names the format unless `format` does
-    format : ``png``, ``tiff`` or ``jpeg``
-    bits : per channel: 8 or 16, 32 for float TIFF; None is the picture's own depth, at most what the format holds
-        (a float picture becomes 8 bits in PNG and JPEG)
-    quality : of JPEG, 1..100; 90 and above keep colour at full resolution (4:4:4), below 4:2:0
+    format : ``png``, ``tiff``, ``jpeg`` or ``avif``
+    bits : per channel: 8 or 16, 32 for float TIFF, 8, 10 or 12 for AVIF; None is the picture's own depth, at most what
+        the format holds (a float picture becomes 8 bits in PNG and JPEG, 10 in AVIF, and no less than 10 if its
+        transfer is PQ or HLG)
+    quality : of JPEG and AVIF, 1..100
+    chroma : of JPEG and AVIF: 420, 444, or ``auto``, which keeps colour at full resolution from quality 90 on
+    resize : another size, ``{"long_side": 2048}`` (or ``width``, ``height``, ``scale``); filtered in linear light
     overwrite : True if a file at `path` may be replaced
 
     Returns
@@ -79,26 +85,39 @@ def write_picture(
     Raises
     ------
     UsageError
-        A format, depth or quality that does not exist.
+        A format, depth, quality, chroma or size that does not exist; PQ or HLG in 8 bits.
     OutputError
         The file cannot be written; what was there is untouched.
     """
     kind = output_format(path, format)
-    depth = _depth(kind, picture.bits, bits)
+    depth = output_depth(kind, picture.transfer, bits, picture.bits)
     if not (isinstance(quality, int) and 1 <= quality <= 100):
-        raise UsageError(f"JPEG quality {quality} must be a whole number in 1..100")
+        raise UsageError(f"quality {quality} must be a whole number in 1..100")
+    if chroma not in CHROMA:
+        raise UsageError(f"chroma {chroma!r} is not known; allowed: {', '.join(map(str, CHROMA))}")
+    if resize is not None and not isinstance(resize, Resize):
+        resize = Resize.of(resize)
     target = check_writable(path, overwrite)
     pixels = oriented(picture.pixels, picture.orientation)
-    if kind == "jpeg" and max(pixels.shape) > _JPEG_SIDE:
-        raise OutputError(f"{shown(path)}: JPEG sides end at {_JPEG_SIDE} px, the picture is {pixels.shape[1::-1]}")
+    size = pixels.shape[:2] if resize is None else resize.size(pixels.shape[:2])
+    if max(size) > _LONGEST.get(kind, max(size)):
+        raise OutputError(f"{shown(path)}: {kind} sides end at {_LONGEST[kind]} px, the picture is {size[::-1]}")
+    if size != pixels.shape[:2]:
+        pixels = resized(pixels, size, picture.transfer)
     # encoders want rows one after the other; a turned picture is copied here, once
-    pixels = np.ascontiguousarray(pixels) if picture.bits == depth else quantized(pixels, depth)
+    own = pixels.dtype.itemsize * 8
+    pixels = np.ascontiguousarray(pixels) if own == depth else quantized(pixels, depth)
     profile = icc_profile(picture.space, picture.transfer)
     if kind == "tiff":
         with atomic_write(target, overwrite) as file:
             _write_tiff(file, pixels, profile, None)
         return target
-    parts = _png(pixels, profile) if kind == "png" else _jpeg(pixels, profile, quality)
+    if kind == "png":
+        parts = png(pixels, profile, picture.space, picture.transfer)
+    elif kind == "jpeg":
+        parts = jpeg(pixels, profile, quality, chroma)
+    else:
+        parts = avif(pixels, depth, picture.space, picture.transfer, quality, chroma)
     with atomic_write(target, overwrite) as file:
         for part in parts:
             file.write(part)
@@ -138,7 +157,7 @@ def write_value(value: Picture | Mosaic | RawFrame, path: str | os.PathLike[str]
 
 
 def quantized(pixels: NDArray[Any], bits: int) -> NDArray[Any]:
-    """`pixels` (H, W, 3) as codes of `bits` 8 or 16 (rounded, clipped to 0..1) or, for 32, as float32 values."""
+    """`pixels` (H, W, 3) as codes of `bits` 8 to 16 (rounded, clipped to 0..1) or, for 32, as float32 values."""
     if bits == 32:
         scale = np.float32(np.iinfo(pixels.dtype).max)
         return np.ascontiguousarray(pixels.astype(np.float32) / scale)
@@ -152,13 +171,25 @@ def quantized(pixels: NDArray[Any], bits: int) -> NDArray[Any]:
     return out
 
 
-def _depth(kind: str, own: int, asked: int | None) -> int:
+def output_depth(kind: str, transfer: str, bits: int | None, own: int = 32) -> int:
+    """Bits per channel to write: `bits`, or what suits a picture of `own` bits.
+
+    Raises
+    ------
+    UsageError
+        The format does not hold them, or they are too few for PQ and HLG (ITU-R BT.2100 has 10 and 12).
+    """
     allowed = DEPTHS[kind]
-    if asked is None:
-        return own if own in allowed else 8
-    if asked not in allowed:
-        raise UsageError(f"{kind} with {asked} bits; {kind} holds {', '.join(map(str, allowed))} bits per channel")
-    return asked
+    enough = [n for n in allowed if n >= 10] if transfer in HDR else list(allowed)
+    if not enough:
+        raise UsageError(f"{kind} has 8 bits per channel, too few for {transfer}; allowed: avif, png or tiff")
+    if bits is None:
+        return own if own in enough else enough[0] if kind != "avif" or own == 8 else 10
+    if bits not in allowed:
+        raise UsageError(f"{kind} with {bits} bits; {kind} holds {', '.join(map(str, allowed))} bits per channel")
+    if bits not in enough:
+        raise UsageError(f"{bits} bits are too few for {transfer}; allowed in {kind}: {', '.join(map(str, enough))}")
+    return bits
 
 
 def _write_tiff(
@@ -184,28 +215,3 @@ def _write_tiff(
     # tifffile leaves the space, we fill it: it would use numpy's tofile, which misses a full disk at the last bytes
     file.seek(offset)
     file.write(pixels.data)
-
-
-def _png(pixels: NDArray[Any], profile: bytes | None) -> list[bytes | memoryview]:
-    import imagecodecs
-
-    # fast settings (run-length strategy, "sub" filter): 3 to 10 times quicker than zlib's default, ~15 % larger
-    data = memoryview(imagecodecs.png_encode(pixels, 1, strategy=3, filter=16))
-    if profile is None:
-        return [data]
-    head = 8 + 25  # signature and IHDR; iCCP comes before IDAT (PNG specification, 5.6)
-    body = b"iCCP" + b"ICC profile\0\0" + zlib.compress(profile)
-    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
-    return [data[:head], chunk, data[head:]]
-
-
-def _jpeg(pixels: NDArray[Any], profile: bytes | None, quality: int) -> list[bytes | memoryview]:
-    import imagecodecs
-
-    subsampling = "444" if quality >= _FULL_CHROMA_QUALITY else "420"
-    data = memoryview(imagecodecs.jpeg8_encode(pixels, quality, subsampling=subsampling))
-    if profile is None:
-        return [data]
-    head = 4 + struct.unpack(">H", data[4:6])[0]  # start of image and JFIF segments (ICC.1, annex B.4)
-    body = b"ICC_PROFILE\0\x01\x01" + profile
-    return [data[:head], b"\xff\xe2" + struct.pack(">H", len(body) + 2) + body, data[head:]]

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from isp.errors import UsageError
+from isp.io.write_resize import Resize
 from isp.profile.text import did_you_mean, quoted
 from isp.stage import Domain, Stage
 
@@ -26,12 +27,24 @@ Given = str | tuple[str, Mapping[str, Any]]
 class Output:
     """The container of the picture; what the pixels mean is the `encode` stage's.
 
-    `format` jpeg, png or tiff; `bits` per channel, 8 or 16 (jpeg: 8); `quality` of jpeg, 1..100.
+    `format` jpeg, png, tiff or avif; `bits` per channel: 8 or 16 (jpeg: 8; avif: 8, 10 or 12); `quality` of jpeg and
+    avif, 1..100; `chroma` of theirs: auto, 420 or 444; `resize`: another size, None for the frame's own.
     """
 
-    format: Literal["jpeg", "png", "tiff"] = "jpeg"
-    bits: Literal[8, 16] = 8
+    format: Literal["jpeg", "png", "tiff", "avif"] = "jpeg"
+    bits: Literal[8, 10, 12, 16] = 8
     quality: int = 92
+    chroma: Literal["auto", 420, 444] = "auto"
+    resize: Resize | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Its values as a profile has them."""
+        plain: dict[str, Any] = {"format": self.format, "bits": self.bits, "quality": self.quality}
+        if self.chroma != "auto":
+            plain["chroma"] = self.chroma
+        if self.resize is not None:
+            plain["resize"] = self.resize.as_dict()
+        return plain
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from isp.io.write_resize import LARGEST_SCALE, LONGEST_SIDE, Resize
 from isp.profile.loader import Document, KeyPath
 from isp.profile.model import Datapath, Output
 from isp.profile.text import did_you_mean, quoted
@@ -22,18 +23,50 @@ Line = Annotated[str, BeforeValidator(_printable)]
 _STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+class ResizeSection(BaseModel):
+    """Another size of the picture; one of the four, the other side follows."""
+
+    model_config = _STRICT
+    width: int | None = Field(None, ge=1, le=LONGEST_SIDE, description=f"width, a whole number 1..{LONGEST_SIDE} px")
+    height: int | None = Field(None, ge=1, le=LONGEST_SIDE, description=f"height, a whole number 1..{LONGEST_SIDE} px")
+    long_side: int | None = Field(
+        None, ge=1, le=LONGEST_SIDE, description=f"the longer side, a whole number 1..{LONGEST_SIDE} px"
+    )
+    scale: float | None = Field(
+        None, gt=0, le=LARGEST_SCALE, description=f"factor of both sides, above 0 and up to {LARGEST_SCALE:g}"
+    )
+
+    @model_validator(mode="after")
+    def _one_size(self) -> ResizeSection:
+        if len(self.model_dump(exclude_none=True)) != 1:
+            raise ValueError("one of width, height, long_side, scale is needed")
+        return self
+
+
+_DEPTHS = {"jpeg": (8,), "png": (8, 16), "tiff": (8, 16), "avif": (8, 10, 12)}
+
+
 class OutputSection(BaseModel):
     """The container of the picture."""
 
     model_config = _STRICT
-    format: Literal["jpeg", "png", "tiff"] = Field("jpeg", description="jpeg, png or tiff")
-    bits: Literal[8, 16] = Field(8, description="8 or 16 bits per channel (jpeg: 8)")
-    quality: int = Field(92, ge=1, le=100, description="quality of jpeg, a whole number 1..100")
+    format: Literal["jpeg", "png", "tiff", "avif"] = Field("jpeg", description="jpeg, png, tiff or avif")
+    bits: Literal[8, 10, 12, 16] = Field(8, description="8 or 16 bits per channel (jpeg: 8; avif: 8, 10 or 12)")
+    quality: int = Field(92, ge=1, le=100, description="quality of jpeg and avif, a whole number 1..100")
+    chroma: Literal["auto", 420, 444] = Field(
+        "auto", description="auto, 420 or 444: how jpeg and avif store colour; auto is 444 from quality 90 on"
+    )
+    resize: ResizeSection | None = Field(
+        None, description="{width: W}, {height: H}, {long_side: L} or {scale: S}, in linear light"
+    )
 
     @model_validator(mode="after")
-    def _jpeg_has_eight_bits(self) -> OutputSection:
-        if self.format == "jpeg" and self.bits != 8:
-            raise ValueError("jpeg has 8 bits per channel; write bits: 8, or format: png or tiff")
+    def _format_holds_the_bits(self) -> OutputSection:
+        if self.bits not in _DEPTHS[self.format]:
+            if self.format == "jpeg":
+                raise ValueError("jpeg has 8 bits per channel; write bits: 8, or format: png, tiff or avif")
+            held = ", ".join(map(str, _DEPTHS[self.format]))
+            raise ValueError(f"{self.format} does not hold {self.bits} bits per channel; allowed: {held}")
         return self
 
 
@@ -61,7 +94,7 @@ class ProfileSection(BaseModel):
     description: Line = Field("", max_length=500, description="one line of at most 500 characters")
     sensor: Line = Field("", max_length=80, description="a name from the sensor catalogue")
     stages: list[Any] = Field(min_length=1, description="a list of `- name` or `- name: {parameter: value}`")
-    output: OutputSection | None = Field(None, description="{format, bits, quality}")
+    output: OutputSection | None = Field(None, description="{format, bits, quality, chroma, resize}")
     datapath: DatapathSection | None = Field(None, description="{bits, headroom, rounding}")
 
 
@@ -86,7 +119,10 @@ def check_sections(tree: Mapping[str, Any], document: Document) -> ProfileSectio
 
 def as_output(section: OutputSection | None) -> Output:
     """The value behind a checked section."""
-    return Output() if section is None else Output(**section.model_dump())
+    if section is None:
+        return Output()
+    resize = None if section.resize is None else Resize(**section.resize.model_dump())
+    return Output(section.format, section.bits, section.quality, section.chroma, resize)
 
 
 def as_datapath(section: DatapathSection | None) -> Datapath | None:
@@ -102,6 +138,8 @@ def _words(fault: Mapping[str, Any]) -> str:
     """One line for one of pydantic's findings."""
     path = _path(fault)
     model = _SECTIONS[str(path[0])] if len(path) > 1 else ProfileSection
+    if path[:2] == ("output", "resize") and len(path) > 2:
+        model = ResizeSection
     name = ".".join(str(part) for part in path)
     kind = fault["type"]
     if kind == "extra_forbidden":
@@ -113,6 +151,6 @@ def _words(fault: Mapping[str, Any]) -> str:
     allowed = model.model_fields[str(path[-1])].description
     if kind == "missing":
         return f"{name} is missing; allowed: {allowed}"
-    if kind == "value_error" and len(path) == 1 and path[0] in _SECTIONS:
+    if kind == "value_error" and (path in (("output", "resize"),) or (len(path) == 1 and path[0] in _SECTIONS)):
         return f"{name}: {fault['msg'].removeprefix('Value error, ')}"
     return f"{name}: {quoted(fault['input'])} is not allowed; allowed: {allowed}"

@@ -23,15 +23,26 @@ def apply_settings(profile: Profile, settings: Iterable[str]) -> Profile:
     """See `Profile.with_settings`."""
     complete = profile.complete
     changed: set[str] = set()
+    sections: dict[str, dict[str, Any]] = {}
+    wrong: dict[str, ProfileError] = {}
     for setting in settings:
         where, key, text = _split(setting)
         shown = f"--set {one_line(where)}.{one_line(key)}"
         value = _value(text, shown)
         if where in ("output", "datapath"):
-            profile = _with_section(profile, where, key, value, shown)
+            # values of a section may be right together and wrong one by one: the last word counts
+            given = sections.setdefault(where, _section(profile, where))
+            given[key] = value
+            try:
+                profile = _with_section(profile, where, given, shown)
+                wrong.pop(where, None)
+            except ProfileError as error:
+                wrong.setdefault(where, error)
             continue
         profile = _with_value(profile, where, key, value)
         changed.add(where)
+    for fault in wrong.values():
+        raise fault
     for entry in profile.stages:
         if entry.name in changed:
             # only now: two settings may be right together and wrong one by one
@@ -83,11 +94,16 @@ def _changed(entry: StageEntry, key: str, value: Any) -> StageEntry:
     return replace(entry, values=MappingProxyType({**entry.values, key: checked}), origins=origins)
 
 
-def _with_section(profile: Profile, section: str, key: str, value: Any, shown: str) -> Profile:
+def _section(profile: Profile, section: str) -> dict[str, Any]:
+    """The values of `output` or `datapath` as a profile has them."""
+    if section == "output":
+        return profile.output.as_dict()
+    return asdict(profile.datapath) if profile.datapath is not None else {}
+
+
+def _with_section(profile: Profile, section: str, values: dict[str, Any], shown: str) -> Profile:
     from isp.profile.sections import as_datapath, as_output, check_sections
 
-    before = profile.output if section == "output" else profile.datapath
-    values = {**(asdict(before) if before is not None else {}), key: value}
     tree = {"version": profile.version, "name": "x", "stages": ["x"], section: values}
     try:
         top = check_sections(tree, Document(tree, {}, shown))

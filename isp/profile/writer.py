@@ -35,7 +35,7 @@ def _tree(profile: Profile) -> dict[str, Any]:
     if profile.sensor:
         tree["sensor"] = profile.sensor
     tree["stages"] = [_stage(entry) for entry in profile.stages]
-    tree["output"] = asdict(profile.output)
+    tree["output"] = profile.output.as_dict()
     if profile.datapath is not None:
         tree["datapath"] = asdict(profile.datapath)
     return tree

@@ -1,7 +1,10 @@
 """Encode: linear Rec.2020 becomes the display's RGB, 0..1. The last stage, and the only one that clips.
 
-Three steps: the matrix to the primaries of `space` (D65 throughout), `gamut`, and the transfer function of IEC
-61966-2-1 (sRGB; Display P3 has the same one).
+Three steps: the matrix to the primaries of `space` (D65 throughout), `gamut`, and the transfer function: that of IEC
+61966-2-1 (sRGB; Display P3 has the same one), or an HDR one, `isp.color.transfer`'s PQ (SMPTE ST 2084) or HLG (ITU-R
+BT.2100-2). In HDR the light 1 is shown at `white` [cd/m²], and light up to `peak` (HLG: the nominal 1000 cd/m²)
+remains; gamut and clip then work on light relative to that peak. HLG stores scene light, so its code values pass the
+inverse OOTF of the nominal display, E = F (F_Y)^(1/1.2 - 1), where F is display light and F_Y its luminance.
 
 `gamut` **clip** cuts each channel to 0..1. **compress** moves a colour towards the grey of its own luminance Y (held in
 0..1) instead, which keeps the hue's direction and the luminance: with e the distance from that grey in units of the
@@ -13,7 +16,8 @@ distance to the gamut's surface along the same line,
 x' = Y + (x - Y) e' / e. Colours well inside are untouched.
 
 The transfer's power 1/2.4 is a polynomial in the fourth root, fitted for the least largest error over 0.0031308..1
-(less than 1e-6, a fifteenth of a 16-bit code): as quick as a table, and the same on every target.
+(less than 1e-6, a fifteenth of a 16-bit code): as quick as a table, and the same on every target. PQ and HLG are tables
+over the eighth root of light, linear between their 4097 points (errors below 1e-6).
 """
 
 from __future__ import annotations
@@ -21,9 +25,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from isp.color.spaces import WORKING, conversion, luma
+from isp.color.transfer import HLG_PEAK, PQ_PEAK, WHITE_LUMINANCE, hlg_encoded, hlg_gamma, pq_encoded
 from isp.parameters import Param
 from isp.stage import Context, Plain, Stage
 
@@ -33,6 +39,10 @@ if TYPE_CHECKING:
 KNEE = 0.8
 """Share of the way to the gamut's surface up to which ``compress`` changes nothing."""
 
+_POINTS = 4097
+"""Of the tables of PQ and HLG."""
+_BLACK = 1e-14
+"""Light relative to the table's end from which it is read: the eighth root has no derivative at 0."""
 _CUT = 0.0031308
 _DARK = 1e-6
 _POWER = (
@@ -50,18 +60,36 @@ class Encode(Stage):
     parameters = (
         Param("space", "srgb", "Primaries: srgb | display_p3 | rec2020 (all D65)",
               choices=("srgb", "display_p3", "rec2020"), tune="no"),
-        Param("transfer", "srgb", "Transfer function: srgb (also Display P3's) | linear", choices=("srgb", "linear"),
-              structural=True, tune="no"),
+        Param("transfer", "srgb", "Transfer function: srgb (also Display P3's) | linear | pq, hlg (HDR, with rec2020)",
+              choices=("srgb", "linear", "pq", "hlg"), structural=True, tune="no"),
         Param("gamut", "compress", "compress (towards grey at constant luminance) | clip (each channel)",
               choices=("compress", "clip"), structural=True, tune="search"),
+        Param("white", WHITE_LUMINANCE, "Luminance at which pq and hlg show the light 1", unit="cd/m²", lower=50,
+              upper=1000, tune="no"),
+        Param("peak", 1000.0, "Brightest light that pq holds; hlg ends at 1000", unit="cd/m²", lower=100, upper=PQ_PEAK,
+              tune="no"),
     )
+
+    def check(self, values: Mapping[str, Any]) -> None:
+        white, peak = values.get("white", WHITE_LUMINANCE), values.get("peak", 1000.0)
+        if isinstance(white, float) and isinstance(peak, float) and white > peak:
+            raise ValueError(f"white {white:g} cd/m² is above peak {peak:g} cd/m²; allowed: up to peak")
 
     def encoding(self, values: Mapping[str, Plain]) -> tuple[str, str]:
         """(space, transfer) of the picture that leaves this stage, in `Picture`'s words."""
         return str(values["space"]), str(values["transfer"])
 
     def prepare(self, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
-        return {"matrix": conversion(WORKING, str(values["space"])), "luma": luma(WORKING)}
+        matrix = conversion(WORKING, str(values["space"]))
+        transfer = values["transfer"]
+        if transfer not in ("pq", "hlg"):
+            return {"matrix": matrix, "luma": luma(WORKING)}
+        peak = float(values["peak"]) if transfer == "pq" else HLG_PEAK
+        arrays = {"matrix": matrix * (float(values["white"]) / peak), "luma": luma(str(values["space"]))}
+        light = np.linspace(0, 1, _POINTS) ** 8
+        if transfer == "pq":
+            return {**arrays, "table": pq_encoded(light * (peak / PQ_PEAK))}
+        return {**arrays, "table": hlg_encoded(light), "ootf": light ** (1 / hlg_gamma(HLG_PEAK))}
 
     def define(self, graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
         import halide as hl
@@ -69,13 +97,36 @@ class Encode(Stage):
         x, y, m = graph.x, graph.y, arrays["matrix"]
         r, g, b = (image[x, y, c] for c in range(3))
         rgb = [m[i, 0] * r + m[i, 1] * g + m[i, 2] * b for i in range(3)]
+        w, transfer = arrays["luma"], structure["transfer"]
         if structure["gamut"] == "compress":
-            w = arrays["luma"]
-            rgb = _compressed(rgb, w[0] * r + w[1] * g + w[2] * b)
+            # SDR's matrix keeps Y, so it is taken before the matrix; HDR's also scales
+            of = rgb if transfer in ("pq", "hlg") else [r, g, b]
+            rgb = _compressed(rgb, w[0] * of[0] + w[1] * of[1] + w[2] * of[2])
         rgb = [hl.clamp(v, hl.f32(0), hl.f32(1)) for v in rgb]
-        if structure["transfer"] == "srgb":
+        if transfer == "srgb":
             rgb = [srgb(v) for v in rgb]
+        elif transfer == "hlg":
+            display = graph.rgb("display", rgb, stored=True)
+            r, g, b = (display[x, y, c] for c in range(3))
+            y_light = w[0] * r + w[1] * g + w[2] * b
+            factor = graph.plane("ootf", _looked_up(arrays, "ootf", y_light) / hl.max(y_light, hl.f32(_BLACK)),
+                                 stored=True)
+            scene = [hl.min(v * factor[x, y], hl.f32(1)) for v in (r, g, b)]
+            rgb = [_looked_up(arrays, "table", v) for v in scene]
+        elif transfer == "pq":
+            display = graph.rgb("display", rgb, stored=True)
+            return graph.rgb("encoded", lambda c: _looked_up(arrays, "table", display[x, y, c]))
         return graph.rgb("encoded", rgb)
+
+
+def _looked_up(arrays: Arrays, name: str, light: Expr) -> Expr:
+    """The value of a table over the eighth root of light 0..1."""
+    import halide as hl
+
+    root = hl.sqrt(hl.sqrt(hl.sqrt(hl.max(light, hl.f32(_BLACK))))) * hl.f32(_POINTS - 1)
+    low = hl.clamp(hl.i32(root), 0, _POINTS - 2)
+    table = arrays[name]
+    return table[low] + (table[low + 1] - table[low]) * (root - hl.f32(low))
 
 
 def _compressed(rgb: list[Expr], luminance: Expr) -> list[Expr]:

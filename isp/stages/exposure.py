@@ -3,12 +3,13 @@
 `from_file` is DNG's BaselineExposure (0 where it is absent). ``auto`` brings the picture's middle to mid-grey without
 pushing its highlights too far: with Y the luminance of the statistics thumbnail after white balance and matrix,
 
-    ev = min( log2(0.18 / geometric mean of Y), log2(1.5 / top) ), at least -log2(max(top, 1)), held in -2..+3 EV,
+    ev = min( log2(0.18 / middle), log2(1.5 / top) ), at least -log2(max(top, 1)), held in -2..+3 EV,
 
-top being the 98th percentile of Y (so that saturated areas are never darkened to grey), and the mean over the middle
-90 % of the boxes brighter than near black (a log average, as E. Reinhard et al., "Photographic tone reproduction for
-digital images", SIGGRAPH 2002, eq. 1). Highlights up to 1.5 times sensor white are left to the tone curve's shoulder.
-A frame with less than 2 % of its boxes above near black is left as the file says.
+top being the 98th percentile of Y (so that saturated areas are never darkened to grey), and middle the cube of the mean
+of cube roots over the middle 90 % of the boxes brighter than near black: the mean lightness (CIE 15, L* less its
+offset), which deep shadows pull down less than they do the log average of E. Reinhard et al., "Photographic tone
+reproduction for digital images", SIGGRAPH 2002. Highlights up to 1.5 times sensor white are left to the tone curve's
+shoulder. A frame with less than 2 % of its boxes above near black is left as the file says.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def automatic(context: Context) -> float | None:
     if seen.size < max(LEAST_SHARE * bright.size, 1):
         return None
     cut = seen.size // 20
-    middle = np.log2(seen[cut : seen.size - cut]).mean()
+    middle = 3.0 * np.log2(np.cbrt(seen[cut : seen.size - cut]).mean())
     top = np.log2(seen[min(int(0.98 * seen.size), seen.size - 1)])
     wanted = min(np.log2(MID_GREY) - middle, np.log2(BRIGHTEST) - top)
     return float(np.clip(max(wanted, -max(top, 0.0)), *AUTO_RANGE))

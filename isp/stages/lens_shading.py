@@ -2,7 +2,8 @@
 
 The gain is a coarse mesh per Bayer site, bilinear between its points and constant beyond (the meaning of DNG 1.7's
 GainMap opcode, and of Android's STATISTICS_LENS_SHADING_CORRECTION_MAP). `strength` blends it with 1:
-gain = 1 + strength (mesh - 1).
+gain = 1 + strength (mesh - 1). `luminance` is the share of the fall-off itself that is undone, the mean of the two
+greens standing for it: with 0 the lens keeps its vignette, and only the colours' differences from green are corrected.
 
 The noise model that travels on holds at the centre of the frame: towards the corners S grows by the gain and O by its
 square. The clip levels stay those of an unshaded frame; the mesh travels as `shading` for stages that need local ones.
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from isp.parameters import Param
 from isp.stage import Context, Plain, Stage, as_array
 from isp.stages.mesh import mesh_arrays, mesh_value, sample
-from isp.values import GainMesh
+from isp.values import Float64, GainMesh
 
 if TYPE_CHECKING:
     from isp.engine.graph import Arrays, Graph, Image
@@ -45,6 +46,8 @@ class LensShading(Stage):
             lower=-10, upper=10, shapes=((0,), (4,)), sources=("from_file",),
         ),
         Param("strength", 1.0, "Share of the correction that is applied", lower=0, upper=1, tune="gradient"),
+        Param("luminance", 1.0, "Share of the fall-off that is corrected; 0 corrects colour only", lower=0, upper=1,
+              tune="gradient"),
     )
 
     def source(self, name: str, word: str, context: Context) -> Plain:
@@ -69,15 +72,13 @@ class LensShading(Stage):
 
     def prepare(self, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
         mesh = _mesh(values)
-        # in float64 for the tuner's differences
-        return mesh_arrays(1 + as_array(values["strength"]) * (as_array(values["mesh"]) - 1), mesh, context)
+        return mesh_arrays(_gains(values), mesh, context)
 
     def advance(self, values: Mapping[str, Plain], context: Context) -> Context:
         if self.identity(values, context):
             return context
         mesh = _mesh(values)
-        gains = 1 + float(values["strength"]) * (as_array(values["mesh"]) - 1)
-        shading = GainMesh(gains.astype(np.float32), mesh.origin, mesh.spacing)
+        shading = GainMesh(_gains(values).astype(np.float32), mesh.origin, mesh.spacing)
         centre = sample(shading, (0.5, 0.5))
         noise = None if context.noise is None else context.noise.scaled(centre.tolist())
         return context.but(noise=noise, shading=shading)
@@ -85,6 +86,14 @@ class LensShading(Stage):
     def define(self, graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
         gain = mesh_value(graph, arrays)
         return graph.plane("shaded", image[graph.x, graph.y] * gain)
+
+
+def _gains(values: Mapping[str, Plain]) -> Float64:
+    """(rows, columns, 4), in float64 for the tuner's differences."""
+    gains = as_array(values["mesh"])
+    light = gains[..., 1:3].mean(axis=2, keepdims=True)
+    kept = gains / light * (1 + as_array(values["luminance"]) * (light - 1))
+    return np.asarray(1 + as_array(values["strength"]) * (kept - 1))
 
 
 def _mesh(values: Mapping[str, Plain]) -> GainMesh:

@@ -18,8 +18,12 @@ The host tabulates the curve over an axis of four straight pieces, each 16 times
 definition interpolates; values beyond the last entry give the last. Negative values (noise, colours outside Rec.2020)
 mirror through the origin, so noise keeps its mean.
 
-Applied to each channel, which desaturates highlights cleanly but turns hues; `hue` moves the middle channel to where it
-keeps the ratio of differences between the largest and the smallest, and so the hue (DNG 1.7's RGB tone curve).
+Applied to each channel, which desaturates highlights cleanly but turns hues. `hue` moves the middle channel to where
+it keeps the ratio of differences between the largest and the smallest, and so the hue as RGB sees it (DNG 1.7's RGB
+tone curve); to the eye, blue then still turns to purple on its way to white. `perceptual` turns the colour back to the
+hue it had in Oklab, at the lightness and chroma it has got: with (a, b) the curve's result and (a0, b0) the scene's,
+
+    (a', b') = (a, b) + perceptual w ((a0, b0) C / C0 - (a, b)),   w = C0^2 / (C0^2 + 0.004^2),   C = hypot(a, b)
 """
 
 from __future__ import annotations
@@ -32,6 +36,8 @@ from numpy.typing import NDArray
 
 from isp.parameters import Param
 from isp.stage import Context, Plain, Stage, as_array
+from isp.stages import oklab
+from isp.stages.oklab import cubed, root, row
 from isp.values import Float64
 
 if TYPE_CHECKING:
@@ -42,6 +48,8 @@ _PIECE = 1024
 """Entries in each piece of the table's axis."""
 _KNOTS = np.array([0.0, 1 / 4096, 1 / 256, 1 / 16, 1.0])
 """Where the pieces meet, as a share of the last value: the smallest of the pieces' lines is the axis."""
+_GREY = 0.004
+"""Chroma of the scene at which half the hue is kept: below, there is none to speak of."""
 _OFFSET = 0.01
 """The same for the square roots of free points."""
 
@@ -63,6 +71,8 @@ class ToneCurve(Stage):
         Param("shoulder", 1.5, "Hardness of the shoulder", lower=0.5, upper=6, tune="gradient"),
         Param("grey", MID_GREY, "Display value of mid-grey (scene 0.18)", lower=0.05, upper=0.5, tune="gradient"),
         Param("hue", 0.5, "0: each channel by itself; 1: the hue is kept", lower=0, upper=1, tune="gradient"),
+        Param("perceptual", 1.0, "Share by which colours are then turned to the hue they had (Oklab)", lower=0, upper=1,
+              tune="search"),
         Param(
             "points", (), "Free curve instead: pairs of scene value and display value, both linear; [] for none",
             lower=0, upper=1000, shapes=((0,), (None, 2)), tune="gradient",
@@ -79,6 +89,9 @@ class ToneCurve(Stage):
                 "points must be 2 or more pairs [scene, display] with scene rising, display never falling and at most 1"
             )
 
+    def structure(self, values: Mapping[str, Plain], context: Context) -> dict[str, str | int]:
+        return {"perceptual": int(values["perceptual"] > 0)}
+
     def prepare(self, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
         points = as_array(values["points"])
         last = points[-1, 0] if points.size else MID_GREY * 2.0 ** as_array(values["white"])
@@ -88,7 +101,9 @@ class ToneCurve(Stage):
         x = np.interp(np.arange(places[-1] + 1), places, knots)
         table = _through(points, x) if points.size else filmic(x, values)
         axis = np.array([slopes, places[:-1] - slopes * knots[:-1]])
-        return {"axis": axis, "hue": np.atleast_1d(as_array(values["hue"])), "table": table}
+        keep = np.array([as_array(values["hue"]), as_array(values["perceptual"])])
+        spaces = oklab.arrays() if values["perceptual"] > 0 else {}
+        return {"axis": axis, "keep": keep, "table": table, **spaces}
 
     def define(self, graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
         import halide as hl
@@ -101,9 +116,13 @@ class ToneCurve(Stage):
 
         def toned(c: Expr) -> Expr:
             kept = curve_low + (image[x, y, c] - low) * ratio
-            return curve[x, y, c] + (kept - curve[x, y, c]) * arrays["hue"][0]
+            return curve[x, y, c] + (kept - curve[x, y, c]) * arrays["keep"][0]
 
-        return graph.rgb("toned", toned)
+        if not structure["perceptual"]:
+            return graph.rgb("toned", toned)
+        result = graph.rgb("toned", toned, stored=True)
+        turned = _turned([image[x, y, c] for c in range(3)], [result[x, y, c] for c in range(3)], arrays)
+        return graph.rgb("hued", [result[x, y, c] + turned[c] for c in range(3)])
 
 
 def filmic(x: Float64, values: Mapping[str, Plain]) -> Float64:
@@ -190,3 +209,23 @@ def _ends(image: Image, graph: Graph) -> tuple[Expr, Expr]:
 
     r, g, b = (image[graph.x, graph.y, c] for c in range(3))
     return hl.min(r, hl.min(g, b)), hl.max(r, hl.max(g, b))
+
+
+def _turned(scene: list[Expr], display: list[Expr], arrays: Arrays) -> list[Expr]:
+    """What to add to `display` to give it the hue of `scene`; exactly 0 where both are grey."""
+    import halide as hl
+
+    def cone_roots(rgb: list[Expr]) -> list[Expr]:
+        return [root(row(arrays["lms"], i, rgb)) for i in range(3)]
+
+    roots = cone_roots(display)
+    before, after = ([row(arrays["lab"], i, values) for i in (1, 2)] for values in (cone_roots(scene), roots))
+    power = before[0] * before[0] + before[1] * before[1]
+    left = after[0] * after[0] + after[1] * after[1]
+    # the chroma's ratio, written so that it is 0 where none is left and has a slope there
+    ratio = left / hl.sqrt((left + hl.f32(1e-10)) * (power + hl.f32(1e-10)))
+    share = arrays["keep"][1] * power / (power + hl.f32(_GREY**2))
+    a, b = ((t * ratio - d) * share for t, d in zip(before, after, strict=True))
+    inverse = arrays["roots"]
+    moved = [cubed(r + inverse[i, 1] * a + inverse[i, 2] * b) - cubed(r) for i, r in enumerate(roots)]
+    return [row(arrays["rgb"], i, moved) for i in range(3)]

@@ -11,7 +11,7 @@ import numpy as np
 from isp.cfa import Cfa
 from isp.engine.execute import Plan
 from isp.engine.plan import Placed, channels
-from isp.engine.segment import Step
+from isp.engine.segment import Step, make_step
 from isp.profile import Profile, resolve_entry
 from isp.stage import Context, Stage
 from isp.stages import find_stage, stage_names
@@ -22,15 +22,27 @@ VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
         {"table": [float(v) for v in range(0, 2048, 2)]},
         {"points": [[10.5, 5], [300.5, 300], [1030.5, 4000]]},
     ),
-    "demosaic": ({"method": "bilinear"}, {"method": "malvar2004"}, {"method": "menon2007"}),
+    "demosaic": tuple(
+        {"method": m} for m in ("bilinear", "malvar2004", "menon2007", "zhang2005", "kiku2014", "adaptive")
+    ),
     "highlights": ({"method": "clip"}, {"method": "reconstruct"}),
     "white_balance": ({}, {"mode": "manual", "gains": [1.9, 1.0, 1.6]}, {"mode": "temperature", "temperature": 4500.0}),
-    "ccm": ({}, {"matrix": [[1.6, -0.4, -0.2], [-0.3, 1.6, -0.3], [0.0, -0.5, 1.5]]}),
-    "exposure": ({"ev": 0.7},),
-    "saturation": ({"amount": 1.3, "vibrance": 0.2},),
+    "lens_shading": ({}, {"strength": 0.8, "luminance": 0.4}),
+    "vignette": ({"amount": 1.5, "roundness": 0.6}, {"amount": -0.7}),
+    "glare": ({"amount": 0.1, "tint": [1.0, 0.9, 0.8]},),
+    "local_tone": ({"detail": 1.2},),
+    "hue_saturation": (
+        {"hue": [8, -6, 5, 0, 10, -9, 4, 2], "saturation": [1.3, 0.7, 1.0, 1.2, 0.8, 1.1, 0.9, 1.4],
+         "lightness": [1.1, 0.9, 1.0, 1.05, 0.8, 1.2, 1.0, 0.95]},
+    ),
+    "look_lut": (
+        {"file": (np.stack(np.meshgrid(*3 * [np.linspace(0, 1, 5)], indexing="ij")[::-1], 3) ** 1.1).tolist()},
+        {"file": (np.indices((3, 3, 3))[::-1].transpose(1, 2, 3, 0) / 2.1 + 0.01).tolist(), "transfer": "log"},
+    ),
     "noise_reduction": ({"strength": 1.2},),
     "tone_curve": ({}, {"points": [[0, 0], [0.1, 0.16], [0.4, 0.55], [1.2, 1]]}),
-    "encode": ({}, {"space": "display_p3", "gamut": "clip"}, {"transfer": "linear"}),
+    "encode": ({}, {"space": "display_p3", "gamut": "clip"}, {"transfer": "linear"},
+               {"space": "rec2020", "transfer": "pq"}, {"space": "rec2020", "transfer": "hlg"}),
 }
 """Parameters that bring every part of a stage's definition into play; stages not named run with their defaults."""
 
@@ -116,11 +128,11 @@ class Bench:
     def step(self, values: Mapping[str, Any] | None = None) -> Step:
         values = values or self.values
         ctx = self.context.but(resolved={self.stage.name: values})
-        arrays = {k: np.ascontiguousarray(v, np.float32) for k, v in self.stage.prepare(values, ctx).items()}
-        return Step(self.stage, self.stage.structure(values, ctx), arrays)
+        return make_step(self.stage, values, ctx, self.domain)
 
     def plan(self, data: np.ndarray, values: Mapping[str, Any] | None = None) -> Plan:
-        placed = Placed(self.step(values), self.gives, self.context, self.context)
+        after = self.stage.advance(values or self.values, self.context)
+        placed = Placed(self.step(values), self.gives, self.context, after)
         return Plan([placed], data.dtype.name, self.domain, "float32")
 
     def run(self, data: np.ndarray, values: Mapping[str, Any] | None = None) -> np.ndarray:

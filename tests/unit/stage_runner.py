@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from isp.cfa import Cfa
 from isp.engine.execute import Plan
 from isp.engine.plan import Placed
-from isp.engine.segment import Step
+from isp.engine.segment import Step, make_step
 from isp.profile import Profile, resolve_entry
 from isp.stage import Context
 from isp.values import NoiseModel
@@ -35,26 +35,26 @@ def step_of(name: str, context: Context, domain: str = "mosaic", **params: Any) 
     """The stage ready to be built, and the context it runs in."""
     stage, values = resolved(name, context, domain, **params)
     after = context.but(resolved={name: values})
-    arrays = {k: np.ascontiguousarray(v, np.float32) for k, v in stage.prepare(values, after).items()}
-    return Step(stage, stage.structure(values, after), arrays), after
+    return make_step(stage, values, after, domain), after
 
 
 def run_stage(name: str, data: NDArray[Any], context: Context, domain: str = "mosaic", **params: Any) -> NDArray[Any]:
     """The stage's float32 output for `data` in `context`."""
-    step, after = step_of(name, context, domain, **params)
+    step, before = step_of(name, context, domain, **params)
     gives = step.stage.gives or domain
-    return Plan([Placed(step, gives, after, after)], data.dtype.name, domain, "float32").run(data, after)
+    after = step.stage.advance(before.resolved[name], before)
+    return Plan([Placed(step, gives, before, after)], data.dtype.name, domain, "float32").run(data, before)
 
 
 def site_of(shape: tuple[int, int], cfa: str = "RGGB") -> NDArray[np.intp]:
     """(H, W): 0 R, 1 Gr, 2 Gb, 3 B."""
-    px, py = Cfa(cfa).phase
+    (px, py), block = Cfa(cfa).phase, Cfa(cfa).block
     y, x = np.mgrid[: shape[0], : shape[1]]
-    return (y + py) % 2 * 2 + (x + px) % 2
+    return (y + py) // block % 2 * 2 + (x + px) // block % 2
 
 
 def mosaic_of(rgb: NDArray[Any], cfa: str = "RGGB") -> NDArray[np.float32]:
-    """What a Bayer sensor sees of (H, W, 3)."""
+    """What a sensor of Bayer or block CFA sees of (H, W, 3)."""
     color = np.array([0, 1, 1, 2])[site_of(rgb.shape[:2], cfa)]
     return np.take_along_axis(rgb, color[..., None], 2)[..., 0].astype(np.float32)
 

@@ -233,9 +233,9 @@ def test_gain_map_of_part_of_the_frame_is_reported(tmp_path):
 
 
 def test_known_opcodes_are_named_and_unknown_optional_ones_skipped(tmp_path):
-    tags = {51022: opcode_list((1, 0, bytes(20)), (77, 1, bytes(4)))}
+    tags = {51022: opcode_list((2, 0, bytes(20)), (77, 1, bytes(4)))}
     warnings = read_raw(write_dng(tmp_path / "a.dng", PIXELS, tags=tags)).info.warnings
-    assert warnings == ("OpcodeList3: opcode WarpRectilinear is not applied",
+    assert warnings == ("OpcodeList3: opcode WarpFisheye is not applied",
                         "OpcodeList3: unknown optional opcode 77 skipped")  # fmt: skip
 
 

@@ -141,7 +141,7 @@ def test_malformed_settings_are_usage_errors(good: Profile, setting: str, words:
         ("saturation.amount=1", "has no stage 'saturation'; its stages: linearize, black_level"),
         ("demosaic.enabled=0", "demosaic.enabled: 0 is not allowed; allowed: true or false"),
         ("demosaic.enabled=false", "put demosaic between them"),
-        ("output.format=gif", "--set output.format: output.format: 'gif' is not allowed; allowed: jpeg, png or tiff"),
+        ("output.format=gif", "output.format: 'gif' is not allowed; allowed: jpeg, png, tiff or avif"),
         ("output.bits=16", "jpeg has 8 bits per channel"),
         ("datapath.bit=16", "unknown key 'bit'; did you mean 'bits'?"),
         ("demosaic.method=@x.npy", "allowed: bilinear | malvar2004"),

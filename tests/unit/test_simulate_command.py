@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -232,6 +234,13 @@ def test_help_names_every_scene_and_loses_nothing_to_markup(capsys):
     for name in SCENES:
         assert name in out
     assert "frame ." not in out
+
+
+def test_the_package_is_cheap_to_import():
+    heavy = {"numpy", "scipy", "colour", "halide", "matplotlib", "yaml", "typer"}
+    code = f"import sensors, sys; print(*sorted({heavy!r} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
 
 
 def test_truth_is_saved_from_python_too(tmp_path):

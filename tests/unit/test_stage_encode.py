@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from isp.color.spaces import conversion, luma, rgb_to_xyz, srgb_encoded
+from isp.errors import ProfileError
 from isp.stages.encode import KNEE, Encode
 from tests.unit.stage_runner import around, run_stage
 
@@ -22,6 +23,54 @@ def test_the_transfer_errs_by_less_than_two_in_a_million():
     out = _run(_grey(x), space="rec2020", gamut="clip")[0, :, 1]
     np.testing.assert_allclose(out, srgb_encoded(x), atol=2e-6)
     assert np.diff(out[:30000]).min() >= 0
+
+
+@pytest.mark.parametrize("transfer", ["pq", "hlg"])
+def test_hdr_light_equals_colour_science(transfer):
+    colour = pytest.importorskip("colour")
+    top = 1000 / 203
+    light = np.concatenate([np.linspace(0, top, 20000), np.geomspace(1e-6, top, 8000)]).astype(np.float32)
+    out = _run(_grey(light), space="rec2020", transfer=transfer, gamut="clip")[0, :, 1].astype(np.float64)
+    display = np.minimum(light.astype(np.float64) * 203, 1000)
+    if transfer == "pq":
+        theirs = colour.eotf_inverse(display, "ITU-R BT.2100 PQ")
+    else:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            grey = np.repeat(display[:, None], 3, 1)
+            theirs = colour.eotf_inverse(grey, "ITU-R BT.2100 HLG", L_B=0, L_W=1000)[:, 1]
+    np.testing.assert_allclose(out, np.where(light > 0, theirs, 0), atol=4e-6)
+
+
+def test_hlg_of_colours_equals_colour_science():
+    colour = pytest.importorskip("colour")
+    rgb = np.random.default_rng(6).uniform(0.01, 2.5, (9, 12, 3))
+    out = _run(rgb, space="rec2020", transfer="hlg", gamut="clip")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        theirs = colour.eotf_inverse(np.float32(rgb).astype(float) * 203, "ITU-R BT.2100 HLG", L_B=0, L_W=1000)
+    np.testing.assert_allclose(out, np.minimum(theirs, 1), atol=4e-5)
+
+
+def test_reference_white_has_the_codes_of_bt2408():
+    white = {t: _run(_grey([1.0]), space="rec2020", transfer=t)[0, 0, 0] for t in ("pq", "hlg")}
+    # BT.2408-7, table 1: 58 % and 75 %
+    assert white["pq"] == pytest.approx(0.58, abs=0.002)
+    assert white["hlg"] == pytest.approx(0.75, abs=0.002)
+
+
+def test_pq_ends_at_its_peak_and_compress_works_below_it():
+    colour = pytest.importorskip("colour")
+    given = {"space": "rec2020", "transfer": "pq", "peak": 600.0}
+    assert _run(_grey([50.0]), **given)[0, 0, 0] == pytest.approx(
+        float(colour.eotf_inverse(600.0, "ITU-R BT.2100 PQ")), abs=2e-6
+    )
+    # highlights far above white stay colourful instead of turning towards grey
+    vivid = np.full((4, 4, 3), (1.6, 1.5, 1.4), np.float32)
+    np.testing.assert_allclose(_run(vivid, **given), _run(vivid, **given, gamut="clip"), atol=1e-6)
+
+
+def test_white_above_peak_is_refused():
+    with pytest.raises(ProfileError, match="white 900 cd/m² is above peak 500"):
+        _run(_grey([1.0]), transfer="pq", white=900.0, peak=500.0)
 
 
 def test_black_and_white_are_exact():

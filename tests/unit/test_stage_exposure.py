@@ -44,9 +44,17 @@ def test_noise_and_clip_travel_on():
     assert after.noise.read[0] == pytest.approx(4e-5)
 
 
-def test_auto_brings_the_log_average_to_mid_grey():
+def test_auto_brings_the_mean_lightness_to_mid_grey():
     boxes = np.exp(np.random.default_rng(2).normal(np.log(0.05), 0.3, (60, 80, 1))) * np.ones(3)
     assert _auto(boxes) == pytest.approx(np.log2(0.18 / 0.05), abs=0.03)
+
+
+def test_deep_shadows_do_not_wash_out_the_rest():
+    """A third of the picture six stops down brightens the rest by its share of lightness, not by two stops."""
+    boxes = np.full((60, 80, 3), 0.18)
+    boxes[:20] = 0.18 / 64
+    # without a twentieth at either end 17 of 54 parts are dark, and the cube root of 1/64 is 1/4
+    assert _auto(boxes) == pytest.approx(-3 * np.log2((37 + 17 / 4) / 54), abs=1e-4)
 
 
 def test_auto_protects_highlights():

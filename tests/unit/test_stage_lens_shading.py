@@ -93,3 +93,17 @@ def test_what_is_refused(params, words):
     with pytest.raises(ProfileError) as refused:
         resolved("lens_shading", around(np.zeros((4, 4))), **params)
     assert words in str(refused.value)
+
+
+@pytest.mark.parametrize("luminance", [0.0, 0.3, 1.0])
+def test_luminance_keeps_the_falloff_and_corrects_colour(luminance):
+    data = np.ones((40, 52), np.float32)
+    mesh = MESH.copy()
+    mesh[..., 2] = mesh[..., 1]
+    result = run_stage("lens_shading", data, around(data), mesh=mesh.tolist(), placement=[], luminance=luminance)
+    green = mesh[..., 1:2]
+    wanted = mesh / green * (1 + luminance * (green - 1))
+    assert np.allclose(result, bilinear(wanted, (0, 0), (1 / 4, 1 / 6), data.shape, "RGGB"), rtol=3e-6)
+    if luminance == 0:
+        # green, which stands for the light, is left alone
+        assert np.allclose(result[0::2, 1::2], 1)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from isp.color.spaces import conversion, rgb_to_xyz
 from isp.errors import ProfileError
 from isp.stages.tone_curve import MID_GREY, filmic
 from tests.unit.stage_runner import around, resolved, run_stage
@@ -109,7 +110,7 @@ def test_hue_keeps_the_ratio_of_differences():
         low, mid, high = np.moveaxis(np.sort(picture.astype(np.float64), axis=2), 2, 0)
         return (mid - low) / np.maximum(high - low, 1e-9)
 
-    kept, separate, half = (_run(rgb, hue=h) for h in (1.0, 0.0, 0.5))
+    kept, separate, half = (_run(rgb, hue=h, perceptual=0) for h in (1.0, 0.0, 0.5))
     vivid = np.ptp(rgb, axis=2) > 0.1
     np.testing.assert_allclose(middle(kept)[vivid], middle(rgb)[vivid], atol=1e-4)
     np.testing.assert_allclose(half, (kept + separate) / 2, atol=1e-6)
@@ -117,6 +118,47 @@ def test_hue_keeps_the_ratio_of_differences():
     np.testing.assert_allclose(separate, each, atol=1e-6)
     np.testing.assert_allclose(kept.max(2), separate.max(2), atol=1e-6)
     np.testing.assert_allclose(kept.min(2), separate.min(2), atol=1e-6)
+
+
+COLOURS = {
+    "red": (0.4, 0.02, 0.02), "orange": (0.5, 0.2, 0.02), "skin": (0.38, 0.22, 0.16), "yellow": (0.45, 0.4, 0.03),
+    "green": (0.05, 0.3, 0.04), "sky": (0.1, 0.2, 0.42), "blue": (0.03, 0.05, 0.45), "magenta": (0.35, 0.04, 0.3),
+}
+"""Linear sRGB."""
+
+
+def _oklab(rgb):
+    colour = pytest.importorskip("colour")
+    return colour.XYZ_to_Oklab(rgb @ rgb_to_xyz("rec2020").T)
+
+
+@pytest.mark.parametrize("name", COLOURS)
+def test_highlights_roll_off_to_white_without_changing_their_hue(name):
+    """0 to +5 EV through the curve of `natural`: hue within 2 degrees, chroma never jumps, white in the end."""
+    natural = {"grey": 0.22, "contrast": 1.4, "white": 2.8}
+    start = np.array(COLOURS[name]) @ conversion("srgb", "rec2020").T
+    stops = np.linspace(0, 5, 101)
+    ramp = start * 2.0 ** stops[:, None]
+    out = _run(np.repeat(ramp[None], 4, axis=0), **natural)[0].astype(np.float64)
+    lab = _oklab(out)
+    chroma = np.hypot(lab[:, 1], lab[:, 2])
+    _, a, b = _oklab(start)
+    turn = np.degrees(np.arctan2(lab[:, 2] * a - lab[:, 1] * b, lab[:, 1] * a + lab[:, 2] * b))
+    assert np.abs(turn[chroma > 0.02]).max() < 2
+    assert np.abs(np.diff(chroma)).max() < 0.02
+    # falling once it falls, up to a ripple that nobody sees
+    peak = chroma.argmax()
+    assert np.diff(chroma[peak:]).max() < 0.003
+    assert np.diff(lab[:, 0]).min() > -0.001
+    channels = _run(np.repeat(ramp[None], 4, axis=0), **natural, perceptual=0)[0]
+    assert np.abs(np.hypot(*_oklab(channels)[:, 1:].T) - chroma).max() < 0.01
+
+
+def test_the_hue_correction_leaves_greys_exactly():
+    grey = np.repeat(np.geomspace(1e-6, 4, 64, dtype=np.float32), 3).reshape(1, -1, 3).repeat(4, axis=0)
+    out = _run(grey)
+    np.testing.assert_array_equal(out[..., 0], out[..., 1])
+    np.testing.assert_array_equal(out, _run(grey, perceptual=0))
 
 
 def test_bright_colours_end_in_white():

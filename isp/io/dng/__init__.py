@@ -11,10 +11,11 @@ from isp.errors import InputError
 from isp.io.dng.colour import DngColour, read_colour
 from isp.io.dng.ifd import Ifd
 from isp.io.dng.levels import SUPPORTED, read_cfa, read_levels, read_linearization, read_noise
-from isp.io.dng.opcodes import merge, read_opcodes
+from isp.io.dng.opcodes import GainMap, Opcode, merge, read_opcodes
 from isp.io.dng.pixels import Layout, read_layout, read_pixels, supported
 from isp.io.limits import Limits
 from isp.io.source import Source
+from isp.rectilinear import RectilinearWarp
 from isp.values import FrameInfo, Origin, RawFrame
 
 DNG_VERSION = 50706
@@ -57,8 +58,8 @@ def read_dng(ifds: list[Ifd], source: Source, limits: Limits, in_process: bool) 
     warnings = [*ifds[0].warnings, *more, *unread]
     colour = DngColour(None, (1.0, 1.0, 1.0), (), ()) if cfa.family == "mono" else read_colour(ifd)
     warnings += colour.warnings
-    maps, more = _opcodes(ifd, limits)
-    shading, unmerged = merge(maps, cfa, shape, source.name)
+    found, more = _opcodes(ifd, limits)
+    shading, unmerged = merge([o for o in found if isinstance(o, GainMap)], cfa, shape, source.name)
     warnings += more + unmerged
     exif, orientation = ifds[0].exif(), _orientation(ifds[0], warnings)
     info = FrameInfo(
@@ -74,6 +75,7 @@ def read_dng(ifds: list[Ifd], source: Source, limits: Limits, in_process: bool) 
         baseline_exposure=_finite(ifd.numbers(50730)),
         noise=noise,
         lens_shading=shading,
+        warp=next((o for o in found if isinstance(o, RectilinearWarp)), None),
         linearization=linearization,
         orientation=orientation,
         self_describing=True,
@@ -129,15 +131,16 @@ def _active_area(ifd: Ifd, layout: Layout) -> tuple[int, int, int, int]:
     return top, left, bottom, right
 
 
-def _opcodes(ifd: Ifd, limits: Limits) -> tuple[list[Any], list[str]]:
-    maps, warnings = [], []
+def _opcodes(ifd: Ifd, limits: Limits) -> tuple[list[Opcode], list[str]]:
+    opcodes: list[Opcode] = []
+    warnings: list[str] = []
     for code, tag in ((51008, "OpcodeList1"), (51009, "OpcodeList2"), (51022, "OpcodeList3")):
         data = ifd.bytes(code)
         if data is not None:
             found, more = read_opcodes(data, tag, ifd.name, limits)
-            maps += found
+            opcodes += found
             warnings += more
-    return maps, warnings
+    return opcodes, warnings
 
 
 def _orientation(main: Ifd, warnings: list[str]) -> int:

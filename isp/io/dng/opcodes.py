@@ -1,4 +1,4 @@
-"""DNG opcode lists: programs inside a picture. We bound them, read the gain maps and name the rest.
+"""DNG opcode lists: programs inside a picture. We bound them, read gain maps and the warp, and name the rest.
 
 DNG specification 1.7, chapter 7. Opcode lists are big-endian whatever the file is.
 """
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from isp.cfa import Cfa
 from isp.errors import InputError
 from isp.io.limits import Limits
+from isp.rectilinear import MOST_PLANES, RectilinearWarp
 from isp.values import Float32, GainMesh
 
 NAMES = {
@@ -22,12 +23,14 @@ NAMES = {
     5: "FixBadPixelsList", 6: "TrimBounds", 7: "MapTable", 8: "MapPolynomial", 9: "GainMap",
     10: "DeltaPerRow", 11: "DeltaPerColumn", 12: "ScalePerRow", 13: "ScalePerColumn", 14: "WarpRectilinear2",
 }  # fmt: skip
-GAIN_MAP = 9
-OPCODE_LIST_2 = 51009
+WARP_RECTILINEAR, GAIN_MAP = 1, 9
+OPCODE_LIST_2, OPCODE_LIST_3 = 51009, 51022
 OPTIONAL = 1
 """Bit 0 of an opcode's flags: a reader that does not know it may skip it."""
 HEADER = struct.Struct(">IIII")
 MAP_HEADER = struct.Struct(">10I4dI")
+WARP_PLANES = (1, 3)
+"""Planes of a warp that can be applied: one for all colours, or R, G, B."""
 _LARGEST_PERIOD = 24
 """Pixels over which maps and CFA may repeat together: 6 and 8 do."""
 _PARTIAL = "OpcodeList2: GainMap {} covers only part of the frame or of a colour; none is applied"
@@ -44,13 +47,17 @@ class GainMap:
     gains: Float32
 
 
-def read_opcodes(data: bytes, tag: str, name: str, limits: Limits) -> tuple[list[GainMap], list[str]]:
-    """The gain maps of one opcode list, and a warning for every other opcode.
+Opcode = GainMap | RectilinearWarp
+
+
+def read_opcodes(data: bytes, tag: str, name: str, limits: Limits) -> tuple[list[Opcode], list[str]]:
+    """The gain maps and the first warp of one opcode list, and a warning for every other opcode.
 
     Raises
     ------
     InputError
-        A damaged list, a gain map whose size contradicts its header, or an opcode unknown here that may not be skipped.
+        A damaged list, a gain map or warp whose size contradicts its header or whose numbers make no sense, or an
+        opcode unknown here that may not be skipped.
     LimitError
         More opcodes than `limits.opcodes`, or a larger map than `limits.gain_map_points`.
     """
@@ -58,7 +65,8 @@ def read_opcodes(data: bytes, tag: str, name: str, limits: Limits) -> tuple[list
         raise InputError(f"{name}: damaged: {tag} has {len(data)} bytes")
     (count,) = struct.unpack_from(">I", data)
     limits.check("opcodes", count, f"{name}: opcodes in {tag}")
-    maps, warnings, at = [], [], 4
+    maps: list[Opcode] = []
+    warnings, at = [], 4
     for index in range(count):
         if at + HEADER.size > len(data):
             raise InputError(f"{name}: damaged: {tag} says {count} opcodes and ends in number {index + 1}")
@@ -70,6 +78,12 @@ def read_opcodes(data: bytes, tag: str, name: str, limits: Limits) -> tuple[list
         body, at = data[at : at + size], at + size
         if code == GAIN_MAP and tag == "OpcodeList2":
             maps.append(_gain_map(body, f"{name}: GainMap {index + 1} of {tag}", limits))
+        elif code == WARP_RECTILINEAR and tag == "OpcodeList3" and not maps:
+            warp = _warp(body, f"{name}: WarpRectilinear of {tag}")
+            if len(warp.planes) in WARP_PLANES:
+                maps.append(warp)
+            else:
+                warnings.append(f"{tag}: WarpRectilinear of {len(warp.planes)} planes is not applied")
         elif code in NAMES:
             warnings.append(f"{tag}: opcode {NAMES[code]} is not applied")
         elif flags & OPTIONAL:
@@ -79,6 +93,22 @@ def read_opcodes(data: bytes, tag: str, name: str, limits: Limits) -> tuple[list
     if at + 4 <= len(data):
         warnings.append(f"{tag}: {len(data) - at} bytes behind its {count} opcodes are not read")
     return maps, warnings
+
+
+def _warp(body: bytes, where: str) -> RectilinearWarp:
+    (planes,) = struct.unpack_from(">I", body) if len(body) >= 4 else (0,)
+    expected = 4 + 8 * (6 * planes + 2)
+    if not 1 <= planes <= MOST_PLANES or len(body) != expected:
+        raise InputError(
+            f"{where}: {planes} planes in {len(body)} bytes; 1..{MOST_PLANES} planes need 68, 116, 164, 212"
+        )
+    numbers = struct.unpack_from(f">{6 * planes + 2}d", body, 4)
+    try:
+        return RectilinearWarp(
+            tuple(numbers[6 * i : 6 * i + 6] for i in range(planes)), (numbers[-2], numbers[-1])
+        )
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
 
 
 def _gain_map(body: bytes, where: str, limits: Limits) -> GainMap:
@@ -158,7 +188,7 @@ def sites(cfa: Cfa, side: int) -> NDArray[np.intp]:
         return np.zeros((side, side), np.intp)
     px, py = cfa.phase
     # site index 2 y + x in the grid whose origin is a red block
-    ys, xs = ((np.arange(side) // cfa.block + phase) % 2 for phase in (py, px))
+    ys, xs = ((np.arange(side) + phase) // cfa.block % 2 for phase in (py, px))
     return np.asarray(2 * ys[:, None] + xs[None, :])
 
 

@@ -1,18 +1,20 @@
-"""Lens shading as the GainMap opcodes of OpcodeList2 (DNG specification 1.7.1, chapter 7)."""
+"""Opcode lists to write: lens shading as GainMap, distortion as WarpRectilinear (DNG 1.7.1, chapter 7)."""
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 
 import numpy as np
 
 from isp.cfa import Cfa
 from isp.errors import InputError
-from isp.io.dng.opcodes import GAIN_MAP, HEADER, MAP_HEADER, OPTIONAL, sites
+from isp.io.dng.opcodes import GAIN_MAP, HEADER, MAP_HEADER, OPTIONAL, WARP_RECTILINEAR, sites
+from isp.rectilinear import RectilinearWarp
 from isp.values import Float32, GainMesh
 
 _SINCE = 0x01030000
-"""DNG version that has GainMap."""
+"""DNG version that has GainMap and WarpRectilinear."""
 
 
 def gain_maps(mesh: GainMesh, cfa: Cfa, shape: tuple[int, int]) -> bytes:
@@ -49,3 +51,15 @@ def _opcode(top: int, left: int, pitch: int, gains: Float32, mesh: GainMesh, sha
     head = MAP_HEADER.pack(top, left, *shape, 0, 1, pitch, pitch, *gains.shape, *mesh.spacing, *mesh.origin, 1)
     body = head + np.ascontiguousarray(gains, ">f4").tobytes()
     return HEADER.pack(GAIN_MAP, _SINCE, OPTIONAL, len(body)) + body
+
+
+def warp_list(warp: RectilinearWarp) -> bytes | None:
+    """An opcode list of one warp, optional as gain maps are; None if its centre lies outside the frame (a crop's may).
+
+    Readers refuse such a file altogether.
+    """
+    if not all(0 <= place <= 1 for place in warp.centre):
+        return None
+    numbers = [v for plane in warp.planes for v in plane] + list(warp.centre)
+    body = struct.pack(f">I{len(numbers)}d", len(warp.planes), *numbers)
+    return struct.pack(">I", 1) + HEADER.pack(WARP_RECTILINEAR, _SINCE, OPTIONAL, len(body)) + body

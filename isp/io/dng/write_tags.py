@@ -18,8 +18,8 @@ import numpy as np
 from isp.errors import InputError
 from isp.io.dng.colour import ILLUMINANTS, TAGS
 from isp.io.dng.levels import COLOURS, check_cfa
-from isp.io.dng.opcodes import OPCODE_LIST_2
-from isp.io.dng.write_opcodes import gain_maps
+from isp.io.dng.opcodes import OPCODE_LIST_2, OPCODE_LIST_3
+from isp.io.dng.write_opcodes import gain_maps, warp_list
 from isp.values import ColorCalibration, FrameInfo, RawFrame
 
 BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, SRATIONAL, DOUBLE = 1, 2, 3, 4, 5, 7, 10, 12
@@ -71,6 +71,9 @@ def main_tags(frame: RawFrame, software: str, description: str) -> list[Tag]:
     if info.lens_shading is not None:
         maps = gain_maps(info.lens_shading, frame.cfa, frame.shape)
         tags.append((OPCODE_LIST_2, UNDEFINED, len(maps), maps))
+    warp = None if info.warp is None else warp_list(info.warp)
+    if warp is not None:
+        tags.append((OPCODE_LIST_3, UNDEFINED, len(warp), warp))
     return tags
 
 

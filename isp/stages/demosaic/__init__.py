@@ -11,7 +11,7 @@ from isp.stage import Stage
 if TYPE_CHECKING:
     from isp.engine.graph import Arrays, Graph, Image
 
-_REACH = {"bilinear": 1, "malvar2004": 2, "menon2007": 8}
+_REACH = {"bilinear": 1, "malvar2004": 2, "menon2007": 8, "zhang2005": 12, "kiku2014": 20, "adaptive": 15}
 
 
 class Demosaic(Stage):
@@ -23,9 +23,11 @@ class Demosaic(Stage):
     cfas = ("bayer",)  # RYYB would come out as if its yellow were green
     parameters = (
         Param(
-            "method", "menon2007",
-            "bilinear; malvar2004 (gradient-corrected linear); menon2007 (directional, a posteriori decision)",
-            choices=("bilinear", "malvar2004", "menon2007"), structural=True, tune="search",
+            "method", "adaptive",
+            "bilinear; malvar2004 (gradient-corrected linear); menon2007 (directional, a posteriori decision); "
+            "zhang2005 (directional LMMSE); kiku2014 (minimized-Laplacian residual interpolation); "
+            "adaptive (directional residual interpolation, gain drawn to 1 by its doubt, second pass)",
+            choices=tuple(_REACH), structural=True, tune="search",
         ),
     )
 

@@ -1,0 +1,64 @@
+"""Oklab in definitions: a space in which hue stays constant as a colour gets lighter or paler.
+
+B. Ottosson, "A perceptual color space for image processing", 2020 (public domain): L, a, b are a matrix of the cube
+roots of l, m, s, and those a matrix of linear RGB. The matrix from the working space is scaled so that its greys have
+l = m = s. Below 10^-6 the cube root is a straight line: it has a slope at 0, and negative values.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from isp.color.spaces import WORKING, conversion
+from isp.values import Float64
+
+if TYPE_CHECKING:
+    from isp.engine.graph import Expr
+
+_SRGB_TO_LMS = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+ROOTS_TO_LAB = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
+_LEAST = 1e-6
+
+
+def arrays() -> dict[str, Float64]:
+    """The four matrices (3, 3) as arrays for a definition: to lms, to Lab, and back."""
+    lms = _SRGB_TO_LMS @ conversion(WORKING, "srgb")
+    lms = lms / lms.sum(axis=1, keepdims=True)
+    return {"lms": lms, "lab": ROOTS_TO_LAB, "roots": np.linalg.inv(ROOTS_TO_LAB), "rgb": np.linalg.inv(lms)}
+
+
+def row(matrix: Any, i: int, values: list[Expr]) -> Expr:
+    """One row of a matrix times three values."""
+    return matrix[i, 0] * values[0] + matrix[i, 1] * values[1] + matrix[i, 2] * values[2]
+
+
+def root(value: Expr) -> Expr:
+    """The cube root, a straight line about 0."""
+    import halide as hl
+
+    size = hl.abs(value)
+    root = hl.exp(hl.log(hl.max(size, hl.f32(_LEAST))) * hl.f32(1 / 3))
+    root = hl.select(value < hl.f32(0), -root, root)
+    return hl.select(size < hl.f32(_LEAST), value * hl.f32(_LEAST ** (-2 / 3)), root)
+
+
+def cubed(value: Expr) -> Expr:
+    """The reverse of `root`."""
+    import halide as hl
+
+    least = _LEAST ** (1 / 3)
+    return hl.select(hl.abs(value) < hl.f32(least), value * hl.f32(least**2), value * value * value)

@@ -103,13 +103,13 @@ def _sets(folder: Path) -> Iterator[tuple[Pixels, Pixels]]:
     from scipy.ndimage import gaussian_filter
 
     for path in sorted(folder.glob("*.png")):
-        picture = np.asarray(Image.open(path).convert("RGB"), np.float32) / 255
+        picture = np.asarray(Image.open(path).convert("RGB"), np.float32) / np.float32(255)
         linear = np.where(picture <= 0.04045, picture / 12.92, ((picture + 0.055) / 1.055) ** 2.4)
         linear = gaussian_filter(linear, (0.58, 0.58, 0))
         grey = (linear @ GREY)[..., None]
         vivid = np.clip(grey + 2.9 * (linear - grey), 0, 1)
         encoded = np.where(vivid <= 0.0031308, vivid * 12.92, 1.055 * vivid ** (1 / 2.4) - 0.055)
-        yield picture, (np.rint(encoded * 255) / 255).astype(np.float32)
+        yield picture.astype(np.float32), (np.rint(encoded * 255) / 255).astype(np.float32)
 
 
 def _mosaic(picture: Pixels) -> Pixels:

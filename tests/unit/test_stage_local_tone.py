@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from isp.cfa import Cfa
-from isp.errors import InputError, ProfileError
+from isp.errors import InputError
 from isp.stage import Context
 from isp.stages.local_tone import MID_GREY, curve, filtered, stops
 from isp.values import Statistics
@@ -154,17 +154,3 @@ def test_without_statistics_it_is_refused():
     rgb = np.zeros((16, 16, 3), np.float32)
     with pytest.raises(InputError, match="needs the statistics pass"):
         run_stage("local_tone", rgb, Context(Cfa("RGGB"), (16, 16)), "scene")
-
-
-def test_behind_distortion_it_is_refused_where_that_bends():
-    rgb = np.full((64, 64, 3), 0.1, np.float32)
-    context = _context(rgb)
-    for radial, refused in (((0.05,), True), ((), False)):
-        bent = resolved("distortion", context, "scene", radial=radial)[1]
-        after = context.but(resolved={"distortion": bent})
-        stage, values = resolved("local_tone", after, "scene")
-        if refused:
-            with pytest.raises(ProfileError, match="put local_tone and glare before it"):
-                stage.prepare(values, after)
-        else:
-            stage.prepare(values, after)

@@ -62,7 +62,10 @@ def test_what_is_not_a_file_is_refused_without_blocking(tmp_path: Path) -> None:
         (tmp_path / "pipe.yaml", "it is not a regular file"),
         (Path("/dev/zero"), "it is not a regular file"),
         (tmp_path, "it is a folder"),
-        (tmp_path / "absent.yaml", "neither a file nor a shipped one; shipped profiles: authentic, flat, natural, night, reference"),
+        (
+            tmp_path / "absent.yaml",
+            "neither a file nor a shipped one; shipped profiles: authentic, flat, natural, night, reference",
+        ),
     ):
         with pytest.raises(ProfileError) as caught:
             read_profile(path)

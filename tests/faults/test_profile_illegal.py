@@ -67,7 +67,10 @@ WORDS = {
     "output-format": (11, "output.format: 'gif' is not allowed; allowed: jpeg, png, tiff or avif"),
     "output-jpeg-16": (11, "jpeg has 8 bits per channel"),
     "output-misspelt": (11, "unknown key 'bit'; did you mean 'bits'?"),
-    "output-quality": (11, "output.quality: 200 is not allowed; allowed: quality of jpeg and avif, a whole number 1..100"),
+    "output-quality": (
+        11,
+        "output.quality: 200 is not allowed; allowed: quality of jpeg and avif, a whole number 1..100",
+    ),
     "output-true-bits": (11, "output.bits: true is not allowed"),
     "parameter-duplicate": (11, "key 'contrast' is already given at line 10"),
     "parameter-misspelt": (9, "stage tone_curve has no parameter 'contrsat'; did you mean 'contrast'?"),

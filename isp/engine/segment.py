@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import sys
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +11,7 @@ from numpy.typing import NDArray
 
 from isp.engine.programs import is_cached, obtain
 from isp.engine.runtime import Program
+from isp.engine.sources import source_digest
 from isp.stage import Context, Domain, Stage
 
 TILE = (512, 64)
@@ -39,7 +35,7 @@ class Step:
     def signature(self) -> str:
         """What the compiled program depends on, as text."""
         axes = {name: array.ndim for name, array in sorted(self.arrays.items())}
-        return f"{self.stage.name}{sorted(self.structure.items())}{axes}{_source_digest(type(self.stage).__module__)}"
+        return f"{self.stage.name}{sorted(self.structure.items())}{axes}{source_digest(type(self.stage).__module__)}"
 
 
 def make_step(stage: Stage, values: Mapping[str, Any], context: Context, domain: Domain) -> Step:
@@ -127,20 +123,3 @@ class Segment:
         built = build_segment(self)
         render_schedule(built, self.tile, host_target())
         return built.output, built.inputs
-
-
-@cache
-def _source_digest(module: str) -> str:
-    """Digest of the file that `module` stands in (for built-in stages: of all their files).
-
-    A stage without a file (typed into a session) is never taken from the cache.
-    """
-    file = getattr(sys.modules[module], "__file__", None)
-    if file is None:
-        return str(uuid.uuid4())
-    built_in = module == "isp.stages" or module.startswith("isp.stages.")
-    folder = Path(__file__).parent.parent / "stages"
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")) if built_in else [Path(file)]:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()

@@ -19,6 +19,7 @@ BUILT_IN = {
     "white_balance": "isp.stages.white_balance:WhiteBalance",
     "highlights": "isp.stages.highlights:Highlights",
     "noise_reduction": "isp.stages.noise_reduction:NoiseReduction",
+    "chromatic_aberration": "isp.stages.chromatic_aberration:ChromaticAberration",
     "demosaic": "isp.stages.demosaic:Demosaic",
     "ccm": "isp.stages.ccm:Ccm",
     "vignette": "isp.stages.vignette:Vignette",

@@ -26,6 +26,7 @@ BUILT_IN = {
     "exposure": "isp.stages.exposure:Exposure",
     "glare": "isp.stages.glare:Glare",
     "local_tone": "isp.stages.local_tone:LocalTone",
+    "distortion": "isp.stages.distortion:Distortion",
     "tone_curve": "isp.stages.tone_curve:ToneCurve",
     "saturation": "isp.stages.saturation:Saturation",
     "hue_saturation": "isp.stages.hue_saturation:HueSaturation",

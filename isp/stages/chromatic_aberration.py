@@ -22,6 +22,7 @@ edges cannot be moved back. `docs/optics.md` has figures.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +93,13 @@ class ChromaticAberration(Stage):
         cx, cy, corner = RectilinearWarp(((1.0, 0, 0, 0, 0, 0),), values["centre"]).frame(context.shape)
         px, py = context.cfa.phase
         return {"shift": np.stack(_tables(values)), "place": np.array([cx + px, cy + py, 1 / corner])}
+
+    def advance(self, values: Mapping[str, Plain], context: Context) -> Context:
+        warp = context.info.warp
+        if warp is None or len(warp.planes) < 3 or values["strength"] <= 0 or self.identity(values, context):
+            return context
+        # what is left for all colours to do is green's part
+        return context.but(info=replace(context.info, warp=RectilinearWarp((warp.planes[1],), warp.centre)))
 
     def define(self, graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
         import halide as hl

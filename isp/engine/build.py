@@ -124,4 +124,6 @@ def _schedule_node(node: Node, output: Any, at: Any, lanes: int, graph: Graph) -
         func.align_bounds(graph.x, node.by_site).align_bounds(graph.y, node.by_site)
         if node.by_site == 2:
             func.unroll(graph.y, 2)
+    if node.group > 1:
+        func.align_bounds(graph.x, node.group)
     func.never_partition_all()

@@ -99,14 +99,17 @@ def known_repaired(
     def place(position: Expr, name: str) -> Expr:
         return hl.i32(arrays[name][hl.clamp(position + MARGIN, 0, arrays.length(name) - 1)])
 
+    def entry(name: str, index: Expr) -> Expr:
+        return arrays[name][hl.clamp(index, 0, arrays.length(name) - 1)]
+
     column, row = place(graph.column, "columns"), place(graph.row, "rows")
     here, bad = image[x, y], hl.f32(0)
     if structure["map"]:
-        word = hl.i32(arrays["map"][row, column // _WORD])
+        word = hl.i32(entry("map", row * hl.i32(arrays["words"][0]) + column // _WORD))
         bad = hl.f32((word >> (column % _WORD)) & 1)
     if structure["phase"]:
         across, down = (hl.i32(arrays["period"][i]) for i in range(2))
-        factor = arrays["phase"][row % down, column % across]
+        factor = entry("phase", row % down * across + column % across)
         # what saturates stays saturated, and no more than that
         here = hl.select(factor > hl.f32(0), hl.min(here * factor, hl.max(here, hl.f32(1))), here)
         bad = hl.max(bad, hl.select(factor > hl.f32(0), hl.f32(0), hl.f32(1)))

@@ -54,12 +54,12 @@ class Distortion(Stage):
         ),
         Param(
             "tangential", "from_file", "p0 (along y) and p1 (along x), or a row for each colour; [] for none", lower=-1,
-            upper=1, shapes=((0,), (2,), (3, 2)), sources=("from_file",), tune="gradient",
+            upper=1, shapes=((0,), (2,), (3, 2)), sources=("from_file",), tune="search",
         ),
         Param("centre", "from_file", "Optical centre x, y: 0 first pixel, 1 last", lower=-1, upper=2, shapes=((2,),),
               sources=("from_file",)),
         Param("scale", 1.0, "Magnification of the picture, on top of what `frame` asks for", lower=0.25, upper=4,
-              tune="gradient"),
+              tune="search"),
         Param(
             "frame", "fill", "keep: size of the middle kept, the mirrored picture in empty corners; fill: magnified as "
             "far as none are empty; widest: as large a view as leaves none empty", choices=("fill", "keep", "widest"),

@@ -30,7 +30,7 @@ VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
         {"red": [[0.2, 0.001], [0.8, 0.01]], "blue": [0.003], "strength": -1.0},
     ),
     "distortion": (
-        {"radial": [0.03, -0.01, 0.002], "tangential": [0.001, -0.002], "scale": 1.02},
+        {"radial": [0.03, -0.01, 0.002], "tangential": [0.001, -0.002], "scale": 1.02, "frame": "keep"},
         {"radial": [[1.01, 0.02, 0, 0], [1.0, 0.03, 0.01, 0], [0.99, 0.02, 0, 0.01]], "tangential": [0.001, 0.001],
          "centre": [0.45, 0.55], "frame": "widest"},
     ),

@@ -180,6 +180,9 @@ def apply(name: str, value: Value, **params: Any) -> Value:
     return Pipeline(Profile.from_stages(stages, start=start)).run(value, tap=name).value
 
 
+_RESIZED = "stage {!r} changes the size of the frame behind its statistics; put it before white_balance"
+
+
 class _Clock:
     """Seconds spent in named parts."""
 
@@ -252,7 +255,7 @@ class _Resolver:
             self._prefix = len(self.steps) + 1
         given = {p.name: p.default for p in stage.parameters} | dict(entry.values)
         if stage.wants_statistics(given, context) and self.statistics is None:
-            context = context.but(statistics=self._measure(stage.name))
+            context = context.but(statistics=self._measure(stage.name, context.shape))
         start = time.perf_counter()
         done = resolve_entry(entry, context, self.profile)
         self.resolved.append(Resolved(stage.name, done.values, done.origins))
@@ -260,6 +263,8 @@ class _Resolver:
         gives: Domain = stage.gives or domain
         with blamed(stage):
             after = stage.advance(done.values, context)
+            if self.statistics is not None and after.shape != context.shape:
+                raise ProfileError(_RESIZED.format(stage.name))
             self.warnings += [f"{stage.name}: {line}" for line in stage.warn(done.values, context)]
             self.encoding = stage.encoding(done.values) or self.encoding
             step = None if stage.identity(done.values, context) else _step(stage, done.values, context, domain)
@@ -271,7 +276,7 @@ class _Resolver:
         self._clock.seconds["resolve"] = self._clock.seconds.get("resolve", 0.0) + spent
         return gives, after
 
-    def _measure(self, wanted_by: str) -> Statistics:
+    def _measure(self, wanted_by: str, shape: tuple[int, int]) -> Statistics:
         """The pre-pass over the steps before white balance (design: there is no second one)."""
         from isp.engine.execute import block_of, phase_of
         from isp.engine.statistics import measure
@@ -284,6 +289,8 @@ class _Resolver:
                 f"stage {wanted_by!r} needs statistics, which are measured on a linear mosaic before white_balance; "
                 f"put it behind black_level (here it follows {DOMAINS[domain]})"
             )
+        if (last.after if last else self.start.context).shape != shape:
+            raise ProfileError(_RESIZED.format("binning"))
         with self._clock("statistics"):
             _use_threads(self.threads)
             context = last.after if last else self.start.context

@@ -504,11 +504,14 @@ class Statistics:
         Fraction of saturated sites in each box and colour, 0..1.
     block : int
         Side of a box [px].
+    start : (x, y)
+        Where in the frame the first box starts [px].
     """
 
     thumbnail: Float32
     saturated: Float32
     block: int
+    start: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
         for name in ("thumbnail", "saturated"):

@@ -27,7 +27,7 @@ def strip_rows(width: int) -> int:
 
 def phase_of(context: Context) -> tuple[int, int]:
     """Coordinate of the frame's top-left pixel in the red-origin grid."""
-    return context.cfa.phase
+    return context.phase
 
 
 def block_of(context: Context, domain: Domain) -> int:

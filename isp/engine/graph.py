@@ -79,14 +79,22 @@ class Graph:
     column, row : position in the frame's red-origin grid as expressions; use them where a number depends on position
     """
 
-    def __init__(self, origin: tuple[Expr, Expr] | None = None) -> None:
+    def __init__(self) -> None:
         self.x, self.y, self.c = hl.Var("x"), hl.Var("y"), hl.Var("c")
         # where a part of a frame is computed on its own, x and y count from that part
-        self.column, self.row = (self.x, self.y) if origin is None else (self.x + origin[0], self.y + origin[1])
+        self.origin: tuple[Expr, Expr] | None = None
         self.nodes: list[Node] = []
         self.stage = ""
         self.block = 1
         self._by_site_pending = False
+
+    @property
+    def column(self) -> Expr:
+        return self.x if self.origin is None else self.x + self.origin[0]
+
+    @property
+    def row(self) -> Expr:
+        return self.y if self.origin is None else self.y + self.origin[1]
 
     def plane(self, name: str, expr: Expr, *, stored: bool = False, by_site: bool = False) -> Image:
         """A one-channel image. `stored` keeps it in tile-local memory instead of computing it at every use.

@@ -100,9 +100,10 @@ class Window:
         self.source = source
         self.left, self.right = left, right
         block = source.grid.block
-        # mirrored blocks keep their inside, so what lies below the frame repeats rows above those asked for
+        # mirrored blocks keep their inside, so what lies below the frame repeats rows above those asked for; and
+        # programs that select by site ask for whole periods, so a strip may need more rows than the first one
         self._above = 0 if block == 1 else 2 * block
-        self.rows = source.port.empty(capacity + self._above + 2 * source.granularity, left + width + right)
+        self.rows = source.port.empty(capacity + 2 * self._above + 2 * source.granularity, left + width + right)
         self.base = self.filled = 0  # frame rows of the first row kept and after the last one
         outside = np.concatenate([np.arange(-left, 0), np.arange(width, width + right)])
         self._columns_out = outside + left
@@ -182,21 +183,6 @@ class SegmentSource:
         px, py = self.grid.phase
         out = (px, py + start) + ((0,) if target.ndim == 3 else ())
         self.program(buffer_of(rows, mins), *self._array_buffers, buffer_of(target, out))
-
-
-def chain(
-    segments: list[Segment],
-    programs: list[Program],
-    data: NDArray[Any],
-    phase: tuple[int, int],
-    block: int = 1,
-    strip_rows: int = STRIP_ROWS,
-) -> Source:
-    """Sources linked one after another, for segments that change neither size nor CFA."""
-    source: Source = FrameSource(data, phase, block)
-    for segment, program in zip(segments, programs, strict=True):
-        source = SegmentSource(segment, program, source, source.grid, strip_rows)
-    return source
 
 
 def collect(

@@ -61,7 +61,7 @@ def cases(family: str = "bayer") -> list[Any]:
     for name in stage_names():
         stage = find_stage(name)
         mosaic = {"raw", "mosaic"} & set(stage.takes)
-        if stage.kind not in ("fused", "guided") or (mosaic or family != "bayer") and family not in stage.cfas:
+        if stage.kind not in ("fused", "guided") or ((mosaic or family != "bayer") and family not in stage.cfas):
             continue
         for domain in stage.takes if family == "bayer" else mosaic:
             for number, given in enumerate(VARIANTS.get(name, ({},))):

@@ -1,4 +1,4 @@
-"""What every stage keeps that takes a mosaic of same-colour blocks: the contract of `test_stages`, on quad to hexadeca."""
+"""What a stage keeps that takes a mosaic of same-colour blocks: the contract of `test_stages`, on quad to hexadeca."""
 
 from __future__ import annotations
 

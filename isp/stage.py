@@ -55,6 +55,7 @@ class Context:
     statistics : from the pre-pass; None unless some stage asked for it.
     companions : planes registered to the frame.
     resolved : plain parameter values of every stage resolved so far, by stage name.
+    frames : in front of the stage that merges a set, the context of each of its frames, in order; else none.
     """
 
     cfa: Cfa
@@ -71,6 +72,7 @@ class Context:
     statistics: Statistics | None = None
     companions: Companions = field(default_factory=Companions)
     resolved: Mapping[str, Mapping[str, Plain]] = field(default_factory=dict)
+    frames: tuple[Context, ...] = ()
 
     def but(self, **changes: Any) -> Context:
         """A copy with some fields changed."""
@@ -89,6 +91,8 @@ class Stage:
     kind : ``fused`` (Halide expressions in `define`), ``numpy`` or ``frame`` (host code in `apply`)
     parameters : descriptions; `values` below maps their names to plain values
     needs : names of companions (and ``focus``) that must be given
+    merges : True for the stage that makes one value of a set's frames: those before it run on each frame, and its
+        definition reads frame k as channel k (see `Context.frames`)
     """
 
     name: ClassVar[str] = ""
@@ -98,6 +102,7 @@ class Stage:
     kind: ClassVar[Literal["fused", "guided", "frame", "numpy"]] = "fused"
     parameters: ClassVar[tuple[Param, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ()
+    merges: ClassVar[bool] = False
 
     # resolve: profile value -> plain value -----------------------------------------------------------------
 

@@ -9,7 +9,7 @@ top being the 98th percentile of Y (so that saturated areas are never darkened t
 of cube roots over the middle 90 % of the boxes brighter than near black: the mean lightness (CIE 15, L* less its
 offset), which deep shadows pull down less than they do the log average of E. Reinhard et al., "Photographic tone
 reproduction for digital images", SIGGRAPH 2002. Highlights up to 1.5 times sensor white are left to the tone curve's
-shoulder. Of what a merged set holds above the white of one frame half the stops count; the others are left to
+shoulder. Of what a merged set holds above twice the white of one frame half the stops count; the others are left to
 `local_tone` and the shoulder. A frame with less than 2 % of its boxes above near black is left as the file says.
 """
 
@@ -38,6 +38,8 @@ AUTO_RANGE = (-2.0, 3.0)
 DARK = 0.0005
 """Luminance near black (sensor white 1)."""
 LEAST_SHARE = 0.02
+MERGED = 2.0
+"""Camera RGB beyond what one frame holds (its white is 1): the light of a merged set."""
 
 
 class Exposure(Stage):
@@ -96,7 +98,7 @@ def automatic(context: Context) -> float | None:
 def luminance(context: Context, beyond: float = 1.0) -> Float64:
     """Luminance of the statistics thumbnail (h, w) through the white balance and matrix resolved so far.
 
-    Of light above the white of one frame, which only a merged set holds, the share `beyond` of its stops counts.
+    Of light above `MERGED`, the share `beyond` of its stops counts.
     """
     if context.statistics is None:
         raise InputError("luminance of the picture needs the statistics pass, which did not run")
@@ -106,4 +108,5 @@ def luminance(context: Context, beyond: float = 1.0) -> Float64:
     if "white_balance" in context.resolved:
         weights = weights * white_balance.gains(context.resolved["white_balance"], context)
     seen = context.statistics.thumbnail.astype(np.float64)
-    return np.asarray(np.where(seen > 1, np.maximum(seen, 1) ** beyond, seen) @ weights)
+    held = np.where(seen > MERGED, MERGED * (np.maximum(seen, MERGED) / MERGED) ** beyond, seen)
+    return np.asarray(held @ weights)

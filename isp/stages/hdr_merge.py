@@ -69,7 +69,7 @@ class HdrMerge(Stage):
     merges = True
     parameters = (
         Param(
-            "ratios", "from_file", "Sensitivity of each frame, exposure x gain, in their order, in any common unit",
+            "ratios", "from_file", "Digital numbers per light of each frame, in their order: exposure x gain, any unit",
             lower=1e-9, upper=1e9, shapes=((None,),), sources=("from_file",),
         ),
         Param(

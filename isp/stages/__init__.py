@@ -15,6 +15,7 @@ BUILT_IN = {
     "black_level": "isp.stages.black_level:BlackLevel",
     "defect_correction": "isp.stages.defect_correction:DefectCorrection",
     "green_equalization": "isp.stages.green_equalization:GreenEqualization",
+    "hdr_merge": "isp.stages.hdr_merge:HdrMerge",
     "lens_shading": "isp.stages.lens_shading:LensShading",
     "white_balance": "isp.stages.white_balance:WhiteBalance",
     "highlights": "isp.stages.highlights:Highlights",

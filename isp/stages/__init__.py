@@ -13,10 +13,12 @@ from isp.stage import DOMAINS, Stage
 BUILT_IN = {
     "linearize": "isp.stages.linearize:Linearize",
     "black_level": "isp.stages.black_level:BlackLevel",
+    "binning": "isp.stages.binning:Binning",
     "defect_correction": "isp.stages.defect_correction:DefectCorrection",
-    "green_equalization": "isp.stages.green_equalization:GreenEqualization",
     "lens_shading": "isp.stages.lens_shading:LensShading",
     "white_balance": "isp.stages.white_balance:WhiteBalance",
+    "remosaic": "isp.stages.remosaic:Remosaic",
+    "green_equalization": "isp.stages.green_equalization:GreenEqualization",
     "highlights": "isp.stages.highlights:Highlights",
     "noise_reduction": "isp.stages.noise_reduction:NoiseReduction",
     "demosaic": "isp.stages.demosaic:Demosaic",

@@ -119,12 +119,20 @@ class Graph:
     ) -> Image:
         """Several planes computed together, read as ``image[x, y, number]``.
 
-        `woven` ones lie pixel by pixel in memory: ``image[x // k, y, x % k]`` of k planes reads neighbours.
+        `woven` ones lie pixel by pixel in memory, for `unwoven` to read.
         """
         image = self._stack(name, self.choose(self.c, exprs), len(exprs), stored, by_site)
         if image.node is not None:
             image.node.woven = woven
         return image
+
+    def unwoven(self, image: Image, row: Expr) -> Expr:
+        """Pixel x of `row`, where a woven stack of k planes holds k pixels of a row side by side."""
+        k = image.channels
+        if self.origin is None:
+            return image[self.x // k, row, self.x % k]
+        # for derivatives: Halide's of an index x % k is wrong
+        return self.choose(self.x % k, [image[self.x // k, row, i] for i in range(k)])
 
     def _stack(self, name: str, expr: Expr, channels: int, stored: bool, by_site: bool) -> Image:
         func = hl.Func(f"{self.stage}_{name}")

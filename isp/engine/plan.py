@@ -39,7 +39,8 @@ def blocks(steps: Sequence[Placed]) -> list[list[Placed]]:
     for placed in steps:
         reach = 0 if is_host(placed) else placed.step.reach
         alone = is_host(placed) or not result or is_host(result[-1][-1])
-        if alone or total + reach > SEGMENT_REACH:
+        # a pointwise step adds no halo, so it joins even a stencil that reaches far by itself
+        if alone or (reach and total + reach > SEGMENT_REACH):
             result.append([])
             total = 0
         result[-1].append(placed)

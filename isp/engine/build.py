@@ -49,11 +49,13 @@ def build_segment(segment: Segment) -> Built:
     limits = hl.ImageParam(hl.Float(32), 1, "datapath") if segment.datapath else None
     if limits is not None:
         inputs.append(limits)
-    for step, named in zip(segment.steps, params, strict=True):
+    if limits is not None and segment.round_source:
+        image = _quantized(graph, image, limits, segment)
+    for number, (step, named) in enumerate(zip(segment.steps, params, strict=True)):
         lengths = {name: param.dim(param.dimensions() - 1).extent() for name, param in named.items()}
         image = define(graph, image, step, Arrays(named, lengths))
-        if limits is not None and step.stage.gives != "raw":
-            image = _quantized(graph, image, limits)
+        if limits is not None and number >= segment.raw:
+            image = _quantized(graph, image, limits, segment)
     return Built(inputs, _output(graph, image, segment), graph, segment)
 
 
@@ -68,14 +70,24 @@ def define(graph: Graph, image: Image, step: Any, arrays: Arrays) -> Image:
     return result
 
 
-def _quantized(graph: Graph, image: Image, limits: Any) -> Image:
-    def code(value: Any) -> Any:
-        step = hl.floor(value * limits[0] + limits[3]) / limits[0]
-        return hl.clamp(step, limits[1], limits[2])
+def _quantized(graph: Graph, image: Image, limits: Any, segment: Segment) -> Image:
+    rounding = segment.datapath.rounding if segment.datapath else ""
 
+    def code(value: Any) -> Any:
+        codes = value * limits[0]
+        if rounding == "nearest_even":
+            codes = hl.round(codes)
+        elif rounding == "truncate":
+            codes = hl.floor(codes)
+        else:
+            # in whole numbers of halves all is exact, where adding a half rounds up what lies just below it
+            codes = hl.floor((hl.floor(codes * hl.f32(2)) + hl.f32(1)) * hl.f32(0.5))
+        return hl.clamp(codes / limits[0], limits[1], limits[2])
+
+    # stored: a value that is used often would carry its rounding into every use
     if image.channels == 1:
-        return graph.plane("fixed", code(image[graph.x, graph.y]))
-    return graph.rgb("fixed", lambda c: code(image[graph.x, graph.y, c]))
+        return graph.plane("fixed", code(image[graph.x, graph.y]), stored=True)
+    return graph.rgb("fixed", lambda c: code(image[graph.x, graph.y, c]), stored=True)
 
 
 def _output(graph: Graph, image: Image, segment: Segment) -> Any:

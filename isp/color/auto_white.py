@@ -67,9 +67,12 @@ def estimate(values: Mapping[str, Any], context: Context) -> tuple[Float64, str]
     if seen is None:
         raise InputError("automatic white balance needs the statistics pass, which did not run")
     # prepare, advance, warn and the stages behind ask the same thing of the same frame
-    key = ("white", str(values["method"]), float(values["norm"]), id(context.info))
-    neutral, remark = seen.once(key, lambda: _estimate(str(values["method"]), float(values["norm"]), seen, context))
-    return neutral, remark
+    method, norm = str(values["method"]), float(values["norm"])
+    # `info` is kept with the answer: while it lives no other can have its id
+    _, found = seen.once(
+        ("white", method, norm, id(context.info)), lambda: (context.info, _estimate(method, norm, seen, context))
+    )
+    return found
 
 
 def _estimate(method: str, norm: float, seen: Statistics, context: Context) -> tuple[Float64, str]:

@@ -29,9 +29,9 @@ from isp.color.spaces import xy_to_xyz
 from isp.color.temperature import chromaticity
 from isp.values import ColorCalibration, Float64, frozen
 
-MIREDS: Float64 = frozen(np.arange(70.0, 531.0, 10.0))
+MIREDS: Float64 = frozen(np.arange(70.0, 501.0, 10.0))
 TINTS: Float64 = frozen(np.arange(-42.0, 61.0, 6.0))
-"""Lights tried: reciprocal temperature [1e6/K], 1900..14300 K, and tint [1/3000 uv]."""
+"""Lights tried: reciprocal temperature [1e6/K], 2000..14300 K, and tint [1/3000 uv]."""
 LIGHT_MEAN, LIGHT_SPREAD = (250.0, 5.0), (80.0, 9.0)
 """Mean and standard deviation of mired and tint of 47 illuminants of CIE 015:2018: A, D50..D75, the FL, LED and HP
 series, without HP1 (an orange street lamp)."""
@@ -44,8 +44,8 @@ NATURAL_SHAPE: Float64 = frozen([[0.20, -0.07], [-0.07, 0.15]])
 """Mean and covariance of (log R/G, log B/G), balanced, of the 99 colour samples of CIE 224:2017 under D50 (phone
 sensors and DSLRs of the catalogue and of rawtoaces): the world's colours are warmer than grey."""
 NATURAL_SHARE = 0.10
-"""Covariance of natural colours over that of the samples, which fill colour space evenly; with GREY_WEIGHT chosen on the
-even-numbered half of the Kodak pictures, where 0.07..0.15 and 0.1..0.3 differ by less than 0.15 degrees."""
+"""Covariance of natural colours over that of the samples, which fill colour space evenly. It and GREY_WEIGHT were chosen
+on every other Kodak picture, where 0.07..0.15 and 0.1..0.3 differ by less than 0.15 degrees."""
 GREY_SHARE, GREY_WEIGHT = 0.005, 0.2
 """Covariance of greys over that of the samples (3 % in R/G: about what a paint maker calls neutral) and their part."""
 STEP, SIDE = 0.05, 256
@@ -73,7 +73,7 @@ class Found:
     tint: float
 
 
-def correlate(boxes: Float64, usable: Float64, color: CameraColor | None) -> Found:
+def correlate(boxes: Float64, usable: NDArray[np.bool_], color: CameraColor | None) -> Found:
     """The light of a picture.
 
     Parameters
@@ -120,7 +120,7 @@ def _histogram(colors: Float64) -> Float64:
     total = np.zeros(SIDE * SIDE)
     for u, v, shares in _corners(np.log(held[:, [0, 2]] / held[:, 1:2])):
         total += np.bincount(u * SIDE + v, bright * shares, SIDE * SIDE)
-    return total.reshape(SIDE, SIDE) / max(bright.sum(), FAINT)
+    return np.asarray(total.reshape(SIDE, SIDE) / max(bright.sum(), FAINT))
 
 
 def _between(plane: Float64, places: Float64) -> Float64:

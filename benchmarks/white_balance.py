@@ -2,8 +2,8 @@
 
     python benchmarks/white_balance.py --pictures FOLDER [--sensors imx586 isocell_hp1] [--lights A D65 ...] [--every 1]
 
-Each picture of FOLDER (PNG; for example the 24 of Kodak) is photographed by each sensor under each light at a small size
-with noise, and the neutral that every method of `white_balance` finds is compared with the sensor's response to the
+Each picture of FOLDER (PNG; for example the 24 of Kodak) is photographed by each sensor under each light, small and
+noisy, and the neutral that every method of `white_balance` finds is compared with the sensor's response to the
 light. Error in degrees: reproduction, the angle between a white surface after balance and grey (G. D. Finlayson,
 R. Zakizadeh, "Reproduction angular error: an improved performance metric for illuminant estimation", BMVC 2014), and
 recovery, the angle between the two neutrals; mean, median and mean of the worst quarter. The pictures carry casts of

@@ -44,8 +44,8 @@ NATURAL_SHAPE: Float64 = frozen([[0.20, -0.07], [-0.07, 0.15]])
 """Mean and covariance of (log R/G, log B/G), balanced, of the 99 colour samples of CIE 224:2017 under D50 (phone
 sensors and DSLRs of the catalogue and of rawtoaces): the world's colours are warmer than grey."""
 NATURAL_SHARE = 0.10
-"""Covariance of natural colours over that of the samples, which fill colour space evenly. It and GREY_WEIGHT were chosen
-on every other Kodak picture, where 0.07..0.15 and 0.1..0.3 differ by less than 0.15 degrees."""
+"""Covariance of natural colours over that of the samples, which fill colour space evenly. It and GREY_WEIGHT fit
+every other Kodak picture, where 0.07..0.15 and 0.1..0.3 differ by less than 0.15 degrees."""
 GREY_SHARE, GREY_WEIGHT = 0.005, 0.2
 """Covariance of greys over that of the samples (3 % in R/G: about what a paint maker calls neutral) and their part."""
 STEP, SIDE = 0.05, 256

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -455,9 +455,12 @@ class RawSet:
         frames = tuple(self.frames)
         if not frames:
             raise InputError("a raw set needs at least one frame")
-        for frame in frames[1:]:
+        for number, frame in enumerate(frames[1:], 2):
             if frame.shape != frames[0].shape or frame.cfa != frames[0].cfa:
-                raise InputError("the frames of a raw set must agree in size and CFA")
+                here, first = (f"{f.shape[1]}x{f.shape[0]} {f.cfa}" for f in (frame, frames[0]))
+                raise InputError(
+                    f"frame {number} of the set is {here}, the first {first}; they must agree in size and CFA"
+                )
         object.__setattr__(self, "frames", frames)
 
     def __len__(self) -> int:
@@ -466,7 +469,13 @@ class RawSet:
     def __iter__(self) -> Iterator[RawFrame]:
         return iter(self.frames)
 
-    def __getitem__(self, index: int) -> RawFrame:
+    @overload
+    def __getitem__(self, index: int) -> RawFrame: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[RawFrame, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> RawFrame | tuple[RawFrame, ...]:
         return self.frames[index]
 
 
@@ -505,11 +514,14 @@ class Statistics:
         Fraction of saturated sites in each box and colour, 0..1.
     block : int
         Side of a box [px].
+    start : (x, y)
+        Where in the frame the first box starts [px].
     """
 
     thumbnail: Float32
     saturated: Float32
     block: int
+    start: tuple[int, int] = (0, 0)
     _found: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -28,7 +28,7 @@ from isp.color.dng import CameraColor
 from isp.color.temperature import chromaticity
 from isp.errors import InputError
 from isp.parameters import Param
-from isp.stage import Context, Plain, Stage, as_array
+from isp.stage import COLORED, Context, Plain, Stage, as_array
 from isp.values import Float64
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class WhiteBalance(Stage):
 
     name = "white_balance"
     takes = ("mosaic", "camera")
+    cfas = COLORED
     parameters = (
         Param(
             "mode", "as_shot",

@@ -30,6 +30,16 @@ class Image:
         return hl.f32(self.source[index])
 
 
+class _Element:
+    """One value of a Func that computes several."""
+
+    def __init__(self, func: Any, number: int) -> None:
+        self._func, self._number = func, number
+
+    def __getitem__(self, index: tuple[Any, ...]) -> Expr:
+        return self._func[index][self._number]
+
+
 class Array:
     """A parameter array as an expression, indexed as in NumPy: ``matrix[row, column]``."""
 
@@ -67,6 +77,10 @@ class Node:
     """Period of the sites its expression selects by [px]; 0 if it selects by none."""
     woven: bool = False
     """True if channels are innermost in memory."""
+    rolling: Node | None = None
+    """The node that this one is computed for, a few rows at a time and only once; None for a whole tile at a time."""
+    rows: int = 1
+    """Rows computed together, in whole groups of this many."""
 
 
 class Graph:
@@ -117,6 +131,25 @@ class Graph:
         if image.node is not None:
             image.node.woven = woven
         return image
+
+    def bundle(self, name: str, exprs: Sequence[Expr], planes: int, *, rows: int = 1) -> tuple[Image, ...]:
+        """Several images that one loop computes together, of `planes` planes each, stored; read as ``image[x, y, c]``.
+
+        They share what their expressions have in common, and plane after plane is computed.
+        `rows` says that the expressions select by y modulo this number.
+        """
+        func = hl.Func(f"{self.stage}_{name}")
+        func[self.x, self.y, self.c] = tuple(_f32(e) for e in exprs) if len(exprs) > 1 else _f32(exprs[0])
+        node = Node(func, 1, stored=True, by_site=0, rows=rows)
+        self.nodes.append(node)
+        sources = [_Element(func, i) for i in range(len(exprs))] if len(exprs) > 1 else [func]
+        return tuple(Image(source, planes, node) for source in sources)
+
+    def roll(self, parts: Sequence[Image], consumer: Image) -> None:
+        """Compute the stored `parts` as `consumer` needs their rows, keeping what its next rows need again."""
+        for image in parts:
+            if image.node is not None:
+                image.node.rolling = consumer.node
 
     def _stack(self, name: str, expr: Expr, channels: int, stored: bool, by_site: bool) -> Image:
         func = hl.Func(f"{self.stage}_{name}")

@@ -96,6 +96,7 @@ class Graph:
     def __init__(self, origin: tuple[Expr, Expr] | None = None) -> None:
         self.x, self.y, self.c = hl.Var("x"), hl.Var("y"), hl.Var("c")
         # where a part of a frame is computed on its own, x and y count from that part
+        self.differentiated = origin is not None
         self.column, self.row = (self.x, self.y) if origin is None else (self.x + origin[0], self.y + origin[1])
         self.nodes: list[Node] = []
         self.stage = ""

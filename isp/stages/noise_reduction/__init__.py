@@ -24,6 +24,8 @@ class NoiseReduction(Old):
         if structure["method"] == "bisquare":
             return super().define(graph, image, arrays, structure)
         import halide as hl
+        from isp.stages.noise_reduction import sliding, sliding_sums
+        shrunk = sliding_sums.shrunk if graph.differentiated else sliding.shrunk
         x, y, c = graph.x, graph.y, graph.c
         inverse = arrays["inverse"][0]
         half = hl.f32(0.5)

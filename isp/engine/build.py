@@ -15,7 +15,7 @@ from isp.stage import blamed
 _TYPES = {"uint8": hl.UInt(8), "uint16": hl.UInt(16), "uint32": hl.UInt(32), "float32": hl.Float(32)}
 
 
-_GROUP, _ROW = hl.Var("group"), hl.Var("row")
+_GROUP, _ROW, _SET, _MEMBER = (hl.Var(name) for name in ("group", "row", "set", "member"))
 
 
 @dataclass
@@ -134,4 +134,7 @@ def _schedule_node(node: Node, output: Any, at: Any, lanes: int, graph: Graph) -
             func.unroll(graph.y, 2)
     if node.rows > 1:
         func.align_bounds(graph.y, node.rows).split(graph.y, _GROUP, _ROW, node.rows).unroll(_ROW)
+    if node.fan > 1:
+        func.align_bounds(graph.c, node.fan).split(graph.c, _SET, _MEMBER, node.fan)
+        func.reorder(_MEMBER, graph.x, graph.y, _SET).unroll(_MEMBER)
     func.never_partition_all()

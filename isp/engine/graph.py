@@ -81,6 +81,8 @@ class Node:
     """The node that this one is computed for, a few rows at a time and only once; None for a whole tile at a time."""
     rows: int = 1
     """Rows computed together, in whole groups of this many."""
+    fan: int = 1
+    """Planes computed together, in whole groups of this many."""
 
 
 class Graph:
@@ -133,7 +135,7 @@ class Graph:
             image.node.woven = woven
         return image
 
-    def bundle(self, name: str, exprs: Sequence[Expr], planes: int, *, rows: int = 1) -> tuple[Image, ...]:
+    def bundle(self, name: str, exprs: Sequence[Expr], planes: int, *, rows: int = 1, fan: int = 1) -> tuple[Image, ...]:
         """Several images that one loop computes together, of `planes` planes each, stored; read as ``image[x, y, c]``.
 
         They share what their expressions have in common, and plane after plane is computed.
@@ -141,7 +143,7 @@ class Graph:
         """
         func = hl.Func(f"{self.stage}_{name}")
         func[self.x, self.y, self.c] = tuple(_f32(e) for e in exprs) if len(exprs) > 1 else _f32(exprs[0])
-        node = Node(func, 1, stored=True, by_site=0, rows=rows)
+        node = Node(func, 1, stored=True, by_site=0, rows=rows, fan=fan)
         self.nodes.append(node)
         sources = [_Element(func, i) for i in range(len(exprs))] if len(exprs) > 1 else [func]
         return tuple(Image(source, planes, node) for source in sources)

@@ -16,33 +16,34 @@ def shrunk(graph, planes, count, inverse):
     from isp.engine.graph import tree_sum
 
     x, y, c = graph.x, graph.y, graph.c
-    rows = graph.bundle("rows", dct8.forward([planes[x + i, y, c] for i in range(8)]), count)
-    kept = []
-    for u, row in enumerate(rows):
-        column = dct8.forward([row[x, STEP * y + i, c] for i in range(8)])
-        energy = [v * v for v in column]
-        if u == 0:
-            energy[0] = hl.f32(0)
-        gains = []
-        for v in range(8):
-            near = [energy[i] for i in (v - 1, v + 1) if 0 <= i < 8 and (u or i)]
-            total = energy[v] + tree_sum(near) * hl.f32(0.5)
-            mean = total * (inverse * hl.f32(1 / (1 + 0.5 * len(near))))
-            gains.append(hl.f32(1) - hl.f32(1) / (hl.f32(1) + mean * mean))
-        if u == 0:
-            gains[0] = hl.f32(1)
-        samples = dct8.transpose([g * v for g, v in zip(gains, column)])
-        kept.append(graph.bundle(f"kept{u}", [*samples, tree_sum([g * g for g in gains])], count))
-    weight, = graph.bundle("weight", [hl.f32(1) / tree_sum([k[8][x, y, c] for k in kept])], count)
+    u, plane = c % 8, c // 8
+    row, = graph.bundle("rows", [graph.choose(u, dct8.forward([planes[x + i, y, plane] for i in range(8)]))], 8 * count, fan=8)
+    column = dct8.forward([row[x, STEP * y + i, c] for i in range(8)])
+    energy = [v * v for v in column]
+    first = u == 0
+    zero, one, half = (hl.f32(k) for k in (0, 1, 0.5))
+    energy[0] = hl.select(first, zero, energy[0])
+    gains = []
+    for v in range(8):
+        near = [energy[i] for i in (v - 1, v + 1) if 0 <= i < 8]
+        share = hl.f32(1 / (1 + 0.5 * len(near)))
+        if v == 1:
+            share = hl.select(first, hl.f32(1 / 1.5), share)
+        mean = (energy[v] + tree_sum(near) * half) * (inverse * share)
+        gains.append(one - one / (one + mean * mean))
+    gains[0] = hl.select(first, one, gains[0])
+    samples = dct8.transpose([g * v for g, v in zip(gains, column)])
+    parts = graph.bundle("kept", [*samples, tree_sum([g * g for g in gains])], 8 * count)
+    weight, = graph.bundle("weight", [hl.f32(1) / tree_sum([parts[8][x, y, 8 * c + u] for u in range(8)])], count)
     def sums(i):
         return weight[x + i, y, c] + weight[x + i, y - 1, c]
     norm, = graph.bundle("norm", [hl.f32(1) / (hl.f32(64) * tree_sum([sums(-i) for i in range(8)]))], count)
-    group, row = y // STEP, y % STEP
-    def joined(k):
-        new = graph.choose(row, [k[i][x, group, c] for i in range(STEP)])
-        old = graph.choose(row, [k[i + STEP][x, group - 1, c] for i in range(STEP)])
+    group = y // STEP
+    def joined(u):
+        new = graph.choose(y % STEP, [parts[i][x, group, 8 * c + u] for i in range(STEP)])
+        old = graph.choose(y % STEP, [parts[i + STEP][x, group - 1, 8 * c + u] for i in range(STEP)])
         return new * weight[x, group, c] + old * weight[x, group - 1, c]
-    back = graph.bundle("back", dct8.transpose([joined(k) for k in kept]), count, rows=STEP)
+    back = graph.bundle("back", dct8.transpose([joined(u) for u in range(8)]), count, rows=STEP)
     result, = graph.bundle("calm", [tree_sum([back[i][x - i, y, c] for i in range(8)]) * norm[x, group, c]], count, rows=STEP)
-    graph.roll([rows[0], *(k[0] for k in kept), weight, norm, back[0]], result)
+    graph.roll([row, parts[0], weight, norm, back[0]], result)
     return result

@@ -80,9 +80,9 @@ class Node:
     rolling: Node | None = None
     """The node that this one is computed for, a few rows at a time and only once; None for a whole tile at a time."""
     rows: int = 1
-    """Rows computed together, in whole groups of this many."""
+    """Rows unrolled together, in whole groups of this many."""
     fan: int = 1
-    """Planes computed together, in whole groups of this many."""
+    """Planes unrolled together, in whole groups of this many."""
 
 
 class Graph:
@@ -92,6 +92,7 @@ class Graph:
     ----------
     x, y, c : coordinates (column, row, colour) as `halide.Var`; use them to address pixels
     block : side of the same-colour blocks of the mosaic at this point [px]
+    differentiated : True where the engine takes the derivative of what is built
     column, row : position in the frame's red-origin grid as expressions; use them where a number depends on position
     """
 
@@ -135,11 +136,13 @@ class Graph:
             image.node.woven = woven
         return image
 
-    def bundle(self, name: str, exprs: Sequence[Expr], planes: int, *, rows: int = 1, fan: int = 1) -> tuple[Image, ...]:
-        """Several images that one loop computes together, of `planes` planes each, stored; read as ``image[x, y, c]``.
+    def bundle(
+        self, name: str, exprs: Sequence[Expr], planes: int, *, rows: int = 1, fan: int = 1
+    ) -> tuple[Image, ...]:
+        """Several images of `planes` planes each that one loop computes together, stored; read as ``image[x, y, c]``.
 
-        They share what their expressions have in common, and plane after plane is computed.
-        `rows` says that the expressions select by y modulo this number.
+        They share what their expressions have in common. Unlike a `stack`, plane after plane is computed.
+        `rows` and `fan` say that the expressions select by y and by c modulo these numbers.
         """
         func = hl.Func(f"{self.stage}_{name}")
         func[self.x, self.y, self.c] = tuple(_f32(e) for e in exprs) if len(exprs) > 1 else _f32(exprs[0])

@@ -1,48 +1,63 @@
-"""Noise reduction."""
+"""Noise reduction on the mosaic, as strong as the frame's noise model says. One file per method."""
+
 from __future__ import annotations
-from isp.stages.noise_reduction.bisquare import NoiseReduction as Old, _stable_terms, _stable, _TINY
-from isp.stages.noise import site_noise
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
 from isp.parameters import Param
-from isp.stages.noise_reduction.sliding import shrunk
-import numpy as np
-class NoiseReduction(Old):
-    cfas = ("bayer", "ryyb", "mono")
+from isp.stage import Context, Plain, Stage
+from isp.stages.noise_reduction import bisquare, dct
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from isp.engine.graph import Arrays, Graph, Image
+
+_METHODS: Mapping[str, ModuleType] = {"dct": dct, "bisquare": bisquare}
+
+
+class NoiseReduction(Stage):
+    """Take away noise, as much as the frame's noise model explains, and keep detail."""
+
+    name = "noise_reduction"
+    takes = ("mosaic", "camera")
+    cfas = ("bayer", "ryyb", "mono", "quad", "nona", "hexadeca")
     parameters = (
-        Param("strength", 1.0, "x", lower=0, upper=10, tune="gradient"),
-        Param("method", "dct", "x", choices=("bisquare","dct"), structural=True))
-    def structure(self, values, context):
-        return {"method": values["method"], "mono": int(context.cfa.family == "mono")}
-    def reach(self, structure):
-        return 4 if structure["method"] == "bisquare" else 7 if structure["mono"] else 14
-    def prepare(self, values, context):
-        if values["method"] == "bisquare":
-            return super().prepare(values, context)
-        shot, read = site_noise(context)
-        c = np.maximum(read + 0.375 * shot**2, _TINY)
-        return {"stable": _stable_terms(shot, c), "inverse": np.atleast_1d(1 / (64 * (1.9 * values["strength"]) ** 2 + 1e-9))}
-    def define(self, graph, image, arrays, structure):
-        if structure["method"] == "bisquare":
-            return super().define(graph, image, arrays, structure)
-        import halide as hl
-        from isp.stages.noise_reduction import sliding, sliding_sums
-        shrunk = sliding_sums.shrunk if graph.differentiated else sliding.shrunk
-        x, y, c = graph.x, graph.y, graph.c
-        inverse = arrays["inverse"][0]
-        half = hl.f32(0.5)
-        def linear(v, s):
-            S, C, k, slope = (arrays["stable"][r, s] for r in range(4))
-            t = v / k
-            return hl.select(v > k * hl.sqrt(C), (t*t - C)/S, (v - k * hl.sqrt(C)) / slope)
-        if structure["mono"]:
-            planes = graph.stack("planes", [_stable(image[x, y], [arrays["stable"][r, 0] for r in range(4)])], stored=True)
-            calm = shrunk(graph, planes, 1, inverse)
-            return graph.plane("linear", linear(calm[x, y, 0], 0))
-        sites = graph.stack("sites", [_stable(image[2*x + i, 2*y + j], [arrays["stable"][r, 2*j+i] for r in range(4)]) for j in (0,1) for i in (0,1)], stored=True)
-        s = [sites[x, y, i] for i in range(4)]
-        a, b, d, e = s[0]+s[1], s[0]-s[1], s[2]+s[3], s[2]-s[3]
-        planes = graph.stack("planes", [(a+d)*half,(b+e)*half,(a-d)*half,(b-e)*half], stored=True)
-        calm = shrunk(graph, planes, 4, inverse)
-        q = [calm[x // 2, y // 2, i] for i in range(4)]
-        a, b, d, e = q[0]+q[2], q[1]+q[3], q[0]-q[2], q[1]-q[3]
-        back = [(a+b)*half, (a-b)*half, (d+e)*half, (d-e)*half]
-        return graph.plane("linear", graph.by_site(*(linear(v, i) for i, v in enumerate(back))), by_site=True)
+        Param(
+            "strength", 1.0, "Noise taken for granted, as a factor on the noise model's standard deviation; 0 is off",
+            lower=0, upper=10, tune="gradient",
+        ),
+        Param(
+            "chroma", 1.0, "dct: factor on `strength` for differences between the colours; above 1 fewer colour specks",
+            lower=0.25, upper=4, tune="gradient",
+        ),
+        Param(
+            "method", "dct",
+            "dct (shrinkage in sliding 8x8 windows of luminance and colour differences); "
+            "bisquare (mean over 5x5 sites of a colour, weighted by likeness; half the work)",
+            choices=tuple(_METHODS), structural=True, tune="search",
+        ),
+    )
+
+    def identity(self, values: Mapping[str, Plain], context: Context) -> bool:
+        return bool(values["strength"] == 0)
+
+    def structure(self, values: Mapping[str, Plain], context: Context) -> dict[str, str | int]:
+        return {"method": values["method"], "sites": 1 if context.cfa.family == "mono" else 4}
+
+    def reach(self, structure: Mapping[str, str | int]) -> int:
+        return int(_METHODS[str(structure["method"])].reach(structure))
+
+    def lattice(self, structure: Mapping[str, str | int]) -> int:
+        return dct.lattice(structure) if structure["method"] == "dct" else 1
+
+    def prepare(self, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
+        arrays: dict[str, NDArray[Any]] = _METHODS[values["method"]].prepare(values, context)
+        return arrays
+
+    def define(self, graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
+        result: Image = _METHODS[str(structure["method"])].define(graph, image, arrays, structure)
+        return result

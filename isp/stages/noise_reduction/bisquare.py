@@ -15,15 +15,16 @@ be put back. Measured on flat fields, the mean moves by less than 1.2 % of a sig
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isp.parameters import Param
-from isp.stage import Context, Plain, Stage, as_array
+from isp.stage import Context, Plain, as_array
 from isp.stages.noise import site_noise
+from isp.stages.noise_reduction.stabilised import stable as to_stable
+from isp.stages.noise_reduction.stabilised import terms
 
 if TYPE_CHECKING:
     from isp.engine.graph import Arrays, Expr, Graph, Image
@@ -35,88 +36,65 @@ _CUT = 3 * np.sqrt(2)
 _TINY = 1e-9
 
 
-class NoiseReduction(Stage):
-    """Average each value with its like within 5x5 sites, as far as the noise explains their differences."""
+def reach(structure: Mapping[str, str | int]) -> int:
+    """Pixels read to each side [px]."""
+    return 2 * _stride(structure)
 
-    name = "noise_reduction"
-    takes = ("mosaic", "camera")
-    parameters = (
-        Param(
-            "strength", 1.0, "Width of what is averaged: 1 joins differences that noise explains (3 sigma); 0 is off",
-            lower=0, upper=10, tune="gradient",
-        ),
-        Param(
-            "method", "bisquare", "bisquare (one pass, 5x5 sites)", choices=("bisquare",), structural=True,
-        ),
-    )
 
-    def reach(self, structure: Mapping[str, str | int]) -> int:
-        return 4
+def _stride(structure: Mapping[str, str | int]) -> int:
+    """From site to site of a colour [px]."""
+    return 1 if structure["sites"] == 1 else 2 * int(structure.get("block", 1))
 
-    def prepare(self, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
-        shot, read = site_noise(context)
-        width = _CUT * as_array(values["strength"])
-        constant = read + 0.375 * shot**2
-        return {
-            "stable": _stable_terms(shot, np.maximum(constant, _TINY)),
-            "inverse": np.atleast_1d(1 / (width**2 + _TINY)),
-        }
 
-    def define(self, graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
-        import halide as hl
+def prepare(values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
+    """What `define` reads."""
+    width = _CUT * as_array(values["strength"])
+    return {"stable": terms(*site_noise(context)), "inverse": np.atleast_1d(1 / (width**2 + _TINY))}
 
-        from isp.engine.graph import tree_sum
 
-        stable, distance, stride = (_mosaic if image.channels == 1 else _camera)(graph, image, arrays)
-        x, y = graph.x, graph.y
-        # of three colours the mean of the squares counts
-        inverse = arrays["inverse"][0] * hl.f32(1 / image.channels)
-        # planes of their own, though never stored: in the derivative they keep each tap's share a short expression
-        pairs = []
-        for i, j in _TAPS:
-            dx, dy = stride * i, stride * j
-            near = hl.f32(1 - (i * i + j * j) / 12) - distance(stable, dx, dy) * inverse
-            part = hl.max(near, hl.f32(0))
-            pairs.append((graph.plane(f"weight{i}{j}", part * part), dx, dy))
-        # the weight between two sites is the same seen from either
-        both = [w[x, y] + w[x - dx, y - dy] for w, dx, dy in pairs]
-        count = graph.plane("count", hl.f32(1) + tree_sum(both))
+def define(graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
+    """The filter as Halide expressions."""
+    import halide as hl
 
-        def total(*channel: Expr) -> Expr:
-            terms = [
-                w[x, y] * image[(x + dx, y + dy, *channel)] + w[x - dx, y - dy] * image[(x - dx, y - dy, *channel)]
-                for w, dx, dy in pairs
-            ]
-            return image[(x, y, *channel)] + tree_sum(terms)
+    from isp.engine.graph import tree_sum
 
-        if image.channels == 1:
-            weighted = graph.plane("weighted", total())
-            return graph.plane("calm", weighted[x, y] / count[x, y])
-        weighted = graph.rgb("weighted", total)
-        return graph.rgb("calm", lambda c: weighted[x, y, c] / count[x, y], stored=True)
+    mosaic = image.channels == 1
+    stable, distance = (_mosaic if mosaic else _camera)(graph, image, arrays)
+    stride = _stride(structure) if mosaic else 1
+    x, y = graph.x, graph.y
+    # of three colours the mean of the squares counts
+    inverse = arrays["inverse"][0] * hl.f32(1 / image.channels)
+    # planes of their own, though never stored: in the derivative they keep each tap's share a short expression
+    pairs = []
+    for i, j in _TAPS:
+        dx, dy = stride * i, stride * j
+        near = hl.f32(1 - (i * i + j * j) / 12) - distance(stable, dx, dy) * inverse
+        part = hl.max(near, hl.f32(0))
+        pairs.append((graph.plane(f"weight{i}{j}", part * part), dx, dy))
+    # the weight between two sites is the same seen from either
+    both = [w[x, y] + w[x - dx, y - dy] for w, dx, dy in pairs]
+    count = graph.plane("count", hl.f32(1) + tree_sum(both))
+
+    def total(*channel: Expr) -> Expr:
+        terms = [
+            w[x, y] * image[(x + dx, y + dy, *channel)] + w[x - dx, y - dy] * image[(x - dx, y - dy, *channel)]
+            for w, dx, dy in pairs
+        ]
+        return image[(x, y, *channel)] + tree_sum(terms)
+
+    if image.channels == 1:
+        weighted = graph.plane("weighted", total())
+        return graph.plane("calm", weighted[x, y] / count[x, y])
+    weighted = graph.rgb("weighted", total)
+    return graph.rgb("calm", lambda c: weighted[x, y, c] / count[x, y], stored=True)
 
 
 _TAPS = [(i, 0) for i in (1, 2)] + [(i, j) for j in (1, 2) for i in range(-2, 3)]
 """Half of the 5x5 neighbours; the other half lies opposite."""
 
 
-def _stable_terms(shot: NDArray[Any], constant: NDArray[Any]) -> NDArray[Any]:
-    """(4, 4): S, c, 2 / S and 1 / sqrt(c) per site, with S held above what float32 needs to tell values apart."""
-    shot = np.maximum(shot, 0.01 * constant)
-    return np.array([shot, constant, 2 / shot, 1 / np.sqrt(constant)])
-
-
-def _stable(value: Expr, terms: Sequence[Expr]) -> Expr:
-    """Unit-variance values up to a constant, which differences do not see; linear below black."""
-    import halide as hl
-
-    shot, constant, scale, slope = terms
-    zero = hl.f32(0)
-    return scale * hl.sqrt(shot * hl.max(value, zero) + constant) + slope * hl.min(value, zero)
-
-
-def _mosaic(graph: Graph, image: Image, arrays: Arrays) -> tuple[Image, Distance, int]:
-    """Unit-variance values, the squared distance to another site, and the step between sites of a colour [px]."""
+def _mosaic(graph: Graph, image: Image, arrays: Arrays) -> tuple[Image, Distance]:
+    """Unit-variance values, the squared distance to another site."""
     x, y = graph.x, graph.y
     terms = [graph.by_site(*(arrays["stable"][row, site] for site in range(4))) for row in range(4)]
 
@@ -124,10 +102,10 @@ def _mosaic(graph: Graph, image: Image, arrays: Arrays) -> tuple[Image, Distance
         away = stable[x + dx, y + dy] - stable[x, y]
         return away * away
 
-    return graph.plane("stable", _stable(image[x, y], terms), stored=True, by_site=True), distance, 2
+    return graph.plane("stable", to_stable(image[x, y], terms), stored=True, by_site=True), distance
 
 
-def _camera(graph: Graph, image: Image, arrays: Arrays) -> tuple[Image, Distance, int]:
+def _camera(graph: Graph, image: Image, arrays: Arrays) -> tuple[Image, Distance]:
     """The same for camera RGB, whose green has the mean noise of both greens."""
     import halide as hl
 
@@ -139,5 +117,5 @@ def _camera(graph: Graph, image: Image, arrays: Arrays) -> tuple[Image, Distance
         r, g, b = (stable[x + dx, y + dy, c] - stable[x, y, c] for c in range(3))
         return (r * r + g * g) + b * b
 
-    stable = graph.rgb("stable", lambda c: _stable(image[x, y, c], [graph.choose(c, t) for t in terms]), stored=True)
-    return stable, distance, 1
+    stable = graph.rgb("stable", lambda c: to_stable(image[x, y, c], [graph.choose(c, t) for t in terms]), stored=True)
+    return stable, distance

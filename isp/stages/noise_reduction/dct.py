@@ -55,22 +55,19 @@ def lattice(structure: Mapping[str, str | int]) -> int:
 
 
 def prepare(values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
-    """What `define` reads: noise terms and corrections per site; mixing, 1 / t^2 and means per plane."""
+    """What `define` reads: noise terms and corrections of the sites; 1 / t^2 of light and of colour differences."""
     noise = site_noise(context)
-    k = np.arange(context.cfa.block)
+    width = _THRESHOLD * float(values["strength"]) * np.array([1.0, float(values["chroma"])])
+    return {"stable": terms(*noise), "correction": corrections(*noise), "inverse": 1 / (width**2 + 1e-6)}
+
+
+def mixing(structure: Mapping[str, str | int], camera: bool) -> NDArray[np.float32]:
+    """(count, count) orthonormal: from the planes of the sites to those the windows see."""
+    k = np.arange(int(structure.get("block", 1)))
     inside = np.cos(np.outer(k, 2 * k + 1) * np.pi / (2 * k.size))
     inside /= np.linalg.norm(inside, axis=1, keepdims=True)
-    mono = context.cfa.family == "mono"
-    mix = np.eye(1) if mono else np.kron(np.kron(inside, inside), _BAYER)
-    width = _THRESHOLD * float(values["strength"]) * np.array([1.0] + 3 * [float(values["chroma"])])
-    inverse = 1 / (width**2 + 1e-6)
-    # light first, then colour differences, in every one of the block's frequencies; only the first have means
-    flat = np.zeros(len(mix))
-    flat[:3] = 1
-    return {
-        "stable": terms(*noise), "correction": corrections(*noise), "mix": mix, "mix_rgb": _RGB,
-        "inverse": np.tile(inverse, -(-len(mix) // 4)), "means": flat,
-    }
+    mosaic = np.eye(1) if structure["sites"] == 1 else np.kron(np.kron(inside, inside), _BAYER)
+    return np.asarray(_RGB if camera else mosaic, np.float32)
 
 
 def define(graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
@@ -82,25 +79,28 @@ def define(graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, s
     x, y, c = graph.x, graph.y, graph.c
     side, block = period(structure), int(structure.get("block", 1))
     camera = image.channels == 3
-    count = 3 if camera else side * side
+    matrix = mixing(structure, camera)
+    count = len(matrix)
+    mix = hl.Buffer(matrix)
+    # derivatives may ask for a plane beyond the last (and give it no weight)
+    last = hl.min(c, count - 1)
     # plane number 4 q + site, q counting the places in a block; the three colours' noise is that of R, Gr and B
-    site = hl.select(c == 2, 3, c) if camera else c % 4
-    mix = arrays["mix_rgb" if camera else "mix"]
+    site, q = (hl.select(c == 2, 3, c), 0) if camera else (c % 4, c // 4)
 
-    def place(step: int, inner: Expr, half: Expr) -> Expr:
-        return inner + block * half if step > 1 else 0
+    def place(inner: Expr, half: Expr) -> Expr:
+        return 0 if side == 1 else inner + block * half
 
-    q = c // 4
     if camera:
         value = image[x, y, c]
     else:
-        value = image[side * x + place(side, q % block, site % 2), side * y + place(side, q // block, site // 2)]
+        value = image[side * x + place(q % block, site % 2), side * y + place(q // block, site // 2)]
     own = [arrays["stable"][row, site] for row in range(4)]
     sites, = graph.bundle("stable", [stable(value, own)], count)
-    mixed, = graph.bundle("planes", [tree_sum([mix[c, i] * sites[x, y, i] for i in range(count)])], count)
-    given = Windows(mixed, count, arrays["inverse"], arrays["means"])
-    calm, left = (_sums(graph, given) if graph.differentiated else shrunk(graph, given))
-    found = tree_sum([mix[i, c] * calm[x, y, i] for i in range(count)])
+    planes, = graph.bundle("planes", [tree_sum([mix[i, last] * sites[x, y, i] for i in range(count)])], count)
+    light, difference = arrays["inverse"][0], arrays["inverse"][1]
+    windows = Windows(planes, count, lambda c: hl.select(c % 4 == 0, light, difference), lambda c: c < 3)
+    calm, left = (_sums if graph.differentiated else shrunk)(graph, windows)
+    found = tree_sum([mix[last, i] * calm[x, y, i] for i in range(count)])
     # what noise is left is biased by as much less
     averaged = hl.f32(1) - tree_sum([left[x, y, i] for i in range(count)]) * hl.f32(1 / count)
     result, = graph.bundle("linear", [linear(found, own, arrays["correction"], site, averaged)], count)
@@ -108,8 +108,9 @@ def define(graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, s
         return graph.rgb("calm", lambda c: result[x, y, c])
     if count == 1:
         return graph.plane("calm", result[x, y, 0])
-    inner = 4 * (y % block * block + x % block)
-    return graph.plane("calm", result[x // side, y // side, inner + 2 * (y // block % 2) + x // block % 2])
+    at = [result[x // side, y // side, number] for number in range(count)]
+    of_block = [graph.by_site(*at[4 * i : 4 * i + 4]) for i in range(count // 4)]
+    return graph.plane("calm", graph.choose(y % block * block + x % block, of_block), by_site=True)
 
 
 def _sums(graph: Graph, given: Windows) -> tuple[Image, Image]:

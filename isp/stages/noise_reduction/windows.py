@@ -20,17 +20,20 @@ Windows lie at fixed rows of the frame, so a crop equals the whole where it begi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from isp.stages.noise_reduction import dct8
 
 if TYPE_CHECKING:
-    from isp.engine.graph import Array, Expr, Graph, Image
+    from isp.engine.graph import Expr, Graph, Image
 
 SIDE = 8
 STEP = 4
 """Rows from window to window [plane px]."""
+LEAST = 0.02
+"""Added to the noise kept at each of the eight frequencies u [variance]: where nothing is kept, a mean is still one."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +43,14 @@ class Windows:
     Parameters
     ----------
     planes : Image of `count` planes, noise of unit variance
-    inverse : (count,) array, 1 / t^2 of each plane
-    means : (count,) array, 1 for planes whose means are kept
+    inverse : 1 / t^2 of plane number c
+    means : whether the mean of plane number c is kept
     """
 
     planes: Image
     count: int
-    inverse: Array
-    means: Array
+    inverse: Callable[[Expr], Expr]
+    means: Callable[[Expr], Expr]
 
 
 def shrunk(graph: Graph, given: Windows) -> tuple[Image, Image]:
@@ -63,10 +66,11 @@ def shrunk(graph: Graph, given: Windows) -> tuple[Image, Image]:
     taken = dct8.forward([given.planes[x + i, y, plane] for i in range(SIDE)])
     rows, = graph.bundle("rows", [graph.choose(u, taken)], SIDE * given.count, fan=SIDE)
     column = dct8.forward([rows[x, STEP * y + i, c] for i in range(SIDE)])
-    mean = (u == 0) & (given.means[plane] > 0)
-    gains = _gains(column, mean, given.inverse[plane] * hl.f32(1 / dct8.SCALE**2))
+    mean = (u == 0) & given.means(plane)
+    gains = _gains(column, mean, given.inverse(plane) * hl.f32(1 / dct8.SCALE**2))
     samples = dct8.transpose([g * v for g, v in zip(gains, column, strict=True)])
-    *kept, noise = graph.bundle("kept", [*samples, tree_sum([g * g for g in gains])], SIDE * given.count)
+    noise = hl.f32(LEAST) + tree_sum([g * g for g in gains])
+    *kept, noise = graph.bundle("kept", [*samples, noise], SIDE * given.count)
     weight, = graph.bundle("weight", [one / tree_sum([noise[x, y, SIDE * c + i] for i in range(SIDE)])], given.count)
     over = tree_sum([weight[x - i, y, c] + weight[x - i, y - 1, c] for i in range(SIDE)])
     norm, = graph.bundle("norm", [one / over], given.count)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from math import pi, sqrt
 from typing import TYPE_CHECKING, Any
 
-from isp.stages.noise_reduction.windows import SIDE, STEP, Windows
+from isp.stages.noise_reduction.windows import LEAST, SIDE, STEP, Windows
 
 if TYPE_CHECKING:
     from isp.engine.graph import Expr, Graph, Image
@@ -44,17 +44,17 @@ def shrunk(graph: Graph, given: Windows) -> tuple[Image, Image]:
     basis = func("basis", (u, i), hl.select((u < 0) | (u >= SIDE), zero, wave))
     rows = summed("rows", (x, y, c, u), basis[u, line.x] * given.planes[x + line.x, y, c])
     column = summed("column", at, basis[v, line.x] * rows[x, y + line.x, c, u])
-    own = (u == 0) & (given.means[c] > 0)
+    own = (u == 0) & given.means(c)
     mean = own & (v == 0)
     energy = func("energy", at, hl.select(mean, zero, column[at] * column[at]))
     near = energy[x, y, c, u, v - 1] + energy[x, y, c, u, v + 1]
     count = hl.select((v == 0) | (v == SIDE - 1) | (own & (v == 1)), one, hl.f32(2))
-    ratio = func("ratio", at, (energy[at] + near * hl.f32(0.5)) / (one + count * hl.f32(0.5)) * given.inverse[c])
+    ratio = func("ratio", at, (energy[at] + near * hl.f32(0.5)) / (one + count * hl.f32(0.5)) * given.inverse(c))
     gain = func("gain", at, hl.select(mean, one, one - one / (one + ratio[at] * ratio[at])))
     kept = func("kept", at, gain[at] * column[at])
     each = gain[x, y, c, square.x, square.y]
     noise = summed("noise", (x, y, c), each * each)
-    weight = func("weight", (x, y, c), one / noise[x, y, c])
+    weight = func("weight", (x, y, c), one / (noise[x, y, c] + hl.f32(SIDE * LEAST)))
     samples = summed("samples", (x, y, c, u, j), basis[line.x, j] * kept[x, y, c, u, line.x])
     back = summed("back", (x, y, c, i, j), basis[line.x, i] * samples[x, y, c, line.x, j])
     window = (x - square.x, y - square.y, c)

@@ -15,6 +15,9 @@ from isp.stage import blamed
 _TYPES = {"uint8": hl.UInt(8), "uint16": hl.UInt(16), "uint32": hl.UInt(32), "float32": hl.Float(32)}
 
 
+_GROUP, _ROW, _SET, _MEMBER = (hl.Var(name) for name in ("group", "row", "set", "member"))
+
+
 @dataclass
 class Built:
     """An unscheduled program: its inputs in argument order, its output, and the Funcs between."""
@@ -127,7 +130,12 @@ def render_schedule(built: Built, tile: tuple[int, int], target: Any) -> None:
 
 def _schedule_node(node: Node, output: Any, at: Any, lanes: int, graph: Graph) -> None:
     func = node.func
-    func.compute_at(output, at).vectorize(graph.x, lanes)
+    if node.rolling is not None:
+        consumer = node.rolling.func
+        func.store_at(consumer, graph.c).compute_at(consumer, _GROUP)
+    else:
+        func.compute_at(output, at)
+    func.vectorize(graph.x, lanes)
     if node.channels > 1:
         func.bound(graph.c, 0, node.channels).reorder(graph.c, graph.x, graph.y).unroll(graph.c)
     if node.woven:
@@ -136,4 +144,9 @@ def _schedule_node(node: Node, output: Any, at: Any, lanes: int, graph: Graph) -
         func.align_bounds(graph.x, node.by_site).align_bounds(graph.y, node.by_site)
         if node.by_site == 2:
             func.unroll(graph.y, 2)
+    if node.rows > 1:
+        func.align_bounds(graph.y, node.rows).split(graph.y, _GROUP, _ROW, node.rows).unroll(_ROW)
+    if node.fan > 1:
+        func.align_bounds(graph.c, node.fan).split(graph.c, _SET, _MEMBER, node.fan)
+        func.reorder(_MEMBER, graph.x, graph.y, _SET).unroll(_MEMBER)
     func.never_partition_all()

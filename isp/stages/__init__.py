@@ -20,6 +20,7 @@ BUILT_IN = {
     "highlights": "isp.stages.highlights:Highlights",
     "noise_reduction": "isp.stages.noise_reduction:NoiseReduction",
     "demosaic": "isp.stages.demosaic:Demosaic",
+    "chroma_noise_reduction": "isp.stages.chroma_noise_reduction:ChromaNoiseReduction",
     "ccm": "isp.stages.ccm:Ccm",
     "vignette": "isp.stages.vignette:Vignette",
     "exposure": "isp.stages.exposure:Exposure",

@@ -79,14 +79,22 @@ class Graph:
     column, row : position in the frame's red-origin grid as expressions; use them where a number depends on position
     """
 
-    def __init__(self, origin: tuple[Expr, Expr] | None = None) -> None:
+    def __init__(self) -> None:
         self.x, self.y, self.c = hl.Var("x"), hl.Var("y"), hl.Var("c")
         # where a part of a frame is computed on its own, x and y count from that part
-        self.column, self.row = (self.x, self.y) if origin is None else (self.x + origin[0], self.y + origin[1])
+        self.origin: tuple[Expr, Expr] | None = None
         self.nodes: list[Node] = []
         self.stage = ""
         self.block = 1
         self._by_site_pending = False
+
+    @property
+    def column(self) -> Expr:
+        return self.x if self.origin is None else self.x + self.origin[0]
+
+    @property
+    def row(self) -> Expr:
+        return self.y if self.origin is None else self.y + self.origin[1]
 
     def plane(self, name: str, expr: Expr, *, stored: bool = False, by_site: bool = False) -> Image:
         """A one-channel image. `stored` keeps it in tile-local memory instead of computing it at every use.
@@ -111,12 +119,20 @@ class Graph:
     ) -> Image:
         """Several planes computed together, read as ``image[x, y, number]``.
 
-        `woven` ones lie pixel by pixel in memory: ``image[x // k, y, x % k]`` of k planes reads neighbours.
+        `woven` ones lie pixel by pixel in memory, for `unwoven` to read.
         """
         image = self._stack(name, self.choose(self.c, exprs), len(exprs), stored, by_site)
         if image.node is not None:
             image.node.woven = woven
         return image
+
+    def unwoven(self, image: Image, row: Expr) -> Expr:
+        """Pixel x of `row`, where a woven stack of k planes holds k pixels of a row side by side."""
+        k = image.channels
+        if self.origin is None:
+            return image[self.x // k, row, self.x % k]
+        # for derivatives: Halide's of an index x % k is wrong
+        return self.choose(self.x % k, [image[self.x // k, row, i] for i in range(k)])
 
     def _stack(self, name: str, expr: Expr, channels: int, stored: bool, by_site: bool) -> Image:
         func = hl.Func(f"{self.stage}_{name}")

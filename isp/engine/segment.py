@@ -32,6 +32,11 @@ class Step:
         return self.stage.reach(self.structure)
 
     @property
+    def scale(self) -> int:
+        """Pixels of the input per pixel of the output along each axis."""
+        return self.stage.scale(self.structure)
+
+    @property
     def signature(self) -> str:
         """What the compiled program depends on, as text."""
         axes = {name: array.ndim for name, array in sorted(self.arrays.items())}

@@ -48,7 +48,7 @@ def measure(source: Source, clip: tuple[float, float, float]) -> Statistics:
         program(buffer_of(view), buffer_of(limits), buffer_of(part))
         result[:, first : first + count] = part
     picture = np.ascontiguousarray(result.transpose(1, 2, 0))
-    return Statistics(picture[..., :3], picture[..., 3:], block)
+    return Statistics(picture[..., :3], picture[..., 3:], block, (px, py))
 
 
 @cache

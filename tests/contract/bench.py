@@ -24,7 +24,8 @@ VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     ),
     "demosaic": tuple(
         {"method": m} for m in ("bilinear", "malvar2004", "menon2007", "zhang2005", "kiku2014", "adaptive")
-    ),
+    )
+    + ({"method": "adaptive", "bend": 0.0},),
     "highlights": ({"method": "clip"}, {"method": "reconstruct"}),
     "white_balance": ({}, {"mode": "manual", "gains": [1.9, 1.0, 1.6]}, {"mode": "temperature", "temperature": 4500.0}),
     "lens_shading": ({}, {"strength": 0.8, "luminance": 0.4}),

@@ -22,10 +22,10 @@ VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
         {"table": [float(v) for v in range(0, 2048, 2)]},
         {"points": [[10.5, 5], [300.5, 300], [1030.5, 4000]]},
     ),
-    "demosaic": tuple(
-        {"method": m} for m in ("bilinear", "malvar2004", "menon2007", "zhang2005", "kiku2014", "adaptive")
-    )
-    + ({"method": "adaptive", "bend": 0.0},),
+    "demosaic": (
+        *({"method": m} for m in ("bilinear", "malvar2004", "menon2007", "zhang2005", "kiku2014", "adaptive")),
+        {"method": "adaptive", "bend": 0.0},
+    ),
     "highlights": ({"method": "clip"}, {"method": "reconstruct"}),
     "white_balance": ({}, {"mode": "manual", "gains": [1.9, 1.0, 1.6]}, {"mode": "temperature", "temperature": 4500.0}),
     "lens_shading": ({}, {"strength": 0.8, "luminance": 0.4}),

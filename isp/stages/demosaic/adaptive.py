@@ -22,7 +22,7 @@ negative products are therefore doubted more, for gratings are the more common. 
 
 Values are bent before and straightened after, u = v sqrt((1 + b) / (1 + b |v|)): in linear light colours of a thing
 differ by a factor, after a root by much less, so they do rise and fall together; shot noise becomes even; and errors
-weigh as they are seen. Below 1 / b it is straight, so noise around black keeps its mean. b = 0 leaves values as they are.
+weigh as they are seen. Below 1 / b it is straight, so noise around black keeps its mean. b = 0 changes nothing.
 """
 
 from __future__ import annotations
@@ -112,24 +112,23 @@ def _colors(graph: Graph, m: Image) -> Image:
 def _estimate(axis: Axis, m: Image) -> tuple[Image, Image]:
     """The gain from a site's colour to the other one on its axis, and that other colour at the site."""
     fine = detail(axis, m)
-    # at neighbours, where the other colour was measured: its detail `own`, and that of this site's colour
-    # interpolated there, `guide`, from both sides, `clear`
-    products: dict[str, list[Expr]] = {"both": [], "guide": [], "own": [], "clear": []}
-    for at in (-3, -1, 1, 3):
-        own, left, right = axis.at(fine, at), axis.at(fine, at - 1), axis.at(fine, at + 1)
-        guide = (left + right) * hl.f32(0.5)
-        products["both"].append(own * guide)
-        products["guide"].append(guide * guide)
-        products["own"].append(own * own)
-        products["clear"].append((left * left + right * right) * hl.f32(0.5))
+    guide = axis.plane("guide", axis.pair(fine, 1))
+    # over four neighbours on the axis, where the other colour was measured, in five rows: its detail `own`, that of
+    # this site's colour interpolated there, `guide`, and from both sides of it, `clear`
     sums = {}
-    for name, terms in products.items():
-        row = axis.plane(name, tree_sum(terms))
-        column = tree_sum([axis.at(row, 0, j) for j in (-4, -2, 0, 2, 4)])
-        sums[name] = axis.at(axis.plane(f"{name}_sum", column, stored=False), 0)
-    both, clear = sums["both"], sums["clear"]
-    power = sums["guide"] * hl.f32(1 - MEASURED) + clear * hl.f32(MEASURED)
-    unexplained = hl.max(sums["own"] * clear - both * both, hl.f32(0))
+    for name, one, two in (("both", fine, guide), ("guide", guide, guide), ("fine", fine, fine)):
+        column = tree_sum([axis.at(one, 0, j) * axis.at(two, 0, j) for j in (-4, -2, 0, 2, 4)])
+        sums[name] = axis.plane(f"{name}_sum", column)
+
+    def around(name: str) -> Expr:
+        near = tree_sum([axis.at(sums[name], i) for i in (-3, -1, 1, 3)])
+        return axis.at(axis.plane(f"{name}_near", near, stored=False), 0)
+
+    both, power, own = around("both"), around("guide"), around("fine")
+    inside = tree_sum([axis.at(sums["fine"], i) for i in (-2, 0, 2)]) + axis.pair(sums["fine"], 4)
+    clear = axis.at(axis.plane("clear", inside, stored=False), 0)
+    power = power * hl.f32(1 - MEASURED) + clear * hl.f32(MEASURED)
+    unexplained = hl.max(own * clear - both * both, hl.f32(0))
     opposed = hl.max(-both, hl.f32(0)) * clear
     doubt = hl.f32(TRUST) * unexplained + hl.f32(OPPOSED) * opposed + hl.f32(TINY)
     gain = axis.plane("fit", (both * power + doubt) / (power * power + doubt))

@@ -23,8 +23,9 @@ VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
         {"table": [float(v) for v in range(0, 2048, 2)]},
         {"points": [[10.5, 5], [300.5, 300], [1030.5, 4000]]},
     ),
-    "demosaic": tuple(
-        {"method": m} for m in ("bilinear", "malvar2004", "menon2007", "zhang2005", "kiku2014", "adaptive")
+    "demosaic": (
+        *({"method": m} for m in ("bilinear", "malvar2004", "menon2007", "zhang2005", "kiku2014", "adaptive")),
+        {"method": "adaptive", "bend": 0.0},
     ),
     "remosaic": ({"method": "guided"}, {"method": "fast"}, {"method": "nearest"}),
     "highlights": ({"method": "clip"}, {"method": "reconstruct"}),

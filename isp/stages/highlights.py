@@ -4,36 +4,38 @@ After white balance the colours saturate at different levels (context.clip, time
 so that a white sky turns magenta: green stops first while red and blue go on.
 
 - `clip`: every colour is cut at the lowest of the three levels, which makes every saturated white neutral.
-- `reconstruct`: a saturated site takes at least the level that the *other* colours, where they are not saturated, have
-  around it (opposed colours: highlights are mostly reflections of the light source, so near neutral after white
-  balance). Of the 3x3 sites around it the brighter and less saturated ones count more; a saturated one counts as
-  what it is at least, where that raises the estimate. Where all are saturated the estimate goes to the highest of the
-  three levels for every colour: neutral white, above 1. `knee` is where a value starts to count as saturated; over
-  the next 4 % (or up to the level) the estimate is blended in, so there is no visible border. The default is low
-  because sensors saturate below the white level that their files state, each colour at its own level (a GoPro HERO6:
-  G at 0.95, B at 0.92).
+- `reconstruct`: a saturated site takes at least the mean of the two *other* colours around it (opposed colours:
+  highlights are mostly reflections of the light source, so near neutral after white balance). Of the 3x3 sites around
+  it the brighter count more; where one of the two is saturated itself it counts as at least the other. As both saturate
+  the estimate goes to the highest of the three levels for every colour: neutral white, above 1. At a steep rim, as a
+  lamp's at night, neighbours say nothing of each other: there all colours beside a saturated site are cut at its
+  level, as `clip` does everywhere. `knee` is where a value starts to count as saturated; over the next 10 % (or up to
+  the level) all this is blended in, so there is no visible border.
 
-Sites below the knee come out exactly as they went in.
+On a CFA of k x k blocks of one colour "around" means the blocks around: k sites away.
+
+Sites farther than the reach from any above the knee come out exactly as they went in.
 """
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isp.parameters import Param
-from isp.stage import Context, Plain, Stage
+from isp.stage import COLORED, Context, Plain, Stage
 from isp.stages.mesh import mesh_arrays, mesh_value
 
 if TYPE_CHECKING:
     from isp.engine.graph import Arrays, Expr, Graph, Image
 
-_BLEND = 0.04
+_BLEND = 0.1
 """Share of the saturation level over which the estimate is blended in."""
+_STEEP = (0.9, 0.7)
+"""A saturated site's neighbour of the same colour below these shares of the level: a rim begins, and is one."""
 
 
 class Highlights(Stage):
@@ -41,6 +43,7 @@ class Highlights(Stage):
 
     name = "highlights"
     takes = ("mosaic",)
+    cfas = COLORED
     parameters = (
         Param(
             "method", "reconstruct", "clip (to the lowest saturation level); reconstruct (from unsaturated colours)",
@@ -53,10 +56,13 @@ class Highlights(Stage):
     )
 
     def structure(self, values: Mapping[str, Plain], context: Context) -> dict[str, str | int]:
-        return {"method": values["method"], "shaded": int(context.shading is not None)}
+        return {
+            "method": values["method"], "shaded": int(context.shading is not None), "block": context.cfa.block
+        }
 
     def reach(self, structure: Mapping[str, str | int]) -> int:
-        return 1 if structure["method"] == "reconstruct" else 0
+        # the sites around, and theirs of the same colour
+        return 3 * int(structure["block"]) if structure["method"] == "reconstruct" else 0
 
     def prepare(self, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
         r, g, b = context.clip
@@ -86,6 +92,8 @@ class Highlights(Stage):
     def define(self, graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
         import halide as hl
 
+        from isp.engine.graph import tree_sum
+
         x, y = graph.x, graph.y
         here = image[x, y]
 
@@ -97,34 +105,41 @@ class Highlights(Stage):
 
         if structure["method"] == "clip":
             return graph.plane("clipped", hl.min(here, level("lowest")))
+        k = graph.block
         knee = arrays["knee"]
-        share = (here / level("level") - knee[0]) * knee[1]
-        saturated = graph.plane("saturated", hl.clamp(share, hl.f32(0), hl.f32(1)), stored=True, by_site=True)
-        value = graph.plane("value", hl.max(here, hl.f32(0)))
-        free = graph.plane("free", hl.f32(1) - saturated[x, y])
-        weight = graph.plane("weight", free[x, y] * value[x, y], stored=True)
+        zero, one, tiny = hl.f32(0), hl.f32(1), hl.f32(1e-9)
+        white, own = level("highest"), level("level")
+        share = hl.clamp((here / own - knee[0]) * knee[1], zero, one)
+        saturated = graph.plane("saturated", share, stored=True, by_site=True)
+        value = graph.plane("value", hl.max(here, zero))
+        square = graph.plane("square", value[x, y] * value[x, y])
+        free = graph.plane("free", (one - saturated[x, y]) * value[x, y])
 
-        def opposed(name: str, plane: Callable[[Expr, Expr], Expr], join: Callable[[Expr, Expr], Expr]) -> Expr:
-            def at(i: int, j: int) -> Expr:
-                return plane(x + i, y + j)
+        def around(name: str, plane: Image) -> tuple[Expr, Expr]:
+            """Sums over the two other colours around a site."""
+            sides = [plane[x - k, y] + plane[x + k, y], plane[x, y - k] + plane[x, y + k]]
+            corners = tree_sum([plane[x + i, y + j] for j in (-k, k) for i in (-k, k)])
+            cross = sides[0] + sides[1]
+            # planes of their own, though never stored: the derivative stays short
+            first = graph.plane(name, graph.by_site(cross, sides[0], sides[0], cross), by_site=True)
+            second = graph.plane(f"{name}_too", graph.by_site(corners, sides[1], sides[1], corners), by_site=True)
+            return first[x, y], second[x, y]
 
-            sides = join(join(at(-1, 0), at(1, 0)), join(at(0, -1), at(0, 1)))
-            corners = join(join(at(-1, -1), at(1, -1)), join(at(-1, 1), at(1, 1)))
-            # at a green site the corners are green too
-            both = graph.by_site(join(sides, corners), sides, sides, join(sides, corners))
-            # a plane of its own, though never stored: the derivative stays short
-            return graph.plane(name, both, by_site=True)[x, y]
-
-        white = level("highest")
-        tiny = hl.f32(1e-9)
-        light = opposed("light", lambda i, j: weight[i, j] * image[i, j], operator.add)
-        estimate = light / hl.max(opposed("weights", lambda i, j: weight[i, j], operator.add), tiny)
+        total = [hl.max(t, tiny) for t in around("total", value)]
+        mean = [s / t for s, t in zip(around("mean", square), total, strict=True)]
+        known = [f / t for f, t in zip(around("known", free), total, strict=True)]
+        opposed = [mean[i] + (one - known[i]) * hl.max(mean[1 - i] - mean[i], zero) for i in (0, 1)]
         # as the last of them saturates, the estimate moves to white just as that one's own does
-        share = opposed("freest", lambda i, j: free[i, j], hl.max)
-        estimate = white + (estimate - white) * share
-        # a saturated neighbour says "at least"
-        least = opposed("least", lambda i, j: value[i, j] * value[i, j], operator.add)
-        least = least / hl.max(opposed("values", lambda i, j: value[i, j], operator.add), tiny)
-        estimate = hl.max(estimate, least)
-        rebuilt = here + saturated[x, y] * hl.max(estimate - here, hl.f32(0))
-        return graph.plane("rebuilt", hl.select(saturated[x, y] > hl.f32(0), rebuilt, here), by_site=True)
+        estimate = white + ((opposed[0] + opposed[1]) * hl.f32(0.5) - white) * hl.max(known[0], known[1])
+        rebuilt = here + saturated[x, y] * hl.max(estimate - here, zero)
+        near = [value[x + i, y + j] for i, j in ((-2 * k, 0), (2 * k, 0), (0, -2 * k), (0, 2 * k))]
+        dimmest = hl.min(hl.min(near[0], near[1]), hl.min(near[2], near[3]))
+        begins, full = _STEEP
+        steep = hl.clamp((hl.f32(begins) - dimmest / own) * hl.f32(1 / (begins - full)), zero, one)
+        roof = graph.plane("roof", white + saturated[x, y] * steep * (own - white), stored=True, by_site=True)
+        lowest = roof[x, y]
+        for i, j in ((i, j) for j in (-k, 0, k) for i in (-k, 0, k) if (i, j) != (0, 0)):
+            lowest = hl.min(lowest, roof[x + i, y + j])
+        touched = lowest < white
+        result = hl.select(touched, hl.min(rebuilt, lowest), hl.select(saturated[x, y] > zero, rebuilt, here))
+        return graph.plane("rebuilt", result, by_site=True)

@@ -24,6 +24,7 @@ BUILT_IN = {
     "noise_reduction": "isp.stages.noise_reduction:NoiseReduction",
     "demosaic": "isp.stages.demosaic:Demosaic",
     "chroma_noise_reduction": "isp.stages.chroma_noise_reduction:ChromaNoiseReduction",
+    "defringe": "isp.stages.defringe:Defringe",
     "ccm": "isp.stages.ccm:Ccm",
     "vignette": "isp.stages.vignette:Vignette",
     "exposure": "isp.stages.exposure:Exposure",

@@ -25,6 +25,7 @@ BUILT_IN = {
     "chromatic_aberration": "isp.stages.chromatic_aberration:ChromaticAberration",
     "demosaic": "isp.stages.demosaic:Demosaic",
     "chroma_noise_reduction": "isp.stages.chroma_noise_reduction:ChromaNoiseReduction",
+    "defringe": "isp.stages.defringe:Defringe",
     "ccm": "isp.stages.ccm:Ccm",
     "vignette": "isp.stages.vignette:Vignette",
     "exposure": "isp.stages.exposure:Exposure",

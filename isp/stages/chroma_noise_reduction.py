@@ -122,8 +122,8 @@ class ChromaNoiseReduction(Stage):
             [graph.stack(f"moved{j}{c}", [p[x, y, c + 1] for p in row], stored=True, woven=True) for c in range(2)]
             for j, row in enumerate(quad)
         ]
-        cell = x // 2, y // 2, x % 2
-        red, blue = (hl.select(y % 2 == 0, moved[0][c][cell], moved[1][c][cell]) for c in range(2))
+        lines = [[graph.unwoven(part, y // 2) for part in row] for row in moved]
+        red, blue = (hl.select(y % 2 == 0, lines[0][c], lines[1][c]) for c in range(2))
         return graph.rgb("calm", [r + red, g - (red + blue) * hl.f32(0.5), b + blue])
 
 

@@ -34,6 +34,10 @@ DOMAINS: Mapping[str, str] = MappingProxyType(
         "encoded": "display-encoded RGB in 0..1",
     }
 )
+BLOCKS = ("quad", "nona", "hexadeca")
+"""CFA families of same-colour blocks."""
+COLORED = ("bayer", "ryyb", *BLOCKS)
+"""CFA families with four sites that `Graph.by_site` tells apart."""
 Plain = Any
 """A resolved parameter value: float, str, or nested tuples of floats."""
 
@@ -55,6 +59,9 @@ class Context:
     statistics : from the pre-pass; None unless some stage asked for it.
     companions : planes registered to the frame.
     resolved : plain parameter values of every stage resolved so far, by stage name.
+    place : (column, row) of the frame's top-left pixel in the grid that definitions count in, where a stage has
+        changed the CFA; None: the CFA's own phase.
+    frames : in front of the stage that merges a set, the context of each of its frames, in order; else none.
     """
 
     cfa: Cfa
@@ -71,6 +78,24 @@ class Context:
     statistics: Statistics | None = None
     companions: Companions = field(default_factory=Companions)
     resolved: Mapping[str, Mapping[str, Plain]] = field(default_factory=dict)
+    place: tuple[int, int] | None = None
+    frames: tuple[Context, ...] = ()
+
+    @property
+    def phase(self) -> tuple[int, int]:
+        """Coordinates (column, row) of the frame's top-left pixel as definitions count them."""
+        return self.cfa.phase if self.place is None else self.place
+
+    def recoded(self, cfa: Cfa) -> Context:
+        """This context behind a stage that gives another CFA at the same pixels, counted as before."""
+        return replace(self, cfa=cfa, place=self.phase)
+
+    def binned(self, cfa: Cfa, side: int) -> Context:
+        """This context behind a stage with `Stage.scale` of `side`: whole boxes of `side` x `side` become a pixel."""
+        (px, py), (height, width) = self.phase, self.shape
+        place = (-(-px // side), -(-py // side))
+        shape = ((py + height) // side - place[1], (px + width) // side - place[0])
+        return replace(self, cfa=cfa, place=place, shape=shape)
 
     def but(self, **changes: Any) -> Context:
         """A copy with some fields changed."""
@@ -89,6 +114,8 @@ class Stage:
     kind : ``fused`` (Halide expressions in `define`), ``numpy`` or ``frame`` (host code in `apply`)
     parameters : descriptions; `values` below maps their names to plain values
     needs : names of companions (and ``focus``) that must be given
+    merges : True for the stage that makes one value of a set's frames: those before it run on each frame, and its
+        definition reads frame k as channel k (see `Context.frames`)
     """
 
     name: ClassVar[str] = ""
@@ -98,6 +125,7 @@ class Stage:
     kind: ClassVar[Literal["fused", "guided", "frame", "numpy"]] = "fused"
     parameters: ClassVar[tuple[Param, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ()
+    merges: ClassVar[bool] = False
 
     # resolve: profile value -> plain value -----------------------------------------------------------------
 
@@ -154,6 +182,17 @@ class Stage:
     def reach(self, structure: Mapping[str, str | int]) -> int:
         """How many pixels to each side the definition reads [px]; 0 is pointwise."""
         return 0
+
+    def scale(self, structure: Mapping[str, str | int]) -> int:
+        """Pixels of the input per pixel of the output along each axis: `define` reads pixel s x for pixel x.
+
+        A stage with a scale hands on `Context.binned`.
+        """
+        return 1
+
+    def lattice(self, structure: Mapping[str, str | int]) -> int:
+        """Rows after which the definition repeats, beside the CFA [px]; 1 where it is the same at every row."""
+        return 1
 
     def define(self, graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
         """The stage as Halide expressions (kind ``fused``)."""

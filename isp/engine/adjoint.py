@@ -8,6 +8,7 @@ So memory stays small at any frame size, and the result does not depend on the n
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -60,6 +61,20 @@ class Adjoint:
         )
         self.source_gradient = source_gradient
 
+    @property
+    def scale(self) -> int:
+        """Pixels of the input per pixel of the output along each axis."""
+        return math.prod(step.scale for step in self.steps)
+
+    @property
+    def reach(self) -> int:
+        """Input pixels beyond its own that an output pixel reads to each side; even."""
+        reach, scale = 0, 1
+        for step in self.steps:
+            reach += step.reach * scale
+            scale *= step.scale
+        return reach + reach % 2
+
     def program(self) -> Program:
         """The compiled derivative, from the cache where it is there."""
         signatures = "\n".join(step.signature for step in self.steps)
@@ -83,9 +98,9 @@ class Adjoint:
         ----------
         data : (H, W) or (H, W, 3)
             Input pixels; taken to float32.
-        weights : (H, W) or (H, W, 3)
-            Derivative of the loss with respect to each output value.
-        phase, block : CFA phase of the top-left pixel and side of its same-colour blocks [px]
+        weights : (h, w) or (h, w, 3)
+            Derivative of the loss with respect to each output value; as large as the output.
+        phase, block : coordinates of the input's top-left pixel and side of its same-colour blocks [px]
         threads : size of the pool; default the processors there are
         """
         if not any(self.wrt) and not self.source_gradient:
@@ -102,7 +117,7 @@ class Adjoint:
         from isp.engine.graph import Arrays, Graph, Image
 
         origin = hl.ImageParam(hl.Float(32), 1, "origin")
-        graph = Graph((hl.i32(origin[0]), hl.i32(origin[1])))
+        graph = Graph()
         x, y, c = graph.x, graph.y, graph.c
         dims = [2 if n == 1 else 3 for n in self.channels]
         source = hl.ImageParam(hl.Float(32), dims[0], "source")
@@ -114,7 +129,10 @@ class Adjoint:
         pixels[place] = source[(x, y, hl.clamp(c, 0, 2))[: dims[0]]]
         image = Image(pixels, self.channels[0])
         named: list[dict[str, Any]] = []
+        scale = self.scale
         for number, step in enumerate(self.steps):
+            graph.origin = (hl.i32(origin[0]) * scale, hl.i32(origin[1]) * scale)
+            scale //= step.scale
             funcs, lengths = {}, {}
             for name in sorted(step.arrays):
                 param = hl.ImageParam(hl.Float(32), step.arrays[name].ndim, f"{step.stage.name}{number}_{name}")
@@ -230,13 +248,16 @@ class _Tiles:
         self.program = adjoint.program()
         self.values = [np.ascontiguousarray(s.arrays[n], np.float32) for s in adjoint.steps for n in sorted(s.arrays)]
         self.shapes = [s.arrays[n].shape for s, names in zip(adjoint.steps, adjoint.wrt, strict=True) for n in names]
-        height, width = data.shape[1:]
-        px, py = phase
+        self.scale = adjoint.scale
+        height, width = weights.shape[1:]
+        # where the output starts in its own grid
+        self.place = (-(-phase[0] // self.scale), -(-phase[1] // self.scale))
+        px, py = self.place
         # tiles start at whole periods of the red-origin grid, so every tile sees the same CFA phase
-        self.step = TILE // (2 * block) * (2 * block)
+        period = max(2 * block // self.scale, 2)
+        self.step = TILE // period * period
         self.starts = [(x, y) for y in range(-py, height, self.step) for x in range(-px, width, self.step)]
-        reach = sum(step.reach for step in adjoint.steps)
-        self.reach = reach + reach % 2
+        self.reach = adjoint.reach
         self.margin = self._margin()
 
     def _outputs(self, results: list[Float32]) -> list[Buffer]:
@@ -249,7 +270,7 @@ class _Tiles:
     def _results(self) -> list[Float32]:
         results = [np.zeros(shape, np.float32) for shape in self.shapes]
         if self.adjoint.source_gradient:
-            side = TILE + 2 * self.reach
+            side = TILE * self.scale + 2 * self.reach
             results.append(np.zeros((self.data.shape[0], side, side), np.float32))
         return results
 
@@ -259,7 +280,8 @@ class _Tiles:
         weights = np.zeros((self.weights.shape[0], TILE, TILE), np.float32)
         self._call(source, np.zeros(2, np.float32), weights, self._results())
         (x, nx), (y, ny) = source.region[:2]
-        margin = max(-x, -y, x + nx - TILE, y + ny - TILE, 0)
+        side = TILE * self.scale
+        margin = max(-x, -y, x + nx - side, y + ny - side, 0)
         return margin + margin % 2
 
     def _call(self, source: Buffer, origin: Float32, weights: Float32, results: list[Float32]) -> None:
@@ -275,7 +297,7 @@ class _Tiles:
         top, left = max(y0, 0), max(x0, 0)
         part = self.weights[:, top : y0 + self.step, left : x0 + self.step]
         weights[:, top - y0 : top - y0 + part.shape[1], left - x0 : left - x0 + part.shape[2]] = part
-        origin = np.array([x0 + self.phase[0], y0 + self.phase[1]], np.float32)
+        origin = np.array([x0 + self.place[0], y0 + self.place[1]], np.float32)
         results = self._results()
         mins = (-self.margin, -self.margin, 0)[: source.ndim]
         self._call(buffer_of(source, mins), origin, weights, results)
@@ -284,10 +306,10 @@ class _Tiles:
     def _around(self, start: tuple[int, int], margin: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Frame rows and columns of the tile and a margin, mirrored at the frame's edges."""
         height, width = self.data.shape[1:]
-        around = np.arange(-margin, TILE + margin)
-        px, py = self.phase
-        rows = mirrored(start[1] + around, height, self.block, py)
-        return rows, mirrored(start[0] + around, width, self.block, px)
+        around = np.arange(-margin, TILE * self.scale + margin)
+        (px, py), (x, y) = self.phase, ((s + p) * self.scale for s, p in zip(start, self.place, strict=True))
+        rows = mirrored(y - py + around, height, self.block, py)
+        return rows, mirrored(x - px + around, width, self.block, px)
 
     def total(self, pool: ThreadPoolExecutor) -> Gradient:
         """The sum over all tiles, added in order in float64."""

@@ -6,7 +6,7 @@ the window it reads from is padded here, by CFA-true mirroring, at the frame's e
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -92,6 +92,21 @@ class FrameSource:
         return stop
 
 
+class StackSource:
+    """Rows of several one-channel sources as the channels of one: the frames of a set, each through stages of its own.
+
+    They must be alike: same grid, and whole steps of the same granularity.
+    """
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self.sources = tuple(sources)
+        self.grid, self.granularity = sources[0].grid, sources[0].granularity
+        self.port = Port("float32", len(sources))
+
+    def produce(self, start: int, stop: int, target: NDArray[Any], column: int) -> int:
+        return min(s.produce(start, stop, plane, column) for s, plane in zip(self.sources, target, strict=True))
+
+
 class Window:
     """A rolling range of rows of a source, padded on all sides as its reader needs."""
 
@@ -100,9 +115,10 @@ class Window:
         self.source = source
         self.left, self.right = left, right
         block = source.grid.block
-        # mirrored blocks keep their inside, so what lies below the frame repeats rows above those asked for
+        # mirrored blocks keep their inside, so what lies below the frame repeats rows above those asked for; and
+        # programs that select by site ask for whole periods, so a strip may need more rows than the first one
         self._above = 0 if block == 1 else 2 * block
-        self.rows = source.port.empty(capacity + self._above + 2 * source.granularity, left + width + right)
+        self.rows = source.port.empty(capacity + 2 * self._above + 2 * source.granularity, left + width + right)
         self.base = self.filled = 0  # frame rows of the first row kept and after the last one
         outside = np.concatenate([np.arange(-left, 0), np.arange(width, width + right)])
         self._columns_out = outside + left
@@ -154,7 +170,7 @@ class SegmentSource:
         """Region (first, last + 1) of the source's frame in x and y that rows `start`..`stop` need."""
         px, py = self.grid.phase
         channels = self.segment.source.channels
-        source = query_buffer(self.segment.source.dtype, [(0, 0), (0, 0)] + ([(0, 3)] if channels == 3 else []))
+        source = query_buffer(self.segment.source.dtype, [(0, 0), (0, 0)] + ([(0, channels)] if channels > 1 else []))
         region = [(px, self.grid.shape[1]), (py + start, stop - start)]
         sink = query_buffer(self.port.dtype, region + ([(0, 3)] if self.port.channels == 3 else []))
         self.program(source, *self._array_buffers, sink)
@@ -182,21 +198,6 @@ class SegmentSource:
         px, py = self.grid.phase
         out = (px, py + start) + ((0,) if target.ndim == 3 else ())
         self.program(buffer_of(rows, mins), *self._array_buffers, buffer_of(target, out))
-
-
-def chain(
-    segments: list[Segment],
-    programs: list[Program],
-    data: NDArray[Any],
-    phase: tuple[int, int],
-    block: int = 1,
-    strip_rows: int = STRIP_ROWS,
-) -> Source:
-    """Sources linked one after another, for segments that change neither size nor CFA."""
-    source: Source = FrameSource(data, phase, block)
-    for segment, program in zip(segments, programs, strict=True):
-        source = SegmentSource(segment, program, source, source.grid, strip_rows)
-    return source
 
 
 def collect(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isp.parameters import Param
-from isp.stage import Context, Plain, Stage, as_array
+from isp.stage import COLORED, Context, Plain, Stage, as_array
 
 if TYPE_CHECKING:
     from isp.engine.graph import Arrays, Graph, Image
@@ -28,6 +28,7 @@ class BlackLevel(Stage):
     name = "black_level"
     takes = ("raw",)
     gives = "mosaic"
+    cfas = (*COLORED, "mono")
     parameters = (
         Param(
             "level", "from_file", "Black level: one for all, or R, Gr, Gb, B", unit="DN", lower=0, upper=2**32 - 1,

@@ -88,7 +88,7 @@ def mesh_arrays(cells: NDArray[Any], side: int, context: Context) -> dict[str, N
     cells : (h, w, c) float
     side : side of a cell [px of the frame]
     context : Context
-        Gives the phase: cells start at the frame's first red site, as the thumbnail does.
+        Says where in the frame the cells start: where the thumbnail does.
 
     Returns
     -------
@@ -96,10 +96,10 @@ def mesh_arrays(cells: NDArray[Any], side: int, context: Context) -> dict[str, N
         `mesh` (h, w * c); `down` (h, 2) and `across` (w, 2): in every line scale and offset from coordinates to cells.
     """
     h, w, c = cells.shape
-    block = context.cfa.block
-    phase = [p * block for p in reversed(context.cfa.phase)]
-    down, across = (
-        np.tile([1.0 / side, (0.5 - 2 * p) / side - 0.5], (count, 1)) for p, count in zip(phase, (h, w), strict=True)
+    first = (0, 0) if context.statistics is None else context.statistics.start
+    starts = [p + s for p, s in zip(context.phase, first, strict=True)]
+    across, down = (
+        np.tile([1.0 / side, (0.5 - s) / side - 0.5], (count, 1)) for s, count in zip(starts, (w, h), strict=True)
     )
     return {"mesh": cells.reshape(h, w * c), "down": down, "across": across}
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isp.parameters import Param
-from isp.stage import Context, Plain, Stage, as_array
+from isp.stage import COLORED, Context, Plain, Stage, as_array
 from isp.stages.mesh import mesh_arrays, mesh_value, sample
 from isp.values import Float64, GainMesh
 
@@ -34,6 +34,7 @@ class LensShading(Stage):
 
     name = "lens_shading"
     takes = ("mosaic",)
+    cfas = COLORED
     parameters = (
         Param(
             "mesh", "from_file", "Gains, rows x columns x 4 (R, Gr, Gb, B), at most 33 x 33; [] for none", lower=0.01,

@@ -42,7 +42,7 @@ def mesh_arrays(gains: NDArray[Any], mesh: GainMesh, context: Context) -> dict[s
     table = gains.reshape(rows, columns, 2, 2).transpose(0, 2, 1, 3).reshape(rows, 2, 2 * columns)
     places = []
     for size, phase, origin, spacing, count in zip(
-        context.shape, reversed(context.cfa.phase), mesh.origin, mesh.spacing, (rows, columns), strict=True
+        context.shape, reversed(context.phase), mesh.origin, mesh.spacing, (rows, columns), strict=True
     ):
         scale = 1.0 / (size * spacing)
         places.append(np.tile([scale, (0.5 - phase) * scale - origin / spacing], (count, 1)))
@@ -63,11 +63,11 @@ def mesh_value(graph: Graph, arrays: Arrays, name: str = "mesh") -> Expr:
     mesh = arrays[name]
     top, bottom, down = corner(graph.row, "down")
     first = hl.clamp(graph.x, 0, 2 * arrays.length("across") - 1)
-    parity = graph.row % 2
+    parity = graph.row // graph.block % 2
     upper, lower = mesh[top, parity, first], mesh[bottom, parity, first]
     line = graph.plane(f"{name}_row", upper + (lower - upper) * down, stored=True)
     left, right, along = corner(graph.column, "across")
-    odd = graph.column % 2
+    odd = graph.column // graph.block % 2
     near, far = line[2 * left + odd, graph.y], line[2 * right + odd, graph.y]
     return near + (far - near) * along
 

@@ -43,7 +43,7 @@ class Vignette(Stage):
     def prepare(self, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
         amount, roundness = as_array(values["amount"]), as_array(values["roundness"])
         size = np.array(context.shape[::-1], np.float64)
-        phase = np.array(context.cfa.phase) * context.cfa.block
+        phase = np.array(context.phase)
         # per axis, in units of the half diagonal; the corner stays at 1
         scale = roundness * (2.0 / np.hypot(*size)) + (1.0 - roundness) * np.sqrt(2.0) / size
         scale = scale / np.linalg.norm(scale * size / 2)

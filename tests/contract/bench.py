@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from isp.cfa import Cfa
-from isp.engine.execute import Plan
+from isp.engine.execute import Plan, block_of, moved, phase_of
 from isp.engine.plan import Placed, channels
 from isp.engine.segment import Step, make_step
+from isp.engine.strips import FrameSource, SegmentSource, collect
 from isp.profile import Profile, resolve_entry
 from isp.stage import Context, Stage
 from isp.stages import find_stage, stage_names
@@ -34,9 +35,11 @@ VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
         {"radial": [[1.01, 0.02, 0, 0], [1.0, 0.03, 0.01, 0], [0.99, 0.02, 0, 0.01]], "tangential": [0.001, 0.001],
          "centre": [0.45, 0.55], "frame": "widest"},
     ),
-    "demosaic": tuple(
-        {"method": m} for m in ("bilinear", "malvar2004", "menon2007", "zhang2005", "kiku2014", "adaptive")
+    "demosaic": (
+        *({"method": m} for m in ("bilinear", "malvar2004", "menon2007", "zhang2005", "kiku2014", "adaptive")),
+        {"method": "adaptive", "bend": 0.0},
     ),
+    "remosaic": ({"method": "guided"}, {"method": "fast"}, {"method": "nearest"}),
     "highlights": ({"method": "clip"}, {"method": "reconstruct"}),
     "white_balance": ({}, {"mode": "manual", "gains": [1.9, 1.0, 1.6]}, {"mode": "temperature", "temperature": 4500.0}),
     "lens_shading": ({}, {"strength": 0.8, "luminance": 0.4}),
@@ -51,7 +54,9 @@ VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
         {"file": (np.stack(np.meshgrid(*3 * [np.linspace(0, 1, 5)], indexing="ij")[::-1], 3) ** 1.1).tolist()},
         {"file": (np.indices((3, 3, 3))[::-1].transpose(1, 2, 3, 0) / 2.1 + 0.01).tolist(), "transfer": "log"},
     ),
-    "noise_reduction": ({"strength": 1.2},),
+    "noise_reduction": ({"strength": 1.2, "chroma": 1.3}, {"strength": 1.2, "method": "bisquare"}),
+    "defringe": ({"purple": 0.8, "green": 0.6, "radius": 3},),
+    "chroma_noise_reduction": ({"strength": 1.2, "scales": 2},),
     "tone_curve": ({}, {"points": [[0, 0], [0.1, 0.16], [0.4, 0.55], [1.2, 1]]}),
     "encode": ({}, {"space": "display_p3", "gamut": "clip"}, {"transfer": "linear"},
                {"space": "rec2020", "transfer": "pq"}, {"space": "rec2020", "transfer": "hlg"}),
@@ -61,16 +66,20 @@ VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
 MATRIX = np.array([[0.72, -0.21, -0.08], [-0.45, 1.25, 0.22], [-0.06, 0.17, 0.62]])
 
 
-def cases() -> list[Any]:
-    """(stage name, parameters, first domain) of every registered fused stage, as pytest parameters."""
+def cases(family: str = "bayer") -> list[Any]:
+    """(stage name, parameters, first domain) of every registered fused stage, as pytest parameters.
+
+    With another `family`, of the stages that take a mosaic of it.
+    """
     import pytest
 
     found = []
     for name in stage_names():
         stage = find_stage(name)
-        if stage.kind not in ("fused", "guided"):
+        mosaic = {"raw", "mosaic"} & set(stage.takes)
+        if stage.kind not in ("fused", "guided") or ((mosaic or family != "bayer") and family not in stage.cfas):
             continue
-        for domain in stage.takes:
+        for domain in stage.takes if family == "bayer" else mosaic:
             for number, given in enumerate(VARIANTS.get(name, ({},))):
                 label = f"{name}-{domain}" + (f"-{number}" if number else "")
                 found.append(pytest.param(name, given, domain, id=label))
@@ -149,3 +158,16 @@ class Bench:
 
     def run(self, data: np.ndarray, values: Mapping[str, Any] | None = None) -> np.ndarray:
         return self.plan(data, values).run(data, self.context)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) of what it gives."""
+        return self.stage.advance(self.values, self.context).shape
+
+    def strips(self, data: np.ndarray, rows: int) -> np.ndarray:
+        """What `run` gives, computed in strips of a given number of rows."""
+        plan = self.plan(data)
+        segment = plan.segments[0]
+        source = FrameSource(data, phase_of(self.context), block_of(self.context, self.domain))
+        grid = moved(source.grid, plan.runs[0])
+        return collect(SegmentSource(segment, segment.program(), source, grid, rows), rows)

@@ -1,26 +1,34 @@
-"""Demosaic: a Bayer mosaic becomes camera RGB. One file per published method."""
+"""Demosaic: a mosaic becomes camera RGB. One file per published method.
+
+On a mosaic of same-colour blocks the method demosaics the means of the blocks, and `blocks` brings that to the pixels.
+"Green" is yellow on an RYYB mosaic, and the picture's three channels are R, Y, B: the colour matrices of such a camera
+are of these channels, so `ccm` turns them to colour as it does others.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from isp.parameters import Param
-from isp.stage import Stage
+from isp.stage import COLORED, Context, Plain, Stage
+from isp.stages.demosaic.bend import BEND
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from isp.engine.graph import Arrays, Graph, Image
 
-_REACH = {"bilinear": 1, "malvar2004": 2, "menon2007": 8, "zhang2005": 12, "kiku2014": 20, "adaptive": 15}
+_REACH = {"bilinear": 1, "malvar2004": 2, "menon2007": 8, "zhang2005": 12, "kiku2014": 20, "adaptive": 19}
 
 
 class Demosaic(Stage):
-    """Full colour at every site of a Bayer mosaic."""
+    """Full colour at every site of a mosaic."""
 
     name = "demosaic"
     takes = ("mosaic",)
     gives = "camera"
-    cfas = ("bayer",)  # RYYB would come out as if its yellow were green
+    cfas = COLORED
     parameters = (
         Param(
             "method", "adaptive",
@@ -29,14 +37,40 @@ class Demosaic(Stage):
             "adaptive (directional residual interpolation, gain drawn to 1 by its doubt, second pass)",
             choices=tuple(_REACH), structural=True, tune="search",
         ),
+        Param(
+            "bend", "from_file",
+            "adaptive compares colours in bent values: straight below 1 / bend, a square root above; 0 leaves them as "
+            f"they are; from_file is {BEND:g} where the frame is known to be a camera's light (it has a noise model "
+            "or a white point) and 0 for a bare mosaic, whose values may be encoded",
+            lower=0, upper=1000, sources=("from_file",), tune="gradient",
+        ),
     )
 
+    def source(self, name: str, word: str, context: Context) -> Plain:
+        return BEND if context.noise is not None or context.neutral is not None else 0.0
+
+    def prepare(self, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
+        return super().prepare(values, context) if values["method"] == "adaptive" else {}
+
     def reach(self, structure: Mapping[str, str | int]) -> int:
-        return _REACH[str(structure["method"])]
+        sites = _REACH[str(structure["method"])]
+        if "block" not in structure:
+            return sites
+        from isp.stages.demosaic import blocks
+
+        return blocks.reach(sites, int(structure["block"]))
 
     def define(self, graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
         from importlib import import_module
 
-        method = import_module(f"isp.stages.demosaic.{structure['method']}")
-        result: Image = method.define(graph, image)
-        return result
+        from isp.stages.demosaic import blocks
+        from isp.stages.demosaic.bend import bent, straight
+
+        method = str(structure["method"])
+        bend = arrays["bend"][0] if method == "adaptive" else None
+        mosaic = image if bend is None else bent(graph, image, bend)
+        if graph.block > 1:
+            result = blocks.define(graph, mosaic, method)
+        else:
+            result = import_module(f"isp.stages.demosaic.{method}").define(graph, mosaic)
+        return result if bend is None else straight(graph, result, bend)

@@ -126,13 +126,18 @@ def _mended(hl: Any, here: Expr, values: Sequence[Pair], spoiled: Sequence[Pair]
     from isp.engine.graph import tree_sum
 
     weights, total, count, single = [], [], [], []
+
+    def sound(mark: Expr) -> Expr:
+        return hl.select(mark > hl.f32(0.5), hl.f32(0), hl.f32(1))
+
     for value, mark in zip(values, spoiled, strict=True):
         difference = value.ahead - value.behind
-        sound = hl.f32(1) - hl.max(mark.ahead, mark.behind)
-        weights.append(sound / (difference * difference + hl.f32(_EVEN**2)))
+        both = sound(hl.max(mark.ahead, mark.behind))
+        weights.append(both / (difference * difference + hl.f32(_EVEN**2)))
         total.append(value.middle * weights[-1])
-        count += [hl.f32(1) - mark.ahead, hl.f32(1) - mark.behind]
-        single += [value.ahead * count[-2], value.behind * count[-1]]
+        for v, m in ((value.ahead, mark.ahead), (value.behind, mark.behind)):
+            count.append(sound(m))
+            single.append(v * count[-1])
     weight, singles = tree_sum(weights), tree_sum(count)
     alone = hl.select(singles > hl.f32(0), tree_sum(single) / hl.max(singles, hl.f32(1)), here)
     return hl.select(weight > hl.f32(0), tree_sum(total) / hl.max(weight, hl.f32(1e-20)), alone)

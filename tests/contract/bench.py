@@ -156,6 +156,11 @@ class Bench:
         placed = Placed(self.step(values), self.gives, self.context, after)
         return Plan([placed], data.dtype.name, self.domain, "float32")
 
+    @property
+    def placed(self) -> bool:
+        """True where the result depends on the position in the frame by definition."""
+        return not self.step().arrays.keys().isdisjoint({"mesh", "place", "rows"})
+
     def run(self, data: np.ndarray, values: Mapping[str, Any] | None = None) -> np.ndarray:
         return self.plan(data, values).run(data, self.context)
 

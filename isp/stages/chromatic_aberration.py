@@ -13,7 +13,9 @@ from the green that belongs to it, which lies at s - d,
     R'(x) = G(x) + sum_s w_s (R(s) - G(s - d)),     w bilinear between the four red sites around x + d
 
 so green supplies the detail. All s - d lie within 2 px of x. G is green interpolated along the calmer of row and
-column (sums of absolute differences over 3 x 3). Where d is 0, R' is R.
+column (sums of absolute differences over 3 x 3). Where d is 0, R' is R. All this happens in bent values
+(`isp.stages.demosaic.bend`), in which the detail of dark and bright colours is of one size: in linear light a white
+edge would tint the black beside it.
 
 Doing this before demosaic matters: with colours out of register its comparisons of colours fail, and what it makes of
 edges cannot be moved back. `docs/optics.md` has figures.
@@ -39,8 +41,8 @@ if TYPE_CHECKING:
 
 ENTRIES = 257
 """Points of the table of d over r^2: linear between them is within 1e-3 px of the polynomial for any lens."""
-_CALM = 1e-4
-"""Difference of greens below which a direction counts as calm (white is 1)."""
+_CALM = 1e-3
+"""Difference of greens, in bent values, below which a direction counts as calm."""
 _SHAPES: tuple[tuple[int | None, ...], ...] = ((0,), (1,), (2,), (3,), (4,), (None, 2))
 _DOC = "c0..c3 of where {} lies relative to green; or pairs of r and shift along it (r = 1 in the corner)"
 
@@ -105,8 +107,10 @@ class ChromaticAberration(Stage):
         import halide as hl
 
         from isp.engine.graph import tree_sum
+        from isp.stages.demosaic.bend import BEND, bent, straight
 
-        x, y = graph.x, graph.y
+        x, y, given = graph.x, graph.y, image
+        image = bent(graph, image, hl.f32(BEND))
         green = _green(graph, image)
         place = arrays["place"]
         u, v = hl.f32(graph.column) - place[0], hl.f32(graph.row) - place[1]
@@ -138,8 +142,8 @@ class ChromaticAberration(Stage):
         upper, lower = (sites[k] + (sites[k + 1] - sites[k]) * fx for k in (0, 2))
         moved = upper + (lower - upper) * fy
         rows = [tree_sum([green[x + i, y + j] * wx[i + 2] for i in range(-2, 3)]) * wy[j + 2] for j in range(-2, 3)]
-        value = moved + (green[x, y] - tree_sum(rows))
-        here = image[x, y]
+        registered = graph.plane("bent_registered", moved + (green[x, y] - tree_sum(rows)))
+        value, here = straight(graph, registered, hl.f32(BEND))[x, y], given[x, y]
         return graph.plane("registered", graph.site_color(value, here, value), by_site=True)
 
 

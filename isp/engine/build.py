@@ -149,4 +149,6 @@ def _schedule_node(node: Node, output: Any, at: Any, lanes: int, graph: Graph) -
     if node.fan > 1:
         func.align_bounds(graph.c, node.fan).split(graph.c, _SET, _MEMBER, node.fan)
         func.reorder(_MEMBER, graph.x, graph.y, _SET).unroll(_MEMBER)
+    if node.group > 1:
+        func.align_bounds(graph.x, node.group)
     func.never_partition_all()

@@ -83,6 +83,8 @@ class Node:
     """Rows unrolled together, in whole groups of this many."""
     fan: int = 1
     """Planes unrolled together, in whole groups of this many."""
+    group: int = 1
+    """Columns are computed in whole groups of so many pixels, so that `x // group` is one number for each vector."""
 
 
 class Graph:
@@ -203,6 +205,16 @@ class Graph:
     def site_color(self, r: Expr, g: Expr, b: Expr) -> Expr:
         """One of three expressions by the colour of the site."""
         return self.by_site(r, g, g, b)
+
+    def grouped(self, image: Image, pixels: int) -> Image:
+        """`image`, kept in tile-local memory and computed in whole groups of `pixels` columns.
+
+        What depends on ``x // pixels`` only, as an address, is then read once for a group and not for each pixel.
+        """
+        self.store(image)
+        if image.node is not None:
+            image.node.group = pixels
+        return image
 
     def store(self, image: Image) -> None:
         """Keep an image in tile-local memory (called for the input of every stencil)."""

@@ -111,10 +111,11 @@ class DefectCorrection(Stage):
         }
         given = self.structure(values, context)
         if given["map"]:
-            arrays["map"] = map_words(values["map"], context.companions.planes.get("defects"), context.shape)
+            words = map_words(values["map"], context.companions.planes.get("defects"), context.shape)
+            arrays |= {"map": words.ravel(), "words": np.array([words.shape[1]])}
         if given["phase"]:
-            arrays["phase"] = phase_pattern(values["phase_detect"], values["phase_period"])
-            arrays["period"] = as_array(values["phase_period"])
+            pattern = phase_pattern(values["phase_detect"], values["phase_period"])
+            arrays |= {"phase": pattern.ravel(), "period": as_array(values["phase_period"])}
         return arrays | (place_arrays(context) if given["map"] or given["phase"] else {})
 
     def define(self, graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:

@@ -173,13 +173,11 @@ def test_24_bits_give_the_picture_of_floats_to_one_code():
 def test_18_bits_hold_a_ramp_to_90_db():
     codes = np.broadcast_to(np.linspace(512, 16383, 512).astype(np.uint16), (64, 512))
     frame = RawFrame(codes, _cfa(), np.array([[512.0]]), 16383.0, raw_frame().info)
-    entries = [e for e in read_profile("reference").stages if e.name != "encode"]
     profile = read_profile("reference")
     plain, fixed = (
         Pipeline(p).run(frame, tap="ccm").value.data.astype(np.float64)
         for p in (profile, with_datapath(profile, 18))
     )
-    assert len(entries) == 5
     held = plain < 3.9
     assert 10 * np.log10(1 / np.mean((plain - fixed)[held] ** 2)) > 90
 

@@ -61,13 +61,39 @@ def prepare(values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[
     return {"stable": terms(*noise), "correction": corrections(*noise), "inverse": 1 / (width**2 + 1e-6)}
 
 
-def mixing(structure: Mapping[str, str | int], camera: bool) -> NDArray[np.float32]:
-    """(count, count) orthonormal: from the planes of the sites to those the windows see."""
+def mixing(structure: Mapping[str, str | int], camera: bool) -> list[tuple[NDArray[Any], int]]:
+    """Orthonormal (n, n) matrices from the planes of the sites to those the windows see, to be applied in turn.
+
+    Each acts on sets of n planes whose numbers lie as far apart as the second value says.
+    """
+    if camera:
+        return [(_RGB, 1)]
+    if structure["sites"] == 1:
+        return []
     k = np.arange(int(structure.get("block", 1)))
     inside = np.cos(np.outer(k, 2 * k + 1) * np.pi / (2 * k.size))
     inside /= np.linalg.norm(inside, axis=1, keepdims=True)
-    mosaic = np.eye(1) if structure["sites"] == 1 else np.kron(np.kron(inside, inside), _BAYER)
-    return np.asarray(_RGB if camera else mosaic, np.float32)
+    return [(np.kron(inside, inside), 4), (_BAYER, 1)] if k.size > 1 else [(_BAYER, 1)]
+
+
+def _mixed(graph: Graph, name: str, planes: Image, matrix: NDArray[Any], apart: int) -> Image:
+    """Each set of planes times a matrix."""
+    import halide as hl
+
+    from isp.engine.graph import tree_sum
+
+    x, y, c = graph.x, graph.y, graph.c
+    n = len(matrix)
+    # a buffer with memory of its own: Halide does not hold on to an array
+    factors = hl.Buffer(np.ascontiguousarray(matrix, np.float32)).copy()
+    row = c // apart % n
+
+    def member(j: int) -> Expr:
+        """Number of the j-th plane of the set, with bounds that the compiler sees."""
+        return j if n == planes.channels else hl.clamp(c + (j - row) * apart, 0, planes.channels - 1)
+
+    terms = [hl.f32(factors[j, row]) * planes[x, y, member(j)] for j in range(n)]
+    return graph.bundle(name, [tree_sum(terms)], planes.channels)[0]
 
 
 def define(graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
@@ -79,11 +105,8 @@ def define(graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, s
     x, y, c = graph.x, graph.y, graph.c
     side, block = period(structure), int(structure.get("block", 1))
     camera = image.channels == 3
-    matrix = mixing(structure, camera)
-    count = len(matrix)
-    mix = hl.Buffer(matrix)
-    # derivatives may ask for a plane beyond the last (and give it no weight)
-    last = hl.min(c, count - 1)
+    count = 3 if camera else side * side
+    mixes = mixing(structure, camera)
     # plane number 4 q + site, q counting the places in a block; the three colours' noise is that of R, Gr and B
     site, q = (hl.select(c == 2, 3, c), 0) if camera else (c % 4, c // 4)
 
@@ -95,15 +118,17 @@ def define(graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, s
     else:
         value = image[side * x + place(q % block, site % 2), side * y + place(q // block, site // 2)]
     own = [arrays["stable"][row, site] for row in range(4)]
-    sites, = graph.bundle("stable", [stable(value, own)], count)
-    planes, = graph.bundle("planes", [tree_sum([mix[i, last] * sites[x, y, i] for i in range(count)])], count)
+    planes, = graph.bundle("stable", [stable(value, own)], count)
+    for number, (matrix, apart) in enumerate(mixes):
+        planes = _mixed(graph, f"mixed{number}", planes, matrix, apart)
     light, difference = arrays["inverse"][0], arrays["inverse"][1]
     windows = Windows(planes, count, lambda c: hl.select(c % 4 == 0, light, difference), lambda c: c < 3)
     calm, left = (_sums if graph.differentiated else shrunk)(graph, windows)
-    found = tree_sum([mix[last, i] * calm[x, y, i] for i in range(count)])
+    for number, (matrix, apart) in reversed(list(enumerate(mixes))):
+        calm = _mixed(graph, f"unmixed{number}", calm, matrix.T, apart)
     # what noise is left is biased by as much less
     averaged = hl.f32(1) - tree_sum([left[x, y, i] for i in range(count)]) * hl.f32(1 / count)
-    result, = graph.bundle("linear", [linear(found, own, arrays["correction"], site, averaged)], count)
+    result, = graph.bundle("linear", [linear(calm[x, y, c], own, arrays["correction"], site, averaged)], count)
     if camera:
         return graph.rgb("calm", lambda c: result[x, y, c])
     if count == 1:

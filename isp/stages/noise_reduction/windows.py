@@ -5,12 +5,13 @@ SPIE 2825 (1996); G. Yu, G. Sapiro, "DCT image denoising: a simple and effective
 Processing On Line 1 (2011). In planes whose noise has unit variance, a window at every column and every `STEP` rows is
 taken to C[u, v] by an orthonormal DCT (u counts frequencies along a row, v along a column), each multiplied by
 
-    g = 1 - 1 / (1 + (E / t^2)^2)     E = (C[u, v]^2 + (C[u, v - 1]^2 + C[u, v + 1]^2) / 2) / (1 + n / 2)
+    g = 1 - 1 / (1 + (E / t^2)^2)     E = sum of k[i] k[j] C[u + i, v + j]^2,  k = (1/4, 1/2, 1/4)
 
-and taken back; n = 1 or 2 counts the neighbours there are. An energy averaged over neighbours tells a feature, which
-spreads over them, from a lucky draw, which does not (T. Cai, B. Silverman, "Incorporating information on neighbouring
-coefficients into wavelet estimation", Sankhya B 63 (2001)); the square of E / t^2 is between soft and hard, and smooth.
-C[0, 0] is kept and is nobody's neighbour in planes that have a mean of their own.
+(mirrored at the ends) and taken back. An energy averaged over neighbours tells a feature, which spreads over them, from
+a lucky draw, which does not (T. Cai, B. Silverman, "Incorporating information on neighbouring coefficients into wavelet
+estimation", Sankhya B 63 (2001)): on flat ground it leaves half the noise that C^2 alone would at the same t. The
+square of E / t^2 is between soft and hard, and smooth. In planes that have a mean of their own C[0, 0] is kept, and
+counts as 0 in E.
 
 A value is the mean over the windows it lies in, weighted by 1 / sum(g^2), the inverse of the noise each one kept
 (K. Dabov et al., "Image denoising by sparse 3-D transform-domain collaborative filtering", IEEE TIP 16 (2007)).
@@ -65,10 +66,27 @@ def shrunk(graph: Graph, given: Windows) -> tuple[Image, Image]:
     u, plane = c % SIDE, c // SIDE
     taken = dct8.forward([given.planes[x + i, y, plane] for i in range(SIDE)])
     rows, = graph.bundle("rows", [graph.choose(u, taken)], SIDE * given.count, fan=SIDE)
-    column = dct8.forward([rows[x, STEP * y + i, c] for i in range(SIDE)])
-    mean = (u == 0) & given.means(plane)
-    gains = _gains(column, mean, given.inverse(plane) * hl.f32(1 / dct8.SCALE**2))
-    samples = dct8.transpose([g * v for g, v in zip(gains, column, strict=True)])
+    taken = dct8.forward([rows[x, STEP * y + i, c] for i in range(SIDE)])
+    spectrum = graph.bundle("spectrum", taken, SIDE * given.count)
+    mean = given.means(plane)
+
+    def energies(number: Expr) -> list[Expr]:
+        """C[number, v]^2, the mean's as 0."""
+        at = (x, y, SIDE * plane + hl.clamp(number, 0, SIDE - 1))
+        first, *others = (s[at] * s[at] for s in spectrum)
+        return [hl.select(mean & (number == 0), hl.f32(0), first), *others]
+
+    own, below, above = energies(u), energies(hl.select(u == 0, 1, u - 1)), energies(hl.select(u == 7, 6, u + 1))
+    beside = [a + (b + d) * hl.f32(0.5) for a, b, d in zip(own, below, above, strict=True)]
+    inverse = given.inverse(plane) * hl.f32(1 / 4 / dct8.SCALE**2)
+    gains = []
+    for v in range(SIDE):
+        near = beside[1 if v == 0 else v - 1] + beside[SIDE - 2 if v == SIDE - 1 else v + 1]
+        ratio = (beside[v] + near * hl.f32(0.5)) * inverse
+        # in this form an energy too large for its square gives 1
+        gains.append(one - one / (one + ratio * ratio))
+    gains[0] = hl.select(mean & (u == 0), one, gains[0])
+    samples = dct8.transpose([g * s[x, y, c] for g, s in zip(gains, spectrum, strict=True)])
     noise = hl.f32(LEAST) + tree_sum([g * g for g in gains])
     *kept, noise = graph.bundle("kept", [*samples, noise], SIDE * given.count)
     weight, = graph.bundle("weight", [one / tree_sum([noise[x, y, SIDE * c + i] for i in range(SIDE)])], given.count)
@@ -87,29 +105,8 @@ def shrunk(graph: Graph, given: Windows) -> tuple[Image, Image]:
     total = tree_sum([back[i][x - i, y, c] for i in range(SIDE)])
     scale = norm[x, group, c]
     calm, left = graph.bundle(
-        "calm", [total * (scale * hl.f32(1 / dct8.SCALE**2)), scale * hl.f32(2 / SIDE / STEP)], given.count, rows=STEP
+        "calm", [total * (scale * hl.f32(1 / dct8.SCALE**2)), scale * hl.f32(1 / STEP)], given.count, rows=STEP
     )
-    graph.roll([rows, noise, weight, norm, back[0]], calm)
+    graph.roll([rows, spectrum[0], noise, weight, norm, back[0]], calm)
     return calm, left
 
-
-def _gains(column: list[Expr], mean: Expr, inverse: Expr) -> list[Expr]:
-    """Gains of the eight frequencies of a column; where `mean` holds the first of them is the window's mean."""
-    import halide as hl
-
-    from isp.engine.graph import tree_sum
-
-    one, half = hl.f32(1), hl.f32(0.5)
-    energy = [v * v for v in column]
-    energy[0] = hl.select(mean, hl.f32(0), energy[0])
-    gains = []
-    for v in range(SIDE):
-        near = [energy[i] for i in (v - 1, v + 1) if 0 <= i < SIDE]
-        share = hl.f32(1 / (1 + len(near) / 2))
-        if v == 1:
-            share = hl.select(mean, hl.f32(1 / 1.5), share)
-        ratio = (energy[v] + tree_sum(near) * half) * (inverse * share)
-        # in this form an energy too large for its square gives 1
-        gains.append(one - one / (one + ratio * ratio))
-    gains[0] = hl.select(mean, one, gains[0])
-    return gains

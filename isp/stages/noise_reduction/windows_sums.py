@@ -39,17 +39,18 @@ def shrunk(graph: Graph, given: Windows) -> tuple[Image, Image]:
         result[place] += term
         return result
 
-    # beyond its eight rows the matrix is zero, so neighbours beyond the last frequency have no energy
-    wave = hl.cos(hl.f32((2 * i + 1) * u) * hl.f32(pi / 16)) * hl.select(u == 0, hl.f32(sqrt(1 / 8)), hl.f32(0.5))
-    basis = func("basis", (u, i), hl.select((u < 0) | (u >= SIDE), zero, wave))
+    wave = hl.cos(hl.f32((2 * i + 1) * u) * hl.f32(pi / 16))
+    basis = func("basis", (u, i), wave * hl.select(u == 0, hl.f32(sqrt(1 / 8)), hl.f32(0.5)))
     rows = summed("rows", (x, y, c, u), basis[u, line.x] * given.planes[x + line.x, y, c])
     column = summed("column", at, basis[v, line.x] * rows[x, y + line.x, c, u])
-    own = (u == 0) & given.means(c)
-    mean = own & (v == 0)
+    mean = (u == 0) & (v == 0) & given.means(c)
     energy = func("energy", at, hl.select(mean, zero, column[at] * column[at]))
-    near = energy[x, y, c, u, v - 1] + energy[x, y, c, u, v + 1]
-    count = hl.select((v == 0) | (v == SIDE - 1) | (own & (v == 1)), one, hl.f32(2))
-    ratio = func("ratio", at, (energy[at] + near * hl.f32(0.5)) / (one + count * hl.f32(0.5)) * given.inverse(c))
+    at_end = (u == 0) | (u == SIDE - 1)
+    beside = hl.select(hl.abs(u - i) == 1, hl.select(at_end, hl.f32(0.5), hl.f32(0.25)), zero)
+    kernel = func("kernel", (u, i), hl.select(u == i, hl.f32(0.5), beside))
+    across = summed("across", at, kernel[u, line.x] * energy[x, y, c, line.x, v])
+    near = summed("near", at, kernel[v, line.x] * across[x, y, c, u, line.x])
+    ratio = func("ratio", at, near[at] * given.inverse(c))
     gain = func("gain", at, hl.select(mean, one, one - one / (one + ratio[at] * ratio[at])))
     kept = func("kept", at, gain[at] * column[at])
     each = gain[x, y, c, square.x, square.y]
@@ -62,5 +63,5 @@ def shrunk(graph: Graph, given: Windows) -> tuple[Image, Image]:
     total = summed("total", (x, y, c), counted * back[(*window, square.x, square.y)])
     over = summed("over", (x, y, c), counted)
     calm = func("calm", (x, y, c), total[x, y, c] / over[x, y, c])
-    left = func("left", (x, y, c), hl.f32(2 / SIDE / STEP) / over[x, y, c])
+    left = func("left", (x, y, c), hl.f32(1 / STEP) / over[x, y, c])
     return Image(calm, given.count), Image(left, given.count)

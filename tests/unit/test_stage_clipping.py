@@ -1,4 +1,4 @@
-"""Where colours saturate, measured: real pile-ups are found through lens shading, bright areas are not taken for one."""
+"""Where colours saturate, measured: pile-ups are found, also under lens shading; bright areas are not taken for one."""
 
 from __future__ import annotations
 

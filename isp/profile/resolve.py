@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from isp.errors import InputError, ProfileError
+from isp.io.cube import Cube
 from isp.parameters import FileRef, Param, Table
 from isp.profile.chain import check_chain
 from isp.profile.files import load_file
@@ -68,8 +69,8 @@ def resolve_entry(entry: StageEntry, context: Context, profile: Profile) -> Reso
 def freeze(profile: Profile, resolved: Mapping[str, ResolvedStage]) -> Profile:
     """A copy of `profile` with the plain values of `resolved` (by stage name) written out.
 
-    A value of more than `MAX_INLINE` numbers that came from a file stays a file name. Raises ProfileError if a plain
-    value is not one that a profile may hold.
+    A look-up table, or a value of more than `MAX_INLINE` numbers, that came from a file stays a file name. Raises
+    ProfileError if a plain value is not one that a profile may hold.
     """
     from isp.profile.build import make_entry
 
@@ -86,7 +87,10 @@ def freeze(profile: Profile, resolved: Mapping[str, ResolvedStage]) -> Profile:
             for p in entry.stage.parameters
         }
         frozen = make_entry(entry.stage, values, "profile", entry.line)
-        entries.append(replace(frozen, enabled=entry.enabled))
+        # a file that --set named is still one from outside the profile's folder
+        kept = {n: o for n, o in entry.origins.items() if isinstance(values.get(n), FileRef)}
+        origins = MappingProxyType({**frozen.origins, **kept})
+        entries.append(replace(frozen, enabled=entry.enabled, origins=origins))
     check_chain(entries, profile.start, profile.source, full=profile.complete)
     return replace(profile, stages=tuple(entries))
 
@@ -168,4 +172,6 @@ def _position(what: str, table: Table, context: Context) -> float:
 
 
 def _count(value: Plain) -> int:
+    if isinstance(value, Cube):
+        return MAX_INLINE + 1
     return sum(_count(v) for v in value) if isinstance(value, tuple) else 1

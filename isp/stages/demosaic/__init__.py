@@ -8,15 +8,18 @@ are of these channels, so `ccm` turns them to colour as it does others.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from isp.parameters import Param
-from isp.stage import COLORED, Stage
+from isp.stage import COLORED, Context, Plain, Stage
+from isp.stages.demosaic.bend import BEND
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from isp.engine.graph import Arrays, Graph, Image
 
-_REACH = {"bilinear": 1, "malvar2004": 2, "menon2007": 8, "zhang2005": 12, "kiku2014": 20, "adaptive": 15}
+_REACH = {"bilinear": 1, "malvar2004": 2, "menon2007": 8, "zhang2005": 12, "kiku2014": 20, "adaptive": 19}
 
 
 class Demosaic(Stage):
@@ -34,7 +37,20 @@ class Demosaic(Stage):
             "adaptive (directional residual interpolation, gain drawn to 1 by its doubt, second pass)",
             choices=tuple(_REACH), structural=True, tune="search",
         ),
+        Param(
+            "bend", "from_file",
+            "adaptive compares colours in bent values: straight below 1 / bend, a square root above; 0 leaves them as "
+            f"they are; from_file is {BEND:g} where the frame is known to be a camera's light (it has a noise model "
+            "or a white point) and 0 for a bare mosaic, whose values may be encoded",
+            lower=0, upper=1000, sources=("from_file",), tune="gradient",
+        ),
     )
+
+    def source(self, name: str, word: str, context: Context) -> Plain:
+        return BEND if context.noise is not None or context.neutral is not None else 0.0
+
+    def prepare(self, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
+        return super().prepare(values, context) if values["method"] == "adaptive" else {}
 
     def reach(self, structure: Mapping[str, str | int]) -> int:
         sites = _REACH[str(structure["method"])]
@@ -47,10 +63,14 @@ class Demosaic(Stage):
     def define(self, graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
         from importlib import import_module
 
-        if graph.block > 1:
-            from isp.stages.demosaic import blocks
+        from isp.stages.demosaic import blocks
+        from isp.stages.demosaic.bend import bent, straight
 
-            return blocks.define(graph, image, str(structure["method"]))
-        method = import_module(f"isp.stages.demosaic.{structure['method']}")
-        result: Image = method.define(graph, image)
-        return result
+        method = str(structure["method"])
+        bend = arrays["bend"][0] if method == "adaptive" else None
+        mosaic = image if bend is None else bent(graph, image, bend)
+        if graph.block > 1:
+            result = blocks.define(graph, mosaic, method)
+        else:
+            result = import_module(f"isp.stages.demosaic.{method}").define(graph, mosaic)
+        return result if bend is None else straight(graph, result, bend)

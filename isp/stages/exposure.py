@@ -10,9 +10,9 @@ the statistics thumbnail after white balance and matrix, over the boxes brighter
 
     ev = (1 - w) log2(0.18 / middle) + w log2(0.68 / top) + night
 
-w is 0.5 and falls to 0 as the picture loses contrast (95th over 5th percentile, below 2 EV), since one tone says nothing
-of white. So a chart is not brightened for its dark surround and snow keeps half of its key: a scene that holds white and
-whose mean is k EV from mid-grey comes out about k / 2 from it, one that shows a single tone at mid-grey.
+w is 0.5 and falls to 0 as the picture loses contrast (95th over 5th percentile, below 2 EV), since one tone says
+nothing of white. So a chart is not brightened for its dark surround and snow keeps half of its key: a scene that holds
+white and whose mean is k EV from mid-grey comes out about k / 2 from it, one that shows a single tone at mid-grey.
 
 `night` keeps darkness dark: a quarter of the stops by which middle lies below 0.5 cd/m2 (a mid-grey at 9 lx), at most
 one, where the frame says exposure, f-number and ISO. Their luminance is 120 N^2 / (t S) Y [cd/m2] (saturation-based

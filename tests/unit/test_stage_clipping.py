@@ -60,6 +60,11 @@ def test_a_bright_even_area_is_not_taken_for_saturation():
     assert _knee(_sky(0.9)) == (0.87, 0.87, 0.87)
 
 
+def test_a_frame_without_noise_shows_no_level_whatever_its_noise_model_says():
+    steps = np.repeat(np.linspace(0.1, 0.95, 8), 60)[None, :, None]
+    assert _knee(mosaic_of(steps * np.ones((320, 480, 3)))) == (0.87, 0.87, 0.87)
+
+
 def test_nothing_is_claimed_without_noise_model_or_in_small_frames():
     assert _knee(_sky(_ramp(2.0)), noise=False) == (0.87, 0.87, 0.87)
     assert _knee(_sky(_ramp(2.0, (12, 16)), shape=(12, 16))) == (0.87, 0.87, 0.87)

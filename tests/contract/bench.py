@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from isp.cfa import Cfa
+from isp.engine.adjoint import Adjoint
 from isp.engine.execute import Plan, block_of, moved, phase_of
 from isp.engine.plan import Placed, channels
 from isp.engine.segment import Step, make_step
@@ -158,6 +159,11 @@ class Bench:
 
     def run(self, data: np.ndarray, values: Mapping[str, Any] | None = None) -> np.ndarray:
         return self.plan(data, values).run(data, self.context)
+
+    def adjoint(self) -> Adjoint:
+        """Its derivative: one program for parameters and pixels (digital numbers have none)."""
+        step = self.step()
+        return Adjoint([step], (channels(self.domain), channels(self.gives)), source_gradient=self.domain != "raw")
 
     @property
     def shape(self) -> tuple[int, int]:

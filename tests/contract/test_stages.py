@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from isp.engine import execute, runtime
-from isp.engine.adjoint import Adjoint, chain_prepare
+from isp.engine.adjoint import chain_prepare
 from isp.engine.plan import channels
 from isp.engine.runtime import buffer_of, query_buffer
 from isp.engine.segment import Port, Segment
@@ -103,12 +103,11 @@ def test_the_gradient_of_every_tunable_parameter_equals_finite_differences(name,
     data = pixels(domain, SHAPE, seed=7)
     shape = SHAPE if channels(stage.gives) == 1 else (*SHAPE, 3)
     weights = np.random.Generator(np.random.Philox(8)).standard_normal(shape).astype(np.float32) + 0.3
-    step = stage.step()
     tunable = [
         p for p in stage.stage.parameters
         if p.tune == "gradient" and not isinstance(stage.values[p.name], str) and np.size(stage.values[p.name])
     ]
-    adjoint = Adjoint([step], (channels(domain), channels(stage.gives)))
+    adjoint = stage.adjoint()
     gradient = adjoint(data, weights, execute.phase_of(stage.context))
 
     def loss(values):
@@ -151,7 +150,7 @@ def test_the_gradient_of_the_pixels_equals_finite_differences(name, given, domai
     shape = SHAPE if channels(stage.gives) == 1 else (*SHAPE, 3)
     rng = np.random.Generator(np.random.Philox(9))
     weights = rng.standard_normal(shape).astype(np.float32) + 0.3
-    adjoint = Adjoint([stage.step()], (channels(domain), channels(stage.gives)), source_gradient=True)
+    adjoint = stage.adjoint()
     gradient = adjoint(data, weights, execute.phase_of(stage.context))
     direction = rng.standard_normal(data.shape)
     expected = []
@@ -170,7 +169,7 @@ def test_gradients_do_not_depend_on_threads(name, given, domain):
     stage = bench(name, given, domain, (140, 150))
     data = pixels(domain, (140, 150), seed=7)
     weights = np.ones((140, 150) if channels(stage.gives) == 1 else (140, 150, 3), np.float32)
-    adjoint = Adjoint([stage.step()], (channels(domain), channels(stage.gives)))
+    adjoint = stage.adjoint()
     one, two = (adjoint(data, weights, threads=n) for n in (1, 2))
     for first, second in zip(one.arrays, two.arrays, strict=True):
         for key in first:

@@ -24,7 +24,7 @@ FLAT = 0.5
 LOWEST = 0.85
 """Share of the stated level below which no sensor saturates (the lowest seen is 0.92)."""
 NOISY = 0.05
-"""Share of the level from which boxes must show noise: a frame without any (synthetic, denoised) tells no level."""
+"""Share of the level from which sound boxes must show noise: a frame without any (synthetic, denoised) shows none."""
 AGREE = 0.01
 """Boxes whose levels differ by less (share of the level) agree."""
 FEWEST = 16

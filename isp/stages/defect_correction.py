@@ -62,7 +62,7 @@ class DefectCorrection(Stage):
             lower=0, upper=1, tune="search",
         ),
         Param(
-            "texture", 4.0, "Excess that counts as detail, per texture of the surroundings beyond their noise",
+            "texture", 3.5, "Excess that counts as detail, per texture of the surroundings beyond their noise",
             lower=0, upper=100, tune="search",
         ),
         Param(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from isp.engine.graph import Expr, Graph, Image
 
 SIDE = 8
-STEP = 4
+STEP = 2
 """Rows from window to window [plane px]."""
 LEAST = 0.02
 """Added to the noise kept at each of the eight frequencies u [variance]: where nothing is kept, a mean is still one."""
@@ -90,16 +90,18 @@ def shrunk(graph: Graph, given: Windows) -> tuple[Image, Image]:
     noise = hl.f32(LEAST) + tree_sum([g * g for g in gains])
     *kept, noise = graph.bundle("kept", [*samples, noise], SIDE * given.count)
     weight, = graph.bundle("weight", [one / tree_sum([noise[x, y, SIDE * c + i] for i in range(SIDE)])], given.count)
-    over = tree_sum([weight[x - i, y, c] + weight[x - i, y - 1, c] for i in range(SIDE)])
+    over = tree_sum([weight[x - i, y - k, c] for i in range(SIDE) for k in range(SIDE // STEP)])
     norm, = graph.bundle("norm", [one / over], given.count)
 
     group = y // STEP
 
     def joined(u: int) -> Expr:
-        """Frequency u of the rows, from the two windows above one another that hold this row."""
-        lower = graph.choose(y % STEP, [kept[i][x, group, SIDE * c + u] for i in range(STEP)])
-        upper = graph.choose(y % STEP, [kept[i + STEP][x, group - 1, SIDE * c + u] for i in range(STEP)])
-        return lower * weight[x, group, c] + upper * weight[x, group - 1, c]
+        """Frequency u of the rows, from the windows below one another that hold this row."""
+        parts = []
+        for k in range(SIDE // STEP):
+            part = graph.choose(y % STEP, [kept[i + k * STEP][x, group - k, SIDE * c + u] for i in range(STEP)])
+            parts.append(part * weight[x, group - k, c])
+        return tree_sum(parts)
 
     back = graph.bundle("back", dct8.transpose([joined(i) for i in range(SIDE)]), given.count, rows=STEP)
     total = tree_sum([back[i][x - i, y, c] for i in range(SIDE)])

@@ -32,7 +32,7 @@ from isp.values import ColorCalibration, Float64, frozen
 MIREDS: Float64 = frozen(np.arange(70.0, 501.0, 10.0))
 TINTS: Float64 = frozen(np.arange(-42.0, 61.0, 6.0))
 """Lights tried: reciprocal temperature [1e6/K], 2000..14300 K, and tint [1/3000 uv]."""
-USUAL, BEYOND = (140.0, 370.0), 40.0
+USUAL, BEYOND = (140.0, 360.0), 30.0
 """Range of usual lights and standard deviation of those beyond it [1e6/K]: 45 of 47 illuminants of CIE 015:2018 (A,
 D50..D75, the FL, LED and HP series) lie at 133..367, evenly; HP2 at 399, HP1 (orange street lamps) at 510."""
 TINT_MEAN, TINT_SPREAD = 5.0, 9.0

@@ -31,7 +31,7 @@ def _errors(scene, light, methods, sensor="imx586"):
 @pytest.mark.parametrize("light", ["A", "FL11", "D65", "LED-B5"])
 @pytest.mark.parametrize("scene", ["chart", "composed"])
 def test_charts_and_still_lifes_come_out_neutral(scene, light):
-    """Half of these scenes is grey; ordinary lights within 4.5 degrees (an eye sees about 3)."""
+    """Half of these scenes is grey; ordinary lights within 4.5 degrees."""
     assert _errors(scene, light, ["correlation"])[0] < 4.5
 
 

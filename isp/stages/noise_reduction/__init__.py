@@ -37,7 +37,7 @@ class NoiseReduction(Stage):
         Param(
             "method", "dct",
             "dct (shrinkage in sliding 8x8 windows of luminance and colour differences); "
-            "bisquare (mean over 5x5 sites of a colour, weighted by likeness; half the work)",
+            "bisquare (mean over 5x5 sites of a colour, weighted by likeness; a fifth of the work)",
             choices=tuple(_METHODS), structural=True, tune="search",
         ),
     )

@@ -16,7 +16,8 @@ counts as 0 in E.
 A value is the mean over the windows it lies in, weighted by 1 / sum(g^2), the inverse of the noise each one kept
 (K. Dabov et al., "Image denoising by sparse 3-D transform-domain collaborative filtering", IEEE TIP 16 (2007)).
 
-Windows lie at fixed rows of the frame, so a crop equals the whole where it begins at a multiple of `STEP` rows.
+Windows lie at fixed rows of the frame, so a crop equals the whole where it begins at a multiple of `STEP` rows of the
+planes. Numbers are kept as long as a row of windows needs them, so a core works in its cache.
 """
 
 from __future__ import annotations
@@ -87,8 +88,8 @@ def shrunk(graph: Graph, given: Windows) -> tuple[Image, Image]:
         gains.append(one - one / (one + ratio * ratio))
     gains[0] = hl.select(mean & (u == 0), one, gains[0])
     samples = dct8.transpose([g * s[x, y, c] for g, s in zip(gains, spectrum, strict=True)])
-    noise = hl.f32(LEAST) + tree_sum([g * g for g in gains])
-    *kept, noise = graph.bundle("kept", [*samples, noise], SIDE * given.count)
+    left = hl.f32(LEAST) + tree_sum([g * g for g in gains])
+    *kept, noise = graph.bundle("kept", [*samples, left], SIDE * given.count)
     weight, = graph.bundle("weight", [one / tree_sum([noise[x, y, SIDE * c + i] for i in range(SIDE)])], given.count)
     over = tree_sum([weight[x - i, y - k, c] for i in range(SIDE) for k in range(SIDE // STEP)])
     norm, = graph.bundle("norm", [one / over], given.count)
@@ -106,9 +107,9 @@ def shrunk(graph: Graph, given: Windows) -> tuple[Image, Image]:
     back = graph.bundle("back", dct8.transpose([joined(i) for i in range(SIDE)]), given.count, rows=STEP)
     total = tree_sum([back[i][x - i, y, c] for i in range(SIDE)])
     scale = norm[x, group, c]
-    calm, left = graph.bundle(
+    calm, share = graph.bundle(
         "calm", [total * (scale * hl.f32(1 / dct8.SCALE**2)), scale * hl.f32(1 / STEP)], given.count, rows=STEP
     )
     graph.roll([rows, spectrum[0], noise, weight, norm, back[0]], calm)
-    return calm, left
+    return calm, share
 

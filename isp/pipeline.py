@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from isp.engine.execute import MEANING, Plan
+from isp.engine.execute import MEANING, Pixels, Plan
 from isp.engine.plan import Placed
 from isp.engine.segment import Datapath, Step, make_step
 from isp.errors import InputError, ProfileError, UsageError
 from isp.stage import DOMAINS, Context, Domain, Stage, blamed
-from isp.values import Companions, Mosaic, Picture, RawFrame, RawSet, Statistics, pattern_to_sites
+from isp.values import (
+    Companions,
+    Mosaic,
+    Origin,
+    Picture,
+    RawFrame,
+    RawSet,
+    Statistics,
+    pattern_to_sites,
+    sites_to_pattern,
+)
 
 if TYPE_CHECKING:
     from isp.profile import Profile, StageEntry
 
 Progress = Callable[[int, int], None]
 Value = RawFrame | Mosaic | Picture
+Given = Value | RawSet
 
 
 @dataclass(frozen=True)
@@ -42,7 +53,8 @@ class Run:
     ----------
     value : the picture, or the tapped value
     seconds : time of each part: resolve, statistics, compile, render [s]
-    stages : every resolved stage with its plain values and where each came from
+    stages : every resolved stage with its plain values and where each came from (of a set's stages before the merge,
+        those of its first frame)
     segments : names of what was fused
     compiled : how many programs had to be compiled
     statistics : the pre-pass, if one was needed
@@ -83,11 +95,12 @@ class Pipeline:
     def __call__(
         self, raw: RawFrame | RawSet, *, depth: ArrayLike | None = None, focus: float | None = None
     ) -> Picture:
-        """Develop a frame.
+        """Develop a frame, or the frames of one scene.
 
         Parameters
         ----------
         raw : RawFrame or RawSet
+            A set of several frames needs a profile with a stage that merges them (`hdr_merge`).
         depth : (h, w) array, optional
             Distance [m] over the field of view, any size.
         focus : float, optional
@@ -106,7 +119,7 @@ class Pipeline:
 
     def run(
         self,
-        raw: Value | RawSet,
+        raw: Given,
         *,
         tap: str | None = None,
         companions: Companions | None = None,
@@ -133,32 +146,33 @@ class Pipeline:
         with clock("render"):
             _use_threads(self.threads)
             array = plan.run(_pixels(value), frame.start.context, progress)
-        result = _value(array, frame, value)
+        result = _value(array, frame)
         return Run(
             result, clock.seconds, tuple(frame.resolved), tuple(s.name for s in plan.segments), missing,
-            frame.statistics, (*frame.start.context.info.warnings, *frame.warnings),
+            frame.statistics, tuple(dict.fromkeys((*_file_warnings(value), *frame.warnings))),
         )
 
-    def explain(self, raw: Value | None = None) -> list[str]:
+    def explain(self, raw: Given | None = None) -> list[str]:
         """What fuses and where memory goes, a line each; for a typical 4032x3024 Bayer frame if none is given."""
-        value = raw if raw is not None else _typical()
+        value = _single(raw) if raw is not None else _typical()
         frame = _Resolver(self.profile, value, Companions(), None, _Clock(), self.threads)
         plan = frame.plan(_sink(self.profile.output.bits, frame.gives))
-        skipped = {r.name for r in frame.resolved} - {p.step.stage.name for p in frame.steps}
+        ran = [p for part in (frame, *frame.branches[:1]) for p in part.steps]
+        skipped = {r.name for r in frame.resolved} - {p.step.stage.name for p in ran}
         lines = plan.explain(frame.start.context)
         if skipped:
             lines.append(f"skipped, as they change nothing here: {', '.join(sorted(skipped))}")
         return lines
 
 
-def apply(name: str, value: Value, **params: Any) -> Value:
+def apply(name: str, value: Given, **params: Any) -> Value:
     """Any single stage on its own.
 
     Parameters
     ----------
     name : str
         A stage: ``apply("demosaic", raw_frame, method="malvar2004")``.
-    value : RawFrame, Mosaic or Picture
+    value : RawFrame, Mosaic or Picture, or a RawSet for a stage that merges
         A RawFrame is made linear first if the stage takes a mosaic.
     **params
         Its parameters; the others keep their defaults.
@@ -173,10 +187,10 @@ def apply(name: str, value: Value, **params: Any) -> Value:
 
     stage = find_stage(name)
     names = [name]
-    if isinstance(value, RawFrame) and "raw" not in stage.takes:
+    if isinstance(value, (RawFrame, RawSet)) and "raw" not in stage.takes:
         names = ["linearize", "black_level", name]
     stages: list[Any] = [(n, params) if n == name and params else n for n in names]
-    start = _start(value, Companions()).domain
+    start = "raw" if isinstance(value, RawSet) else _start(value, Companions()).domain
     return Pipeline(Profile.from_stages(stages, start=start)).run(value, tap=name).value
 
 
@@ -215,25 +229,36 @@ class _Resolver:
     def __init__(
         self,
         profile: Profile,
-        value: Value,
+        value: Given,
         companions: Companions,
         tap: str | None,
         clock: _Clock,
         threads: int | None,
+        branch_of: str = "",
     ) -> None:
         self.profile, self.value, self.threads, self._clock = profile, value, threads, clock
-        self.start = _start(value, companions)
         self.resolved: list[Resolved] = []
         self.steps: list[Placed] = []
         self.warnings: list[str] = []
         self.statistics: Statistics | None = None
         self.encoding = ("rec2020", "linear")
-        entries = [e for e in profile.stages if e.enabled]
-        if tap is not None:
-            names = [e.name for e in entries]
-            if tap not in names:
-                raise UsageError(f"no enabled stage {tap!r} to tap; stages: {', '.join(names)}")
-            entries = entries[: names.index(tap) + 1]
+        self.branches: list[_Resolver] = []
+        self.gives: Domain
+        self.context: Context
+        self._branch_of = branch_of  # the stage that merges what this resolver prepares
+        entries = _up_to(tap, [e for e in profile.stages if e.enabled])
+        if isinstance(value, RawSet):
+            before, merge = _merging(entries, tap, len(value))
+            self.branches = [
+                _Resolver(profile, frame, companions, before, clock, threads, merge) for frame in value
+            ]
+            entries = entries[[e.name for e in entries].index(merge) :]
+            ends = [b.context for b in self.branches]
+            self.start = _Start(self.branches[0].gives, ends[0].but(frames=tuple(ends)))
+            self.resolved += self.branches[0].resolved
+            self.warnings += [line for b in self.branches for line in b.warnings]
+        else:
+            self.start = _start(value, companions)
         domain, context = self.start.domain, self.start.context
         self._prefix = 0
         for entry in entries:
@@ -243,8 +268,13 @@ class _Resolver:
 
     def plan(self, sink: str) -> Plan:
         """The plan of the resolved steps (of a mere copy, where every stage is the identity)."""
-        data = _pixels(self.value)
-        return Plan(self.steps, data.dtype.name, self.start.domain, sink, _datapath(self.profile))
+        return self._plan(self.steps, sink)
+
+    def _plan(self, steps: Sequence[Placed], sink: str) -> Plan:
+        path = _datapath(self.profile)
+        branches = [b.plan("float32") for b in self.branches]
+        dtype = "float32" if isinstance(self.value, RawSet) else self.value.data.dtype.name
+        return Plan(steps, dtype, self.start.domain, sink, path, branches)
 
     def _resolve(self, entry: StageEntry, domain: Domain, context: Context) -> tuple[Domain, Context]:
         from isp.profile import resolve_entry
@@ -281,6 +311,11 @@ class _Resolver:
         from isp.engine.execute import block_of, phase_of
         from isp.engine.statistics import measure
 
+        if self._branch_of:
+            raise ProfileError(
+                f"stage {wanted_by!r} needs statistics, which a set of frames has behind {self._branch_of} only; "
+                "put it there"
+            )
         prefix = self.steps[: self._prefix]
         last = prefix[-1] if prefix else None
         domain = last.gives if last else self.start.domain
@@ -296,8 +331,9 @@ class _Resolver:
             context = last.after if last else self.start.context
             data = _pixels(self.value)
             if prefix:
-                plan = Plan(prefix, data.dtype.name, self.start.domain, "float32", _datapath(self.profile))
-                source = plan.link(data, self.start.context)
+                source = self._plan(prefix, "float32").link(data, self.start.context)
+            elif isinstance(data, tuple):
+                raise RuntimeError("a set was not merged")
             else:
                 from isp.engine.strips import FrameSource
 
@@ -328,18 +364,52 @@ def _check_possible(entry: StageEntry, domain: Domain, context: Context) -> None
             raise InputError(f"stage {stage.name!r} needs {need!r}, which was not given (--{need})")
 
 
-def _single(raw: Value | RawSet) -> Value:
-    if isinstance(raw, RawSet):
-        if len(raw) > 1:
-            raise InputError(f"a set of {len(raw)} frames needs a stage that merges them; the profile has none")
-        return raw[0]
-    if not isinstance(raw, (RawFrame, Mosaic, Picture)):
+def _up_to(tap: str | None, entries: list[StageEntry]) -> list[StageEntry]:
+    """The entries up to and including the one called `tap`; all without one."""
+    if tap is None:
+        return entries
+    names = [e.name for e in entries]
+    if tap not in names:
+        raise UsageError(f"no enabled stage {tap!r} to tap; stages: {', '.join(names)}")
+    return entries[: names.index(tap) + 1]
+
+
+def _merging(entries: list[StageEntry], tap: str | None, count: int) -> tuple[str, str]:
+    """The last stage that runs on each of a set's `count` frames, and the one that merges them."""
+    names = [e.name for e in entries]
+    merge = next((e.name for e in entries if e.stage.merges), None)
+    if merge is None:
+        if tap is not None:
+            raise UsageError(f"a set of {count} frames is one frame only behind the stage that merges it; tap that one "
+                             f"or a later one, not {tap!r}")
+        raise InputError(f"a set of {count} frames needs a stage that merges them; add hdr_merge behind black_level")
+    before = names[: names.index(merge)]
+    if not before:
+        raise ProfileError(f"stage {merge!r} takes {DOMAINS['mosaic']}, but comes first")
+    if "white_balance" in before:
+        raise ProfileError(f"stage {merge!r} merges a set of frames; it must come before white_balance")
+    return before[-1], merge
+
+
+def _single(raw: Given) -> Given:
+    """The only frame of a set of one; other values as they are."""
+    if not isinstance(raw, (RawFrame, RawSet, Mosaic, Picture)):
         raise UsageError(f"cannot develop a {type(raw).__name__}; allowed: RawFrame, RawSet, Mosaic, Picture")
-    return raw
+    return raw[0] if isinstance(raw, RawSet) and len(raw) == 1 else raw
 
 
-def _pixels(value: Value) -> NDArray[Any]:
-    return value.data
+def _pixels(value: Given) -> Pixels:
+    return tuple(frame.data for frame in value) if isinstance(value, RawSet) else value.data
+
+
+def _origin(value: Given) -> Origin:
+    return Origin(" + ".join(f.origin.name for f in value)) if isinstance(value, RawSet) else value.origin
+
+
+def _file_warnings(value: Given) -> tuple[str, ...]:
+    if isinstance(value, RawSet):
+        return tuple(line for frame in value for line in frame.info.warnings)
+    return value.info.warnings if isinstance(value, (RawFrame, Mosaic)) else ()
 
 
 def _start(value: Value, companions: Companions) -> _Start:
@@ -374,12 +444,13 @@ def _datapath(profile: Profile) -> Datapath | None:
     return None if path is None else Datapath(path.bits, path.headroom, path.rounding)
 
 
-def _value(array: NDArray[Any], frame: _Resolver, given: Value) -> Value:
-    context, domain, origin = frame.context, frame.gives, given.origin
+def _value(array: NDArray[Any], frame: _Resolver) -> Value:
+    context, domain, origin = frame.context, frame.gives, _origin(frame.value)
     if domain == "raw":
         codes = np.clip(np.rint(array), 0, 2.0**32 - 1)
         wide = codes.max() > 0xFFFF or context.white > 0xFFFF
-        black = given.black if isinstance(given, RawFrame) else np.zeros((1, 1))
+        same = isinstance(frame.value, RawFrame) and context.black == frame.start.context.black
+        black = frame.value.black if same else sites_to_pattern(context.black, context.cfa)  # type: ignore[union-attr]
         data = codes.astype(np.uint32 if wide else np.uint16)
         return RawFrame(data, context.cfa, black, context.white, context.info, origin)
     if domain == "mosaic":

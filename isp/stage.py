@@ -61,6 +61,7 @@ class Context:
     resolved : plain parameter values of every stage resolved so far, by stage name.
     place : (column, row) of the frame's top-left pixel in the grid that definitions count in, where a stage has
         changed the CFA; None: the CFA's own phase.
+    frames : in front of the stage that merges a set, the context of each of its frames, in order; else none.
     """
 
     cfa: Cfa
@@ -78,6 +79,7 @@ class Context:
     companions: Companions = field(default_factory=Companions)
     resolved: Mapping[str, Mapping[str, Plain]] = field(default_factory=dict)
     place: tuple[int, int] | None = None
+    frames: tuple[Context, ...] = ()
 
     @property
     def phase(self) -> tuple[int, int]:
@@ -112,6 +114,8 @@ class Stage:
     kind : ``fused`` (Halide expressions in `define`), ``numpy`` or ``frame`` (host code in `apply`)
     parameters : descriptions; `values` below maps their names to plain values
     needs : names of companions (and ``focus``) that must be given
+    merges : True for the stage that makes one value of a set's frames: those before it run on each frame, and its
+        definition reads frame k as channel k (see `Context.frames`)
     """
 
     name: ClassVar[str] = ""
@@ -121,6 +125,7 @@ class Stage:
     kind: ClassVar[Literal["fused", "guided", "frame", "numpy"]] = "fused"
     parameters: ClassVar[tuple[Param, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ()
+    merges: ClassVar[bool] = False
 
     # resolve: profile value -> plain value -----------------------------------------------------------------
 

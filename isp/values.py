@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +16,7 @@ from isp.cfa import Cfa
 from isp.errors import InputError, NumericError, UsageError
 from isp.rectilinear import RectilinearWarp
 
+Found = TypeVar("Found")
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
@@ -454,9 +455,12 @@ class RawSet:
         frames = tuple(self.frames)
         if not frames:
             raise InputError("a raw set needs at least one frame")
-        for frame in frames[1:]:
+        for number, frame in enumerate(frames[1:], 2):
             if frame.shape != frames[0].shape or frame.cfa != frames[0].cfa:
-                raise InputError("the frames of a raw set must agree in size and CFA")
+                here, first = (f"{f.shape[1]}x{f.shape[0]} {f.cfa}" for f in (frame, frames[0]))
+                raise InputError(
+                    f"frame {number} of the set is {here}, the first {first}; they must agree in size and CFA"
+                )
         object.__setattr__(self, "frames", frames)
 
     def __len__(self) -> int:
@@ -465,7 +469,13 @@ class RawSet:
     def __iter__(self) -> Iterator[RawFrame]:
         return iter(self.frames)
 
-    def __getitem__(self, index: int) -> RawFrame:
+    @overload
+    def __getitem__(self, index: int) -> RawFrame: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[RawFrame, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> RawFrame | tuple[RawFrame, ...]:
         return self.frames[index]
 
 
@@ -512,12 +522,20 @@ class Statistics:
     saturated: Float32
     block: int
     start: tuple[int, int] = (0, 0)
+    _found: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("thumbnail", "saturated"):
             array = frozen(getattr(self, name), np.float32)
             check_finite(array, f"statistics {name}")
             object.__setattr__(self, name, array)
+
+    def once(self, key: Hashable, make: Callable[[], Found]) -> Found:
+        """What `make` finds in these statistics, kept under `key` for whoever asks again."""
+        if key not in self._found:
+            self._found[key] = make()
+        found: Found = self._found[key]
+        return found
 
     def zones(self, rows: int = 12, columns: int = 16) -> tuple[Float64, Float64]:
         """Zone means (rows, columns, 3) and saturated fractions (rows, columns, 3), in float64."""

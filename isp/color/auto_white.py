@@ -1,13 +1,15 @@
 """Automatic white balance: the neutral that a picture's own colours suggest.
 
+Correlation, the default: see `isp.color.correlation`.
 Grey world: G. Buchsbaum, "A spatial processor model for object colour perception", J. Franklin Inst. 310 (1980) 1.
 Shades of grey: G. D. Finlayson, E. Trezzi, "Shades of gray and colour constancy", CIC 12 (2004) 37: the neutral is the
 Minkowski mean (mean of x^p)^(1/p) of each colour; p = 1 is grey world, p = 6 their best.
 
-Both read the statistics thumbnail (pooled to about 256 boxes across), weighted by the unsaturated fraction of each box
-(of any colour), without boxes near black. The result is held to lights that exist: 2000..15000 K and tint within 60
-where the frame has colour matrices, else R and B of the neutral within 0.15..1.5 of G. Where too few boxes remain,
-"not enough signal", the as-shot neutral is used, else daylight through the colour matrices, else unit gains.
+All read the statistics thumbnail (pooled to about 128 boxes across for correlation, 256 for the means) without boxes
+near black or saturated: correlation leaves out a box with any saturated site to speak of, the means weigh boxes by
+their unsaturated fraction. The means are held to lights that exist: 2000..15000 K and tint within 60 where the frame
+has colour matrices, else R and B of the neutral within 0.15..1.5 of G; correlation tries no others. Where too few boxes
+remain, "not enough signal", the as-shot neutral is used, else daylight through the colour matrices, else unit gains.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from isp.color.correlation import correlate
 from isp.color.dng import CameraColor
 from isp.color.temperature import chromaticity, temperature_and_tint
 from isp.errors import InputError
@@ -30,7 +33,13 @@ LEAST_SHARE = 0.005
 LEAST_WEIGHT = 0.5
 """Boxes with less than this unsaturated fraction are left out."""
 POOLED = 256
-"""Boxes across the longer side."""
+"""Boxes across the longer side for the means."""
+COARSE = 128
+"""The same for correlation: its differences should be between things, not within them."""
+TOUCHED = 0.05
+"""Saturated fraction from which correlation leaves a box out: its mean is not the colour of what it shows."""
+UNSURE = 0.25
+"""Standard deviation of log R/B from which the user is told (about 7 degrees of reproduction error)."""
 LIGHTS = (2000.0, 15000.0)
 TINTS = (-60.0, 60.0)
 """Lights that exist: colour temperature [K] and tint."""
@@ -53,13 +62,27 @@ def estimate(values: Mapping[str, Any], context: Context) -> tuple[Float64, str]
     InputError
         There are no statistics.
     """
-    if context.statistics is None:
+    seen = context.statistics
+    if seen is None:
         raise InputError("automatic white balance needs the statistics pass, which did not run")
-    norm = 1.0 if values["method"] == "grey_world" else float(values["norm"])
-    mean = minkowski_mean(context.statistics, norm)
+    # prepare, advance, warn and the stages behind ask the same thing of the same frame
+    key = ("white", str(values["method"]), float(values["norm"]), id(context.info))
+    neutral, remark = seen.once(key, lambda: _estimate(str(values["method"]), float(values["norm"]), seen, context))
+    return neutral, remark
+
+
+def _estimate(method: str, norm: float, seen: Statistics, context: Context) -> tuple[Float64, str]:
+    if method == "correlation":
+        boxes, touched = _pooled(seen.thumbnail, COARSE), _pooled(seen.saturated, COARSE).max(axis=2)
+        usable = (touched < TOUCHED) & (boxes.max(axis=2) >= DARK)
+        if usable.sum() < max(LEAST_SHARE * usable.size, 1):
+            return _without_signal(context)
+        found = correlate(boxes, usable, CameraColor.of(context.info))
+        unsure = "automatic white balance is unsure: few colours, or strong ones, under a light hard to tell"
+        return found.neutral, unsure if found.deviation > UNSURE else ""
+    mean = minkowski_mean(seen, 1.0 if method == "grey_world" else norm)
     if mean is None:
-        neutral, what = _without_signal(context)
-        return neutral, f"not enough signal for automatic white balance; using {what}"
+        return _without_signal(context)
     neutral = _held(mean / mean.max(), context)
     far = float(np.max(np.abs(np.log2(neutral * mean.max() / mean))))
     return neutral, "automatic white balance is held at the border of likely lights" if far > 0.1 else ""
@@ -67,8 +90,8 @@ def estimate(values: Mapping[str, Any], context: Context) -> tuple[Float64, str]
 
 def minkowski_mean(statistics: Statistics, norm: float) -> Float64 | None:
     """(3,) Minkowski mean of order `norm` of the usable boxes, or None where too few are usable."""
-    pixels = np.maximum(_pooled(statistics.thumbnail), 0.0)
-    weights = 1.0 - _pooled(statistics.saturated).max(axis=2)
+    pixels = np.maximum(_pooled(statistics.thumbnail, POOLED), 0.0)
+    weights = 1.0 - _pooled(statistics.saturated, POOLED).max(axis=2)
     weights[(weights < LEAST_WEIGHT) | (pixels.max(axis=2) < DARK)] = 0.0
     total = weights.sum()
     if total < LEAST_SHARE * weights.size:
@@ -78,9 +101,9 @@ def minkowski_mean(statistics: Statistics, norm: float) -> Float64 | None:
     return np.asarray(np.maximum(mean, 1e-6 * mean.max()))
 
 
-def _pooled(array: Float32) -> Float64:
-    """Means of k x k boxes, at most about `POOLED` a side: fine enough for a mean, and quick."""
-    k = max(-(-max(array.shape[:2]) // POOLED), 1)
+def _pooled(array: Float32, across: int) -> Float64:
+    """Means of k x k boxes, at most about `across` a side."""
+    k = max(-(-max(array.shape[:2]) // across), 1)
     rows, columns = (n // k * k if n >= k else n for n in array.shape[:2])
     parts = [array[y:rows:k, x:columns:k] for y in range(min(k, rows)) for x in range(min(k, columns))]
     total = np.zeros(parts[0].shape, np.float64)
@@ -105,10 +128,12 @@ def _held(neutral: Float64, context: Context) -> Float64:
 
 
 def _without_signal(context: Context) -> tuple[Float64, str]:
-    if context.info.neutral is not None:
-        neutral = as_array(context.info.neutral)
-        return neutral / neutral.max(), "the as-shot neutral"
     color = CameraColor.of(context.info)
-    if color is not None:
-        return color.neutral(chromaticity(DAYLIGHT, 10.0), DAYLIGHT), f"daylight of {DAYLIGHT:.0f} K"
-    return np.ones(3), "unit gains"
+    if context.info.neutral is not None:
+        given = as_array(context.info.neutral)
+        neutral, what = given / given.max(), "the as-shot neutral"
+    elif color is not None:
+        neutral, what = color.neutral(chromaticity(DAYLIGHT, 10.0), DAYLIGHT), f"daylight of {DAYLIGHT:.0f} K"
+    else:
+        neutral, what = np.ones(3), "unit gains"
+    return neutral, f"not enough signal for automatic white balance; using {what}"

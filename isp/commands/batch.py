@@ -16,10 +16,11 @@ from isp.errors import IspError, OutputError, UsageError
 
 @dataclass(frozen=True)
 class Job:
-    """One input and its output."""
+    """One input and its output; `more` are the other frames of a set whose first is `source`."""
 
     source: Path
     target: Path
+    more: tuple[Path, ...] = ()
 
 
 def is_folder(out: str) -> bool:
@@ -27,7 +28,7 @@ def is_folder(out: str) -> bool:
     return out.endswith(("/", os.sep)) or Path(out).is_dir()
 
 
-def plan(inputs: Sequence[Path], out: str, suffix: str) -> list[Job]:
+def plan(inputs: Sequence[Path], out: str, suffix: str, *, merge: bool = False) -> list[Job]:
     """Pair inputs with outputs.
 
     Parameters
@@ -37,13 +38,20 @@ def plan(inputs: Sequence[Path], out: str, suffix: str) -> list[Job]:
         A file for one input; a folder (existing, or ending with a slash) for any number.
     suffix : str
         Of the files in a folder, with its dot.
+    merge : bool
+        All inputs are frames of one scene: one job, called after the first.
 
     Raises
     ------
     UsageError
         Several inputs for one file, two inputs for the same output, or an output that is its own input.
     """
-    if is_folder(out):
+    if merge:
+        if len(inputs) < 2:
+            raise UsageError(f"--merge: {inputs[0]} is alone; give all frames of the scene")
+        target = Path(out) / f"{inputs[0].stem}{suffix}" if is_folder(out) else Path(out)
+        jobs = [Job(inputs[0], target, tuple(inputs[1:]))]
+    elif is_folder(out):
         jobs = [Job(path, Path(out) / f"{path.stem}{suffix}") for path in inputs]
     elif len(inputs) > 1:
         raise UsageError(f"-o {out}: {len(inputs)} inputs need a folder; end its name with '/' to have it made")
@@ -54,9 +62,10 @@ def plan(inputs: Sequence[Path], out: str, suffix: str) -> list[Job]:
         if job.target in seen:
             raise UsageError(f"{seen[job.target]} and {job.source} would both be written to {job.target}")
         seen[job.target] = job.source
-        with suppress(OSError):
-            if job.source.samefile(job.target):
-                raise UsageError(f"-o {out}: {job.source} would be written over itself")
+        for source in (job.source, *job.more):
+            with suppress(OSError):
+                if source.samefile(job.target):
+                    raise UsageError(f"-o {out}: {source} would be written over itself")
     return jobs
 
 
@@ -110,7 +119,7 @@ def work(jobs: Sequence[Job], do: Callable[[Job], dict[str, Any]], *, debug: boo
             if debug or code == 1:
                 traceback.print_exc()
             text = _text(error, code)
-            if str(job.source) not in text and str(job.target) not in text:
+            if not any(str(path) in text for path in (job.source, *job.more, job.target)):
                 # a stage speaks of its frame, which has no name there
                 text = f"{job.source}: {text}"
             complain(text)

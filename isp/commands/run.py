@@ -38,6 +38,9 @@ def run(
     tap: Annotated[
         str | None, typer.Option("--tap", metavar="STAGE", help="Write what this stage gives, as float32 TIFF.")
     ] = None,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="All inputs are frames of one scene, for a profile with hdr_merge.")
+    ] = False,
     settings: options.Settings = None,
     threads: options.Threads = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
@@ -73,7 +76,7 @@ def run(
         reading=reading(raw, in_process, limit),
         companions=companions(depth, focus),
     )
-    jobs = plan(inputs, output, ".tiff" if tap else SUFFIXES[recipe.output.format])
+    jobs = plan(inputs, output, ".tiff" if tap else SUFFIXES[recipe.output.format], merge=merge)
     with folder(output), progress() as bar:
 
         def develop(job: Job) -> dict[str, Any]:
@@ -171,12 +174,14 @@ class Developer:
     def develop(self, job: Job, bar: Progress) -> dict[str, Any]:
         """Read, render and write one file; returns its record for `--json`."""
         from isp.io import check_writable, read_raw
+        from isp.values import RawSet
 
         check_writable(job.target, overwrite=self._overwrite)
         began = time.perf_counter()
-        frame = read_raw(job.source, **self._reading)
+        frames = RawSet(tuple(read_raw(path, **self._reading) for path in (job.source, *job.more)))
+        frame = frames[0]
         read = time.perf_counter()
-        done = self._pipeline.run(frame, tap=self._tap, companions=self._companions, progress=bar)
+        done = self._pipeline.run(frames, tap=self._tap, companions=self._companions, progress=bar)
         rendered = time.perf_counter()
         self._write(done, job.target)
         wrote = time.perf_counter()
@@ -185,6 +190,8 @@ class Developer:
         return {
             "input": job.source,
             "sha256": frame.origin.sha256,
+            **({"more": [{"input": p, "sha256": f.origin.sha256} for p, f in zip(job.more, frames[1:], strict=True)]}
+               if job.more else {}),
             "output": job.target,
             "size": [frame.shape[1], frame.shape[0]],
             "seconds": {

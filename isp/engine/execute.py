@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 
 from isp.engine.plan import Placed, blocks, channels, is_host, segment
 from isp.engine.segment import Datapath, Port, Segment
-from isp.engine.strips import FrameSource, Grid, SegmentSource, Source, Window, collect
+from isp.engine.strips import FrameSource, Grid, SegmentSource, Source, StackSource, Window, collect
 from isp.errors import ProfileError
 from isp.stage import Context, Domain, blamed
 from isp.values import Mosaic, Picture, check_finite
+
+Pixels = NDArray[Any] | tuple[NDArray[Any], ...]
+"""What a plan runs on: an array, or one for each frame of a set."""
 
 STRIP_PIXELS = 1 << 22
 """Pixels per strip, about: keeps the windows of a 200 MP frame small."""
@@ -125,18 +128,28 @@ class Plan:
     dtype : element type of the input, `uint16`, `uint32` or `float32`
     domain : domain of the input
     sink : element type of the result: `float32`, `uint8` or `uint16`
+    datapath : fixed-point arithmetic to imitate between stages
+    branches : for a set, the plan of each of its frames up to the stage that merges them, the first of `steps`;
+        `domain` is what they give
     """
 
     def __init__(
-        self, steps: Sequence[Placed], dtype: str, domain: Domain, sink: str, datapath: Datapath | None = None
+        self,
+        steps: Sequence[Placed],
+        dtype: str,
+        domain: Domain,
+        sink: str,
+        datapath: Datapath | None = None,
+        branches: Sequence[Plan] = (),
     ) -> None:
         self.domain = domain
+        self.branches = tuple(branches)
         self.runs = blocks(steps)
         self.gives: Domain = steps[-1].gives if steps else domain
         last = Port(sink, channels(self.gives), interleaved=channels(self.gives) == 3)
         self.parts: list[Segment | Placed] = []
         self._runs: list[Sequence[Placed]] = []  # the steps of each part
-        port = Port(dtype, channels(domain))
+        port = Port("float32", len(branches)) if branches else Port(dtype, channels(domain))
         for number, run in enumerate(self.runs):
             final = number == len(self.runs) - 1
             if is_host(run[0]):
@@ -159,19 +172,23 @@ class Plan:
 
     @property
     def segments(self) -> list[Segment]:
-        """The compiled parts."""
-        return [p for p in self.parts if isinstance(p, Segment)]
+        """The compiled parts; one that several branches share counts once."""
+        own = [p for p in self.parts if isinstance(p, Segment)]
+        return list({s.depends: s for part in (*(b.segments for b in self.branches), own) for s in part}.values())
 
-    def explain(self, context: Context) -> list[str]:
-        """Segments, what fuses, and where memory goes, a line each."""
+    def explain(self, context: Context, *, branch: bool = False) -> list[str]:
+        """Segments, what fuses, and where memory goes, a line each; a `branch` hands its rows on."""
         height, width = context.shape
         rows = strip_rows(width)
         lines = []
+        if self.branches:
+            first = self.branches[0].explain(context, branch=True)
+            lines += [f"each of {len(self.branches)} frames, {line}" for line in first[:-1]]
         for number, part in enumerate(self.parts, 1):
             if isinstance(part, Segment):
                 reach = sum(s.reach for s in part.steps)
                 size = np.dtype(part.sink.dtype).itemsize * part.sink.channels
-                last = number == len(self.parts)
+                last = number == len(self.parts) and not branch
                 held = height * width * size if last else (rows + 2 * part.tile[1] + 2 * reach) * width * size
                 kind = "whole frame" if last else "window of rows"
                 cached = "compiled before" if part.cached() else "to be compiled"
@@ -193,18 +210,22 @@ class Plan:
             part.program()
 
     def run(
-        self, data: NDArray[Any], context: Context, progress: Callable[[int, int], None] | None = None
+        self, data: Pixels, context: Context, progress: Callable[[int, int], None] | None = None
     ) -> NDArray[Any]:
-        """The result for `data`: (H, W), or (H, W, 3)."""
+        """The result for `data`: (H, W), (H, W, 3), or the arrays of a set's frames."""
         source = self.link(data, context)
         if not isinstance(source, SegmentSource):
             raise RuntimeError("a plan ends in a segment")
         return collect(source, strip_rows(source.grid.shape[1]), progress)
 
-    def link(self, data: NDArray[Any], context: Context) -> Source:
+    def link(self, data: Pixels, context: Context) -> Source:
         """The chain over `data`, ready to be pulled; whole-frame stages run here."""
         domain = self.domain
-        source: Source = FrameSource(data, phase_of(context), block_of(context, domain))
+        source: Source
+        if isinstance(data, tuple):
+            source = StackSource([b.link(d, context) for b, d in zip(self.branches, data, strict=True)])
+        else:
+            source = FrameSource(data, phase_of(context), block_of(context, domain))
         for part, run in zip(self.parts, self._runs, strict=True):
             grid = moved(source.grid, run)
             if isinstance(part, Segment):

@@ -6,7 +6,7 @@ the window it reads from is padded here, by CFA-true mirroring, at the frame's e
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -92,6 +92,21 @@ class FrameSource:
         return stop
 
 
+class StackSource:
+    """Rows of several one-channel sources as the channels of one: the frames of a set, each through stages of its own.
+
+    They must be alike: same grid, and whole steps of the same granularity.
+    """
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self.sources = tuple(sources)
+        self.grid, self.granularity = sources[0].grid, sources[0].granularity
+        self.port = Port("float32", len(sources))
+
+    def produce(self, start: int, stop: int, target: NDArray[Any], column: int) -> int:
+        return min(s.produce(start, stop, plane, column) for s, plane in zip(self.sources, target, strict=True))
+
+
 class Window:
     """A rolling range of rows of a source, padded on all sides as its reader needs."""
 
@@ -155,7 +170,7 @@ class SegmentSource:
         """Region (first, last + 1) of the source's frame in x and y that rows `start`..`stop` need."""
         px, py = self.grid.phase
         channels = self.segment.source.channels
-        source = query_buffer(self.segment.source.dtype, [(0, 0), (0, 0)] + ([(0, 3)] if channels == 3 else []))
+        source = query_buffer(self.segment.source.dtype, [(0, 0), (0, 0)] + ([(0, channels)] if channels > 1 else []))
         region = [(px, self.grid.shape[1]), (py + start, stop - start)]
         sink = query_buffer(self.port.dtype, region + ([(0, 3)] if self.port.channels == 3 else []))
         self.program(source, *self._array_buffers, sink)

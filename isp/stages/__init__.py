@@ -15,6 +15,7 @@ BUILT_IN = {
     "black_level": "isp.stages.black_level:BlackLevel",
     "binning": "isp.stages.binning:Binning",
     "defect_correction": "isp.stages.defect_correction:DefectCorrection",
+    "hdr_merge": "isp.stages.hdr_merge:HdrMerge",
     "lens_shading": "isp.stages.lens_shading:LensShading",
     "white_balance": "isp.stages.white_balance:WhiteBalance",
     "remosaic": "isp.stages.remosaic:Remosaic",

@@ -9,7 +9,8 @@ top being the 98th percentile of Y (so that saturated areas are never darkened t
 of cube roots over the middle 90 % of the boxes brighter than near black: the mean lightness (CIE 15, L* less its
 offset), which deep shadows pull down less than they do the log average of E. Reinhard et al., "Photographic tone
 reproduction for digital images", SIGGRAPH 2002. Highlights up to 1.5 times sensor white are left to the tone curve's
-shoulder. A frame with less than 2 % of its boxes above near black is left as the file says.
+shoulder. Of what a merged set holds above twice the white of one frame half the stops count; the others are left to
+`local_tone` and the shoulder. A frame with less than 2 % of its boxes above near black is left as the file says.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ AUTO_RANGE = (-2.0, 3.0)
 DARK = 0.0005
 """Luminance near black (sensor white 1)."""
 LEAST_SHARE = 0.02
+MERGED = 2.0
+"""Camera RGB beyond what one frame holds (its white is 1): the light of a merged set."""
 
 
 class Exposure(Stage):
@@ -81,7 +84,7 @@ def automatic(context: Context) -> float | None:
     """
     if context.statistics is None:
         raise InputError("automatic exposure needs the statistics pass, which did not run")
-    bright = luminance(context)
+    bright = luminance(context, beyond=0.5)
     seen = np.sort(bright[bright > DARK], axis=None)
     if seen.size < max(LEAST_SHARE * bright.size, 1):
         return None
@@ -92,8 +95,11 @@ def automatic(context: Context) -> float | None:
     return float(np.clip(max(wanted, -max(top, 0.0)), *AUTO_RANGE))
 
 
-def luminance(context: Context) -> Float64:
-    """Luminance of the statistics thumbnail (h, w) through the white balance and matrix resolved so far."""
+def luminance(context: Context, beyond: float = 1.0) -> Float64:
+    """Luminance of the statistics thumbnail (h, w) through the white balance and matrix resolved so far.
+
+    Of light above `MERGED`, the share `beyond` of its stops counts.
+    """
     if context.statistics is None:
         raise InputError("luminance of the picture needs the statistics pass, which did not run")
     weights = luma(WORKING)
@@ -101,4 +107,6 @@ def luminance(context: Context) -> Float64:
         weights = weights @ ccm.to_working(context.resolved["ccm"])
     if "white_balance" in context.resolved:
         weights = weights * white_balance.gains(context.resolved["white_balance"], context)
-    return np.asarray(context.statistics.thumbnail.astype(np.float64) @ weights)
+    seen = context.statistics.thumbnail.astype(np.float64)
+    held = np.where(seen > MERGED, MERGED * (np.maximum(seen, MERGED) / MERGED) ** beyond, seen)
+    return np.asarray(held @ weights)

@@ -14,6 +14,7 @@ go through the points as well, so that `black_level` finds them in linear DN.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,6 +84,8 @@ class Linearize(Stage):
         }
 
     def advance(self, values: Mapping[str, Plain], context: Context) -> Context:
+        if context.info.linearization is not None:
+            context = context.but(info=replace(context.info, linearization=None))
         if len(values["points"]) == 0 or context.info.self_describing:
             return context
         code, level = as_array(values["points"]).T

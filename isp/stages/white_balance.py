@@ -61,9 +61,10 @@ class WhiteBalance(Stage):
             unit="1/3000 uv", lower=-150, upper=150, tune="search",
         ),
         Param(
-            "method", "shades_of_grey",
-            "How mode auto estimates: grey_world (the mean is neutral); shades_of_grey (the Minkowski mean is)",
-            choices=("grey_world", "shades_of_grey"), tune="search",
+            "method", "correlation",
+            "How mode auto estimates: correlation (the light that makes the colours most natural); grey_world (the "
+            "mean is neutral); shades_of_grey (the Minkowski mean is)",
+            choices=("correlation", "grey_world", "shades_of_grey"), tune="search",
         ),
         Param(
             "norm", 6.0, "Order of the Minkowski mean of shades_of_grey; 1 is grey world, large ones the brightest",

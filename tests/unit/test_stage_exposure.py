@@ -63,6 +63,13 @@ def test_auto_protects_highlights():
     assert _auto(boxes) == pytest.approx(np.log2(1.5 / 0.9), abs=1e-5)
 
 
+def test_auto_leaves_half_the_stops_of_a_merged_set_to_later_stages():
+    picture = np.full((60, 80, 3), 0.2)
+    picture[:10] = 8.0
+    # 8 is two stops above 2: one of them counts
+    assert _auto(picture) == pytest.approx(np.log2(1.5 / 4), abs=1e-6)
+
+
 def test_auto_never_darkens_what_saturates_to_grey():
     assert _auto(np.ones((60, 80, 3))) == 0.0
     assert _auto(np.full((60, 80, 3), 1.5)) == pytest.approx(-np.log2(1.5), abs=1e-6)

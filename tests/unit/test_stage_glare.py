@@ -13,12 +13,12 @@ from tests.unit.stage_runner import run_stage
 BLOCK = 8
 
 
-def _run(rgb, saturated=None, cfa="RGGB", **params):
+def _run(rgb, saturated=None, cfa="RGGB", start=(0, 0), **params):
     rgb = np.ascontiguousarray(rgb, np.float32)
     h, w = (n // BLOCK for n in rgb.shape[:2])
     small = rgb.reshape(h, BLOCK, w, BLOCK, 3).mean(axis=(1, 3))
     lost = np.zeros_like(small) if saturated is None else saturated
-    context = Context(Cfa(cfa), rgb.shape[:2], statistics=Statistics(small, lost, BLOCK))
+    context = Context(Cfa(cfa), rgb.shape[:2], statistics=Statistics(small, lost, BLOCK, start))
     return run_stage("glare", rgb, context, "scene", **params).astype(np.float64)
 
 
@@ -62,8 +62,9 @@ def test_the_place_does_not_depend_on_the_phase_of_the_mosaic():
     rgb = np.full((96, 128, 3), 0.05)
     rgb[40:56, 48:64] = 1
     first = _run(rgb, amount=0.2)
-    # the thumbnail of another phase starts a pixel later; here it is the same, so the veil moves by that pixel
-    moved = _run(rgb, cfa="BGGR", amount=0.2)
+    np.testing.assert_allclose(_run(rgb, cfa="BGGR", amount=0.2), first, atol=1e-6)
+    # a thumbnail that starts a pixel later moves the veil by that pixel
+    moved = _run(rgb, cfa="BGGR", start=(1, 1), amount=0.2)
     np.testing.assert_allclose(moved[20:30, 21:110], first[19:29, 20:109], atol=1e-6)
 
 

@@ -115,6 +115,9 @@ def render_schedule(built: Built, tile: tuple[int, int], target: Any) -> None:
 
 def _schedule_node(node: Node, output: Any, at: Any, lanes: int, graph: Graph) -> None:
     func = node.func
+    if node.sums is not None:
+        _schedule_sums(node, output, at, lanes, graph)
+        return
     func.compute_at(output, at).vectorize(graph.x, lanes)
     if node.channels > 1:
         func.bound(graph.c, 0, node.channels).reorder(graph.c, graph.x, graph.y).unroll(graph.c)
@@ -125,3 +128,17 @@ def _schedule_node(node: Node, output: Any, at: Any, lanes: int, graph: Graph) -
         if node.by_site == 2:
             func.unroll(graph.y, 2)
     func.never_partition_all()
+
+
+def _schedule_sums(node: Node, output: Any, at: Any, lanes: int, graph: Graph) -> None:
+    """Each vector of pixels runs once over the window, with one running sum per channel in registers."""
+    x, y, c = graph.x, graph.y, graph.c
+    vector, lane = hl.Var("vector"), hl.Var("lane")
+    func, sums = node.func, node.sums
+    func.compute_at(output, at).bound(c, 0, node.channels).split(x, vector, lane, lanes)
+    func.reorder(c, lane, vector, y).unroll(c).vectorize(lane)
+    func.align_bounds(y, 2).unroll(y, 2).never_partition_all()
+    sums.compute_at(func, vector).bound_extent(c, node.channels).reorder(c, x, y).unroll(c).vectorize(x, lanes)
+    window = list(sums.rvars(0))
+    sums.update().reorder(c, x, *window, y).unroll(c).vectorize(x, lanes)
+    sums.never_partition_all()

@@ -1,6 +1,7 @@
 """Demosaic: a mosaic becomes camera RGB. One file per published method.
 
-On a mosaic of same-colour blocks the method demosaics the means of the blocks, and `blocks` brings that to the pixels.
+On a mosaic of same-colour blocks the colour differences of the blocks are brought to the pixels (`blocks`): with
+`adaptive` those of directional models (`block_models`), with the others those of the method's demosaic of the means.
 "Green" is yellow on an RYYB mosaic, and the picture's three channels are R, Y, B: the colour matrices of such a camera
 are of these channels, so `ccm` turns them to colour as it does others.
 """
@@ -8,10 +9,12 @@ are of these channels, so `ccm` turns them to colour as it does others.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
 
 from isp.parameters import Param
-from isp.stage import COLORED, Stage
+from isp.stage import COLORED, Context, Plain, Stage
 
 if TYPE_CHECKING:
     from isp.engine.graph import Arrays, Graph, Image
@@ -40,9 +43,17 @@ class Demosaic(Stage):
         sites = _REACH[str(structure["method"])]
         if "block" not in structure:
             return sites
-        from isp.stages.demosaic import blocks
+        from isp.stages.demosaic import block_models, blocks
 
-        return blocks.reach(sites, int(structure["block"]))
+        models = structure["method"] == "adaptive"
+        return blocks.reach(block_models.READS if models else sites, int(structure["block"]))
+
+    def prepare(self, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
+        if context.cfa.block == 1 or values["method"] != "adaptive":
+            return {}
+        from isp.stages.demosaic import block_models
+
+        return {"models": block_models.filters(context.cfa.block)}
 
     def define(self, graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
         from importlib import import_module
@@ -50,7 +61,12 @@ class Demosaic(Stage):
         if graph.block > 1:
             from isp.stages.demosaic import blocks
 
-            return blocks.define(graph, image, str(structure["method"]))
+            models = structure["method"] == "adaptive"
+            differences = (
+                blocks.by_models(graph, image, arrays["models"]) if models
+                else blocks.by_method(graph, image, str(structure["method"]))
+            )
+            return blocks.define(graph, image, *differences)
         method = import_module(f"isp.stages.demosaic.{structure['method']}")
         result: Image = method.define(graph, image)
         return result

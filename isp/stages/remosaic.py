@@ -4,9 +4,9 @@ Measured values stay where the colour of the block is the one that the Bayer pat
 blocks of 2 and 4, and at half of them for blocks of 3. The others take what was measured there, moved to the colour
 asked for by a local colour difference, so the picture keeps the detail of every pixel:
 
-- `guided`: differences from the demosaic of the blocks' means (`isp.stages.demosaic.blocks`, by its method
-  `adaptive`).
-- `fast`: the same with `malvar2004`.
+- `directional`: differences by directional linear models of the blocks' pixels (`isp.stages.demosaic.block_models`).
+- `guided`: differences from the demosaic of the blocks' means by the method `adaptive`; `fast`: by `malvar2004`.
+  Faster; false colour along diagonals and in fine detail.
 - `nearest`: the nearest block of the colour asked for lends its mean. What cheap hardware does; for comparison.
 
 The colour balance of the mosaic does not change what `nearest` does; the others assume that details are common to all
@@ -19,9 +19,10 @@ the sites it comes from; the colour difference adds little, at the scale of bloc
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isp.cfa import Cfa
 from isp.parameters import Param
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from isp.engine.graph import Arrays, Graph, Image
 
 _GUIDES = {"guided": "adaptive", "fast": "malvar2004"}
+_DIRECTIONAL = "directional"
 
 
 class Remosaic(Stage):
@@ -42,9 +44,10 @@ class Remosaic(Stage):
     cfas = (*COLORED, "mono")
     parameters = (
         Param(
-            "method", "guided",
-            "guided (colour differences from the blocks' demosaic); fast (the same, linear); nearest (no detail)",
-            choices=(*_GUIDES, "nearest"), structural=True, tune="search",
+            "method", _DIRECTIONAL,
+            "directional (colour differences by directional linear models of the blocks' samples); guided (by demosaic "
+            "of the blocks' means); fast (the same, linear); nearest (no detail)",
+            choices=(_DIRECTIONAL, *_GUIDES, "nearest"), structural=True, tune="search",
         ),
     )
 
@@ -61,14 +64,22 @@ class Remosaic(Stage):
             noise = NoiseModel(tuple(share @ noise.shot), tuple(share @ noise.read))
         return context.recoded(bayer_of(context.cfa).shifted(x % 2, y % 2)).but(noise=noise)
 
+    def prepare(self, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
+        from isp.stages.demosaic import block_models
+
+        directional = values["method"] == _DIRECTIONAL and context.cfa.block > 1
+        return {"models": block_models.filters(context.cfa.block)} if directional else {}
+
     def reach(self, structure: Mapping[str, str | int]) -> int:
         k = int(structure.get("block", 1))
         if k == 1:
             return 0
         if structure["method"] == "nearest":
             return 2 * k - 1
-        from isp.stages.demosaic import Demosaic, blocks
+        from isp.stages.demosaic import Demosaic, block_models, blocks
 
+        if structure["method"] == _DIRECTIONAL:
+            return blocks.reach(block_models.READS, k)
         return blocks.reach(Demosaic().reach({"method": _GUIDES[str(structure["method"])]}), k)
 
     def define(self, graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
@@ -81,7 +92,10 @@ class Remosaic(Stage):
         from isp.stages.demosaic import blocks
 
         x, y = graph.x, graph.y
-        red, blue = blocks.differences(graph, image, _GUIDES[str(structure["method"])])
+        if structure["method"] == _DIRECTIONAL:
+            red, blue = blocks.by_models(graph, image, arrays["models"])
+        else:
+            red, blue = blocks.by_method(graph, image, _GUIDES[str(structure["method"])])
         zero = hl.f32(0)
         own, wanted = (seen.site_color(red, zero, blue) for seen in (graph, graph.on_blocks()))
         return graph.plane("bayer", image[x, y] + (wanted - own), by_site=True)

@@ -15,7 +15,7 @@ from isp.engine.plan import Placed, channels
 from isp.engine.segment import Step, make_step
 from isp.engine.strips import FrameSource, SegmentSource, collect
 from isp.profile import Profile, resolve_entry
-from isp.stage import Context, Stage
+from isp.stage import BLOCKS, Context, Stage
 from isp.stages import find_stage, stage_names
 from isp.values import ColorCalibration, Companions, FrameInfo, GainMesh, NoiseModel, Statistics
 
@@ -40,7 +40,7 @@ VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
         *({"method": m} for m in ("bilinear", "malvar2004", "menon2007", "zhang2005", "kiku2014", "adaptive")),
         {"method": "adaptive", "bend": 0.0},
     ),
-    "remosaic": ({"method": "guided"}, {"method": "fast"}, {"method": "nearest"}),
+    "remosaic": tuple({"method": m} for m in ("directional", "guided", "fast", "nearest")),
     "highlights": ({"method": "clip"}, {"method": "reconstruct"}),
     "white_balance": ({}, {"mode": "manual", "gains": [1.9, 1.0, 1.6]}, {"mode": "temperature", "temperature": 4500.0}),
     "lens_shading": ({}, {"strength": 0.8, "luminance": 0.4}),
@@ -63,6 +63,10 @@ VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
                {"space": "rec2020", "transfer": "pq"}, {"space": "rec2020", "transfer": "hlg"}),
 }
 """Parameters that bring every part of a stage's definition into play; stages not named run with their defaults."""
+BLOCK_VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
+    "demosaic": ({"method": "malvar2004"}, {"method": "adaptive"}),
+}
+"""The same for mosaics of same-colour blocks, where fewer do."""
 
 MATRIX = np.array([[0.72, -0.21, -0.08], [-0.45, 1.25, 0.22], [-0.06, 0.17, 0.62]])
 
@@ -81,7 +85,8 @@ def cases(family: str = "bayer") -> list[Any]:
         if stage.kind not in ("fused", "guided") or ((mosaic or family != "bayer") and family not in stage.cfas):
             continue
         for domain in stage.takes if family == "bayer" else mosaic:
-            for number, given in enumerate(VARIANTS.get(name, ({},))):
+            few = BLOCK_VARIANTS if family in BLOCKS and name in BLOCK_VARIANTS else VARIANTS
+            for number, given in enumerate(few.get(name, ({},))):
                 label = f"{name}-{domain}" + (f"-{number}" if number else "")
                 found.append(pytest.param(name, given, domain, id=label))
     return found

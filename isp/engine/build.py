@@ -114,8 +114,8 @@ def render_schedule(built: Built, tile: tuple[int, int], target: Any) -> None:
     x, y, c = graph.x, graph.y, graph.c
     xo, yo, xi, yi = (hl.Var(name) for name in ("xo", "yo", "xi", "yi"))
     lanes = target.natural_vector_size(hl.Float(32))
-    # without guards inside tiles, whose trimming would take most of the time to compile: outputs have whole tiles of rows
-    # and at least one tile of columns (`SegmentSource.strip` sees to it)
+    # without guards inside tiles, whose trimming would take most of the time to compile: outputs have whole tiles of
+    # rows and at least one tile of columns (`SegmentSource.strip` sees to it)
     output.split(x, xo, xi, tile[0], hl.TailStrategy.ShiftInwards)
     output.split(y, yo, yi, tile[1], hl.TailStrategy.RoundUp)
     output.reorder(xi, yi, xo, yo).parallel(yo)

@@ -125,3 +125,20 @@ def inverse_radial(distortion: ArrayLike, terms: int = 4, largest: float = 1.0) 
     # each row weighted by its radius: positions are what must agree
     design = (nodes[:, None] ** 2) ** np.arange(terms) * nodes[:, None]
     return np.asarray(np.linalg.lstsq(design, radius, rcond=None)[0])
+
+
+def relative_radial(warp: RectilinearWarp, plane: int, reference: int = 1, terms: int = 4) -> Float64:
+    """How far a plane lies from the reference in the original frame, relative to the distance from the centre.
+
+    What the reference shows at radius r (1 at the farthest corner of the frame), `plane` shows at
+    r (1 + c0 + c1 r^2 + c2 r^4 + ...). Tangential terms of planes hardly ever differ; their difference is left out.
+
+    Returns
+    -------
+    (terms,) float64
+        c: the fit of least squares over the radii that the corrected frame sees.
+    """
+    radius = np.sin(np.linspace(0, np.pi / 2, 129)[1:])
+    there, here = (radius * polynomial(warp.planes[p][:4], radius * radius) for p in (plane, reference))
+    design = (here[:, None] ** 2) ** np.arange(terms) * here[:, None]
+    return np.asarray(np.linalg.lstsq(design, there - here, rcond=None)[0])

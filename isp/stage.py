@@ -190,6 +190,10 @@ class Stage:
         """
         return 1
 
+    def lattice(self, structure: Mapping[str, str | int]) -> int:
+        """Rows after which the definition repeats, beside the CFA [px]; 1 where it is the same at every row."""
+        return 1
+
     def define(self, graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
         """The stage as Halide expressions (kind ``fused``)."""
         raise NotImplementedError

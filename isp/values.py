@@ -516,16 +516,24 @@ class Statistics:
         Side of a box [px].
     start : (x, y)
         Where in the frame the first box starts [px].
+    peak : (h, w, 3) float32, optional
+        Largest value of each box and colour.
+    clip : (3,)
+        Value at which R, G, B saturate by what the file says, without lens shading.
     """
 
     thumbnail: Float32
     saturated: Float32
     block: int
     start: tuple[int, int] = (0, 0)
+    peak: Float32 | None = None
+    clip: tuple[float, float, float] = (1.0, 1.0, 1.0)
     _found: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for name in ("thumbnail", "saturated"):
+        for name in ("thumbnail", "saturated", "peak"):
+            if name == "peak" and self.peak is None:
+                continue
             array = frozen(getattr(self, name), np.float32)
             check_finite(array, f"statistics {name}")
             object.__setattr__(self, name, array)

@@ -38,8 +38,9 @@ COARSE = 128
 """The same for correlation: its differences should be between things, not within them."""
 TOUCHED = 0.05
 """Saturated fraction from which correlation leaves a box out: its mean is not the colour of what it shows."""
-UNSURE = 0.25
-"""Standard deviation of log R/B from which the user is told (about 7 degrees of reproduction error)."""
+UNSURE = 0.3
+"""Standard deviation of log R/B from which the user is told: one photograph in twenty, whose errors are five times the
+others'."""
 LIGHTS = (2000.0, 15000.0)
 TINTS = (-60.0, 60.0)
 """Lights that exist: colour temperature [K] and tint."""
@@ -66,9 +67,12 @@ def estimate(values: Mapping[str, Any], context: Context) -> tuple[Float64, str]
     if seen is None:
         raise InputError("automatic white balance needs the statistics pass, which did not run")
     # prepare, advance, warn and the stages behind ask the same thing of the same frame
-    key = ("white", str(values["method"]), float(values["norm"]), id(context.info))
-    neutral, remark = seen.once(key, lambda: _estimate(str(values["method"]), float(values["norm"]), seen, context))
-    return neutral, remark
+    method, norm = str(values["method"]), float(values["norm"])
+    # `info` is kept with the answer: while it lives no other can have its id
+    _, found = seen.once(
+        ("white", method, norm, id(context.info)), lambda: (context.info, _estimate(method, norm, seen, context))
+    )
+    return found
 
 
 def _estimate(method: str, norm: float, seen: Statistics, context: Context) -> tuple[Float64, str]:

@@ -6,6 +6,7 @@ Such an entry point names a function that takes a `Wanted` and returns an iterab
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -18,11 +19,33 @@ from isp.errors import IspError, ProfileError
 if TYPE_CHECKING:
     from isp.values import RawFrame
 
-PROFILES = {
-    "reference": "colour as the camera measured it: black level, white balance, demosaic, colour matrix, sRGB",
-    "natural": "the everyday one: also shading, noise, highlights, tone and sharpness",
-}
-"""The profiles the demo develops with, and what each is."""
+
+@dataclass(frozen=True)
+class Way:
+    """One way to develop the frame: a profile with settings into a file, and what that shows."""
+
+    file: str
+    profile: str
+    about: str
+    settings: tuple[str, ...] = ()
+    next: tuple[str, ...] = ()
+
+
+REFERENCE = Way(
+    "reference.jpg", "reference",
+    "colour as the camera measured it: black level, white balance, demosaic, colour matrix, sRGB",
+    next=("isp profile show reference",),
+)  # fmt: skip
+NATURAL = Way(
+    "natural.jpg", "natural", "the everyday one: also shading, noise, highlights, tone and sharpness",
+    next=(
+        "isp run natural YOUR.dng -o picture.jpg",
+        "isp run natural YOUR.dng -o brighter.jpg --set exposure.ev=1",
+        "isp run natural YOUR.dng -o linear.tiff --tap demosaic",
+        "isp stages tone_curve",
+        "isp profile explain natural",
+    ),
+)  # fmt: skip
 
 
 def _no_progress(done: int, total: int) -> None:
@@ -48,19 +71,31 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Shown:
-    """One thing done: `what` in a line, the file it wrote, the seconds of its parts, commands to try next."""
+    """One thing done: `what` in a line, the file it wrote, the seconds of its parts, commands to try next.
+
+    `peak_mb` is the most memory the process has held up to then [MB].
+    """
 
     what: str
     file: Path | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     next: tuple[str, ...] = ()
+    peak_mb: float = field(default_factory=lambda: _peak_mb())
+
+
+def _peak_mb() -> float:
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / 1e6 if sys.platform == "darwin" else most * 1024 / 1e6
 
 
 def develop(wanted: Wanted) -> Iterator[Shown]:
     """Photograph the generated scene and develop it: shown where no other package has a demo."""
     from isp.demo.camera import BITS, demo_frame
 
-    check_targets(wanted)
+    ways = (REFERENCE, NATURAL)
+    check_targets(wanted, ways)
     began = time.perf_counter()
     frame = demo_frame(wanted.width, wanted.height, wanted.seed, wanted.iso)
     yield Shown(
@@ -68,45 +103,38 @@ def develop(wanted: Wanted) -> Iterator[Shown]:
         f"ISO {wanted.iso:g}, seed {wanted.seed}",
         seconds={"scene": time.perf_counter() - began},
     )
-    yield from developed(frame, wanted)
+    yield from developed(frame, wanted, ways)
 
 
-def check_targets(wanted: Wanted) -> None:
+def check_targets(wanted: Wanted, ways: Iterable[Way]) -> None:
     """Check, before any work, that `developed` may write its pictures."""
     from isp.io import check_writable
 
-    for name in PROFILES:
-        check_writable(wanted.folder / f"{name}.png", overwrite=wanted.overwrite)
+    for way in ways:
+        check_writable(wanted.folder / way.file, overwrite=wanted.overwrite)
 
 
-def developed(frame: RawFrame, wanted: Wanted) -> Iterator[Shown]:
-    """Develop a frame with each of `PROFILES` into `wanted.folder`, one `Shown` each."""
+def developed(frame: RawFrame, wanted: Wanted, ways: Iterable[Way]) -> Iterator[Shown]:
+    """Develop a frame in each of `ways` into `wanted.folder`, one `Shown` each."""
     from isp.io import write_picture
     from isp.pipeline import Pipeline
     from isp.profile import read_profile
     from isp.values import Picture
 
-    for name, about in PROFILES.items():
-        run = Pipeline(read_profile(name), threads=wanted.threads).run(frame, progress=wanted.progress)
+    for way in ways:
+        profile = read_profile(way.profile).with_settings(["output.format=jpeg", "output.bits=8", *way.settings])
+        run = Pipeline(profile, threads=wanted.threads).run(frame, progress=wanted.progress)
         began = time.perf_counter()
         if not isinstance(run.value, Picture):
-            raise ProfileError(f"profile {name!r} does not end in a picture")
-        target = wanted.folder / f"{name}.png"
+            raise ProfileError(f"profile {way.profile!r} does not end in a picture")
+        target = wanted.folder / way.file
         write_picture(run.value, target, overwrite=wanted.overwrite)
+        height, width = run.value.shape
         seconds = {**run.seconds, "write": time.perf_counter() - began}
-        yield Shown(f"developed it with {name!r}, {about}", target, seconds, _TRY[name])
-
-
-_TRY = {
-    "reference": ("isp profile show reference",),
-    "natural": (
-        "isp run natural YOUR.dng -o picture.jpg",
-        "isp run natural YOUR.dng -o brighter.jpg --set exposure.ev=1",
-        "isp run natural YOUR.dng -o linear.tiff --tap demosaic",
-        "isp stages tone_curve",
-        "isp profile explain natural",
-    ),
-}
+        rate = frame.shape[0] * frame.shape[1] / 1e6 / sum(run.seconds.values())
+        what = f"developed it with {way.profile!r} to {width} x {height}, {rate:.0f} MP/s, {way.about}"
+        del run
+        yield Shown(what, target, seconds, way.next)
 
 
 def demos() -> Iterator[tuple[str, Callable[[Wanted], Iterable[Shown]]]]:

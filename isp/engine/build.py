@@ -15,6 +15,9 @@ from isp.stage import blamed
 _TYPES = {"uint8": hl.UInt(8), "uint16": hl.UInt(16), "uint32": hl.UInt(32), "float32": hl.Float(32)}
 
 
+_GROUP, _ROW, _SET, _MEMBER = (hl.Var(name) for name in ("group", "row", "set", "member"))
+
+
 @dataclass
 class Built:
     """An unscheduled program: its inputs in argument order, its output, and the Funcs between."""
@@ -49,11 +52,13 @@ def build_segment(segment: Segment) -> Built:
     limits = hl.ImageParam(hl.Float(32), 1, "datapath") if segment.datapath else None
     if limits is not None:
         inputs.append(limits)
-    for step, named in zip(segment.steps, params, strict=True):
+    if limits is not None and segment.round_source:
+        image = _quantized(graph, image, limits, segment)
+    for number, (step, named) in enumerate(zip(segment.steps, params, strict=True)):
         lengths = {name: param.dim(param.dimensions() - 1).extent() for name, param in named.items()}
         image = define(graph, image, step, Arrays(named, lengths))
-        if limits is not None and step.stage.gives != "raw":
-            image = _quantized(graph, image, limits)
+        if limits is not None and number >= segment.raw:
+            image = _quantized(graph, image, limits, segment)
     return Built(inputs, _output(graph, image, segment), graph, segment)
 
 
@@ -68,14 +73,24 @@ def define(graph: Graph, image: Image, step: Any, arrays: Arrays) -> Image:
     return result
 
 
-def _quantized(graph: Graph, image: Image, limits: Any) -> Image:
-    def code(value: Any) -> Any:
-        step = hl.floor(value * limits[0] + limits[3]) / limits[0]
-        return hl.clamp(step, limits[1], limits[2])
+def _quantized(graph: Graph, image: Image, limits: Any, segment: Segment) -> Image:
+    rounding = segment.datapath.rounding if segment.datapath else ""
 
+    def code(value: Any) -> Any:
+        codes = value * limits[0]
+        if rounding == "nearest_even":
+            codes = hl.round(codes)
+        elif rounding == "truncate":
+            codes = hl.floor(codes)
+        else:
+            # in whole numbers of halves all is exact, where adding a half rounds up what lies just below it
+            codes = hl.floor((hl.floor(codes * hl.f32(2)) + hl.f32(1)) * hl.f32(0.5))
+        return hl.clamp(codes / limits[0], limits[1], limits[2])
+
+    # stored: a value that is used often would carry its rounding into every use
     if image.channels == 1:
-        return graph.plane("fixed", code(image[graph.x, graph.y]))
-    return graph.rgb("fixed", lambda c: code(image[graph.x, graph.y, c]))
+        return graph.plane("fixed", code(image[graph.x, graph.y]), stored=True)
+    return graph.rgb("fixed", lambda c: code(image[graph.x, graph.y, c]), stored=True)
 
 
 def _output(graph: Graph, image: Image, segment: Segment) -> Any:
@@ -118,7 +133,12 @@ def _schedule_node(node: Node, output: Any, at: Any, lanes: int, graph: Graph) -
     if node.sums is not None:
         _schedule_sums(node, output, at, lanes, graph)
         return
-    func.compute_at(output, at).vectorize(graph.x, lanes)
+    if node.rolling is not None:
+        consumer = node.rolling.func
+        func.store_at(consumer, graph.c).compute_at(consumer, _GROUP)
+    else:
+        func.compute_at(output, at)
+    func.vectorize(graph.x, lanes)
     if node.channels > 1:
         func.bound(graph.c, 0, node.channels).reorder(graph.c, graph.x, graph.y).unroll(graph.c)
     if node.woven:
@@ -127,6 +147,13 @@ def _schedule_node(node: Node, output: Any, at: Any, lanes: int, graph: Graph) -
         func.align_bounds(graph.x, node.by_site).align_bounds(graph.y, node.by_site)
         if node.by_site == 2:
             func.unroll(graph.y, 2)
+    if node.rows > 1:
+        func.align_bounds(graph.y, node.rows).split(graph.y, _GROUP, _ROW, node.rows).unroll(_ROW)
+    if node.fan > 1:
+        func.align_bounds(graph.c, node.fan).split(graph.c, _SET, _MEMBER, node.fan)
+        func.reorder(_MEMBER, graph.x, graph.y, _SET).unroll(_MEMBER)
+    if node.group > 1:
+        func.align_bounds(graph.x, node.group)
     func.never_partition_all()
 
 

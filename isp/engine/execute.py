@@ -82,8 +82,8 @@ class HostSource:
 
     granularity = 1
 
-    def __init__(self, placed: Placed, source: Source, domain: Domain) -> None:
-        self.placed, self.domain = placed, domain
+    def __init__(self, placed: Placed, source: Source, domain: Domain, datapath: Datapath | None = None) -> None:
+        self.placed, self.domain, self._datapath = placed, domain, datapath
         self.grid = moved(source.grid, [placed])
         self.port = Port("float32", channels(placed.gives))
         self._halo = max(placed.step.stage.halo or 0, 2)  # so that even one row makes a value of 4 x 4
@@ -99,15 +99,17 @@ class HostSource:
             view = self._window.view(first - halo, last + halo)[..., : width + 2 * halo]
             given = np.ascontiguousarray(view if view.ndim == 2 else view.transpose(1, 2, 0))
             context = self.placed.before.but(cfa=self.placed.before.cfa.shifted(-halo, first - halo))
-            result = run_host(self.placed, given, self.domain, context)
+            result = run_host(self.placed, given, self.domain, context, self._datapath)
             inner = result[halo : result.shape[0] - halo, halo : result.shape[1] - halo]
             rows = inner if inner.ndim == 2 else inner.transpose(2, 0, 1)
             target[..., first - start : last - start, column : column + width] = rows
         return stop
 
 
-def run_host(placed: Placed, given: NDArray[Any], domain: Domain, context: Context) -> NDArray[np.float32]:
-    """Apply a host stage to an array, and check that it changed nothing and returned what it must."""
+def run_host(
+    placed: Placed, given: NDArray[Any], domain: Domain, context: Context, datapath: Datapath | None = None
+) -> NDArray[np.float32]:
+    """Apply a host stage to an array, check that it changed nothing and returned what it must, and round that."""
     stage = placed.step.stage
     values = context.resolved.get(stage.name, {}) or placed.after.resolved.get(stage.name, {})
     value = as_value(given, domain, context)
@@ -116,7 +118,8 @@ def run_host(placed: Placed, given: NDArray[Any], domain: Domain, context: Conte
     wanted = given
     if channels(placed.gives) != channels(domain):
         wanted = np.empty(given.shape[:2] + ((3,) if channels(placed.gives) == 3 else ()), np.float32)
-    return checked(result, wanted, stage.name)
+    array = checked(result, wanted, stage.name)
+    return array if datapath is None or placed.gives == "raw" else datapath.rounded(array)
 
 
 class Plan:
@@ -149,7 +152,14 @@ class Plan:
         last = Port(sink, channels(self.gives), interleaved=channels(self.gives) == 3)
         self.parts: list[Segment | Placed] = []
         self._runs: list[Sequence[Placed]] = []  # the steps of each part
+        self.datapath = datapath
         port = Port("float32", len(branches)) if branches else Port(dtype, channels(domain))
+        # what enters behind black_level has been rounded by no stage; the frames of a set have
+        entering = datapath is not None and domain != "raw" and not branches
+        if entering and (not self.runs or is_host(self.runs[0][0])):
+            self._add(Segment((), port, last if not self.runs else Port("float32", port.channels), datapath,
+                              round_source=True))
+            port = Port("float32", port.channels)
         for number, run in enumerate(self.runs):
             final = number == len(self.runs) - 1
             if is_host(run[0]):
@@ -160,7 +170,8 @@ class Plan:
                 if final:
                     self._add(Segment((), port, last))
             else:
-                part = segment(run, port, last if final else None, datapath)
+                first = entering and number == 0
+                part = segment(run, port, last if final else None, datapath, round_source=first)
                 self._add(part, run)
                 port = part.sink
         if not self.parts:
@@ -231,9 +242,9 @@ class Plan:
             if isinstance(part, Segment):
                 source = SegmentSource(part, part.program(), source, grid, strip_rows(grid.shape[1]))
             elif part.step.stage.halo is not None:
-                source = HostSource(part, source, domain)
+                source = HostSource(part, source, domain, self.datapath)
             else:
-                result = run_host(part, _whole(source), domain, part.before)
+                result = run_host(part, _whole(source), domain, part.before, self.datapath)
                 source = FrameSource(result, grid.phase, grid.block)
             domain = run[-1].gives if run else domain
         return source

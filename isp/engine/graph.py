@@ -30,6 +30,16 @@ class Image:
         return hl.f32(self.source[index])
 
 
+class _Element:
+    """One value of a Func that computes several."""
+
+    def __init__(self, func: Any, number: int) -> None:
+        self._func, self._number = func, number
+
+    def __getitem__(self, index: tuple[Any, ...]) -> Expr:
+        return self._func[index][self._number]
+
+
 class Array:
     """A parameter array as an expression, indexed as in NumPy: ``matrix[row, column]``."""
 
@@ -67,6 +77,14 @@ class Node:
     """Period of the sites its expression selects by [px]; 0 if it selects by none."""
     woven: bool = False
     """True if channels are innermost in memory."""
+    rolling: Node | None = None
+    """The node that this one is computed for, a few rows at a time and only once; None for a whole tile at a time."""
+    rows: int = 1
+    """Rows unrolled together, in whole groups of this many."""
+    fan: int = 1
+    """Planes unrolled together, in whole groups of this many."""
+    group: int = 1
+    """Columns are computed in whole groups of so many pixels, so that `x // group` is one number for each vector."""
     sums: Any = None
     """The Func with the running sums, where this one only keeps them."""
 
@@ -78,6 +96,7 @@ class Graph:
     ----------
     x, y, c : coordinates (column, row, colour) as `halide.Var`; use them to address pixels
     block : side of the same-colour blocks of the mosaic at this point [px]
+    differentiated : True where the engine takes the derivative of what is built
     column, row : position in the frame's red-origin grid as expressions; use them where a number depends on position
     """
 
@@ -89,6 +108,11 @@ class Graph:
         self.stage = ""
         self.block = 1
         self._by_site_pending = False
+
+    @property
+    def differentiated(self) -> bool:
+        """True where the graph is built to be run backwards."""
+        return self.origin is not None
 
     @property
     def column(self) -> Expr:
@@ -161,6 +185,27 @@ class Graph:
         # for derivatives: Halide's of an index x % k is wrong
         return self.choose(self.x % k, [image[self.x // k, row, i] for i in range(k)])
 
+    def bundle(
+        self, name: str, exprs: Sequence[Expr], planes: int, *, rows: int = 1, fan: int = 1
+    ) -> tuple[Image, ...]:
+        """Several images of `planes` planes each that one loop computes together, stored; read as ``image[x, y, c]``.
+
+        They share what their expressions have in common. Unlike a `stack`, plane after plane is computed.
+        `rows` and `fan` say that the expressions select by y and by c modulo these numbers.
+        """
+        func = hl.Func(f"{self.stage}_{name}")
+        func[self.x, self.y, self.c] = tuple(_f32(e) for e in exprs) if len(exprs) > 1 else _f32(exprs[0])
+        node = Node(func, 1, stored=True, by_site=0, rows=rows, fan=fan)
+        self.nodes.append(node)
+        sources = [_Element(func, i) for i in range(len(exprs))] if len(exprs) > 1 else [func]
+        return tuple(Image(source, planes, node) for source in sources)
+
+    def roll(self, parts: Sequence[Image], consumer: Image) -> None:
+        """Compute the stored `parts` as `consumer` needs their rows, keeping what its next rows need again."""
+        for image in parts:
+            if image.node is not None:
+                image.node.rolling = consumer.node
+
     def _stack(self, name: str, expr: Expr, channels: int, stored: bool, by_site: bool) -> Image:
         func = hl.Func(f"{self.stage}_{name}")
         func[self.x, self.y, self.c] = _f32(expr)
@@ -187,6 +232,16 @@ class Graph:
     def site_color(self, r: Expr, g: Expr, b: Expr) -> Expr:
         """One of three expressions by the colour of the site."""
         return self.by_site(r, g, g, b)
+
+    def grouped(self, image: Image, pixels: int) -> Image:
+        """`image`, kept in tile-local memory and computed in whole groups of `pixels` columns.
+
+        What depends on ``x // pixels`` only, as an address, is then read once for a group and not for each pixel.
+        """
+        self.store(image)
+        if image.node is not None:
+            image.node.group = pixels
+        return image
 
     def store(self, image: Image) -> None:
         """Keep an image in tile-local memory (called for the input of every stencil)."""

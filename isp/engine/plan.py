@@ -39,7 +39,8 @@ def blocks(steps: Sequence[Placed]) -> list[list[Placed]]:
     for placed in steps:
         reach = 0 if is_host(placed) else placed.step.reach
         alone = is_host(placed) or not result or is_host(result[-1][-1])
-        if alone or total + reach > SEGMENT_REACH:
+        # a pointwise step adds no halo, so it joins even a stencil that reaches far by itself
+        if alone or (reach and total + reach > SEGMENT_REACH):
             result.append([])
             total = 0
         result[-1].append(placed)
@@ -47,7 +48,10 @@ def blocks(steps: Sequence[Placed]) -> list[list[Placed]]:
     return result
 
 
-def segment(run: Sequence[Placed], source: Port, sink: Port | None, datapath: Datapath | None) -> Segment:
+def segment(
+    run: Sequence[Placed], source: Port, sink: Port | None, datapath: Datapath | None, *, round_source: bool = False
+) -> Segment:
     """The segment of a run of fused steps; without `sink` it hands float32 planes on."""
     sink = sink or Port("float32", channels(run[-1].gives))
-    return Segment(tuple(p.step for p in run), source, sink, datapath)
+    raw = sum(p.gives == "raw" for p in run)
+    return Segment(tuple(p.step for p in run), source, sink, datapath, raw=raw, round_source=round_source)

@@ -73,7 +73,11 @@ class Port:
 
 @dataclass(frozen=True)
 class Datapath:
-    """Fixed-point emulation between stages: signed, `bits` wide, `headroom` integer bits above white."""
+    """Fixed-point emulation between stages: signed, `bits` wide, `headroom` integer bits above white.
+
+    `rounding` is `nearest` (ties up, as adding half and cutting off does), `nearest_even` (ties to the even code) or
+    `truncate` (cutting off, towards minus infinity, as an arithmetic shift does).
+    """
 
     bits: int
     headroom: int = 2
@@ -81,21 +85,38 @@ class Datapath:
 
     @property
     def array(self) -> NDArray[np.float32]:
-        """(4,): codes per unit, lowest value, highest value, rounding offset [codes]."""
+        """(3,): codes per unit, lowest and highest value. All are exact in float32, and so are the codes."""
         scale = 2.0 ** (self.bits - 1 - self.headroom)
         limit = 2.0**self.headroom
-        return np.array([scale, -limit, limit - 1 / scale, 0.5 if self.rounding == "nearest" else 0.0], np.float32)
+        return np.array([scale, -limit, limit - 1 / scale], np.float32)
+
+    def rounded(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The values that the datapath holds, as programs compute them, for what host code gives."""
+        scale, low, high = self.array
+        codes = values * scale
+        if self.rounding == "nearest":
+            codes = np.floor((np.floor(codes * np.float32(2)) + np.float32(1)) * np.float32(0.5))
+        else:
+            codes = np.rint(codes) if self.rounding == "nearest_even" else np.floor(codes)
+        held: NDArray[np.float32] = np.clip(codes / scale, low, high).astype(np.float32)
+        return held
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Consecutive fused steps between two ports."""
+    """Consecutive fused steps between two ports.
+
+    With a `datapath`, the value behind each step is rounded to it, but for the first `raw`, which give digital numbers
+    [DN]; `round_source` says that the source is rounded too.
+    """
 
     steps: tuple[Step, ...]
     source: Port
     sink: Port
     datapath: Datapath | None = None
     tile: tuple[int, int] = TILE
+    raw: int = 0
+    round_source: bool = False
 
     @property
     def name(self) -> str:
@@ -111,7 +132,8 @@ class Segment:
     @property
     def depends(self) -> str:
         """What the compiled program depends on, beside the engine and the machine."""
-        head = repr((self.source, self.sink, self.tile, self.datapath is not None))
+        rounding = self.datapath.rounding if self.datapath else None
+        head = repr((self.source, self.sink, self.tile, rounding, self.raw, self.round_source))
         return "\n".join([head, *(step.signature for step in self.steps)])
 
     def cached(self) -> bool:

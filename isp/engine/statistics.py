@@ -1,4 +1,4 @@
-"""The pre-pass: box means and saturation counts of the linear mosaic, summed in a fixed order.
+"""The pre-pass: box means, saturation counts and maxima of the linear mosaic, in a fixed order.
 
 Each box is summed by one thread in row order, so the numbers do not depend on threads or strips.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from isp.engine.programs import obtain
 from isp.engine.runtime import Program, buffer_of
 from isp.engine.strips import Source, Window
-from isp.values import Statistics
+from isp.values import LARGEST_VALUE, Statistics
 
 LARGEST = (768, 1024)
 """Largest thumbnail (rows, columns)."""
@@ -39,16 +39,16 @@ def measure(source: Source, clip: tuple[float, float, float]) -> Statistics:
     limits = np.array([0.99 * clip[0], 0.99 * clip[1], 0.99 * clip[2]], np.float32)
     step = max(256 // block, 1)
     window = Window(source, 0, 0, step * block)
-    result = np.empty((6, down, across), np.float32)
+    result = np.empty((9, down, across), np.float32)
     for first in range(0, down, step):
         count = min(step, down - first)
         start = py + first * block
         view = window.view(start, start + count * block)[:, px : px + across * block]
-        part = np.empty((6, count, across), np.float32)
+        part = np.empty((9, count, across), np.float32)
         program(buffer_of(view), buffer_of(limits), buffer_of(part))
         result[:, first : first + count] = part
     picture = np.ascontiguousarray(result.transpose(1, 2, 0))
-    return Statistics(picture[..., :3], picture[..., 3:], block, (px, py))
+    return Statistics(picture[..., :3], picture[..., 3:6], block, (px, py), picture[..., 6:], clip)
 
 
 @cache
@@ -71,21 +71,25 @@ def _build(block: int, side: int) -> tuple[Any, list[Any]]:
         row = y * block + box.y // side * (2 * side) + box.y % side + sy * side
         value = mosaic[column, row]
         limit = limits[{"r": 0, "gr": 1, "gb": 1, "b": 2}[site]]
-        total, over = hl.Func(f"sum_{site}"), hl.Func(f"over_{site}")
+        total, over, most = (hl.Func(f"{name}_{site}") for name in ("sum", "over", "most"))
         total[x, y] = hl.f32(0)
         total[x, y] += value
         over[x, y] = hl.f32(0)
         over[x, y] += hl.select(value >= limit, hl.f32(1), hl.f32(0))
-        sums[site] = (total, over)
+        most[x, y] = hl.f32(-LARGEST_VALUE)
+        most[x, y] = hl.max(most[x, y], value)
+        sums[site] = (total, over, most)
     one = hl.f32(1.0 / half**2)
     output = hl.Func("output")
     planes = []
     for part in (0, 1):
         r, gr, gb, b = (hl.f32(sums[s][part][x, y]) for s in ("r", "gr", "gb", "b"))
         planes += [r * one, (gr + gb) * (one * hl.f32(0.5)), b * one]
+    r, gr, gb, b = (hl.f32(sums[s][2][x, y]) for s in ("r", "gr", "gb", "b"))
+    planes += [r, hl.max(gr, gb), b]
     output[x, y, c] = hl.mux(c, planes)
-    output.bound(c, 0, 6).reorder(c, x, y).unroll(c).parallel(y)
-    for total, over in sums.values():
-        total.compute_at(output, x)
-        over.compute_at(output, x)
+    output.bound(c, 0, 9).reorder(c, x, y).unroll(c).parallel(y)
+    for funcs in sums.values():
+        for func in funcs:
+            func.compute_at(output, x)
     return output, [mosaic, limits]

@@ -76,6 +76,19 @@ class Cube:
             object.__setattr__(self, name, frozen(values, np.float32))
             object.__setattr__(self, f"{name}_domain", frozen(domain, np.float64))
 
+    def numbers(self) -> list[Any]:
+        """A three-dimensional table over 0..1 as nested lists; ProfileError if it is anything else."""
+        usual = self.table_domain is not None and np.array_equal(self.table_domain, [[0.0] * 3, [1.0] * 3])
+        if self.table is None or self.curves is not None or not usual:
+            raise ProfileError("a look-up table with curves or a domain of its own is written as a .cube file")
+        listed: list[Any] = self.table.astype(np.float64).tolist()
+        return listed
+
+    def _asdict(self) -> dict[str, Any]:
+        """What a report says of it: its sizes, not its numbers."""
+        curves, table = (0 if values is None else len(values) for values in (self.curves, self.table))
+        return {"title": self.title, "curves": curves, "table": table}
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Cube):
             return NotImplemented
@@ -295,7 +308,7 @@ class _Parser:
         """Row by row, to say which one is wrong."""
         rows: list[Float64] = []
         first = self.line
-        for self.line, text in enumerate(body.split(b"\n"), first):
+        for self.line, text in enumerate(body.removesuffix(b"\n").split(b"\n"), first):
             words = text.split()
             if not words or words[0].startswith(b"#"):
                 continue

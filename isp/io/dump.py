@@ -28,13 +28,14 @@ class RawDump:
     ----------
     width, height : size [px]
     cfa : for example ``RGGB`` (see `isp.cfa.Cfa`)
-    bits : significant bits per pixel, 8..16
+    bits : significant bits per pixel, 8..24
     black : black level [DN], one value or one per site R, Gr, Gb, B
     white : white level [DN]; None is 2^bits - 1
-    packing : ``container`` (8 bits in bytes, more in 16-bit words, value in the low bits), ``mipi`` (MIPI CSI-2 RAW10:
-        4 pixels in 5 bytes, RAW12: 2 in 3, high bytes first), or ``auto``: whichever fits the size of the file
+    packing : ``container`` (8 bits in bytes, up to 16 in 16-bit words, more in 32-bit ones, value in the low bits),
+        ``mipi`` (MIPI CSI-2 RAW10: 4 pixels in 5 bytes, RAW12: 2 in 3, high bytes first), or ``auto``: whichever fits
+        the size of the file
     stride : bytes from one row to the next; None is rows without padding
-    endian : ``little`` or ``big``, of 16-bit words
+    endian : ``little`` or ``big``, of words
     offset : bytes before the first row
     iso : ISO, if known
 
@@ -63,8 +64,8 @@ class RawDump:
             raise UsageError(f"dump: {error}") from None
         if self.width < 4 or self.height < 4:
             raise UsageError(f"dump: width={self.width}, height={self.height}: at least 4x4 is needed")
-        if not 8 <= self.bits <= 16:
-            raise UsageError(f"dump: bits={self.bits} must be 8..16")
+        if not 8 <= self.bits <= 24:
+            raise UsageError(f"dump: bits={self.bits} must be 8..24")
         if self.packing not in PACKINGS:
             raise UsageError(f"dump: packing={self.packing!r} must be one of {', '.join(PACKINGS)}")
         if self.packing == "mipi" and self.bits not in (10, 12):
@@ -95,7 +96,12 @@ class RawDump:
         if packing == "mipi":
             group = {10: 4, 12: 2}[self.bits]
             return -(-self.width // group) * (group * self.bits // 8)
-        return self.width * (1 if self.bits == 8 else 2)
+        return self.width * self.word_bytes
+
+    @property
+    def word_bytes(self) -> int:
+        """Bytes of a pixel in packing ``container``."""
+        return 1 if self.bits == 8 else 2 if self.bits <= 16 else 4
 
     def expected(self, packing: str) -> int:
         """Bytes of the whole file."""
@@ -176,7 +182,7 @@ def read_dump(source: Source, dump: RawDump, limits: Limits) -> RawFrame:
     limits.check_size(dump.width, dump.height, source.name)
     packing = dump.packing_of(source.size, source.name)
     source.start_hash()
-    data = np.empty((dump.height, dump.width), np.uint16)
+    data = np.empty((dump.height, dump.width), np.uint16 if dump.bits <= 16 else np.uint32)
     row_bytes = dump.row_bytes(packing)
     stride = dump.stride or row_bytes
     step = max(1, _BLOCK_BYTES // stride)
@@ -206,7 +212,7 @@ def _unpack(lines: NDArray[np.uint8], dump: RawDump, packing: str) -> NDArray[An
     if packing == "container":
         if dump.bits == 8:
             return lines
-        return np.ascontiguousarray(lines).view("<u2" if dump.endian == "little" else ">u2")
+        return np.ascontiguousarray(lines).view(f"{'<' if dump.endian == 'little' else '>'}u{dump.word_bytes}")
     # MIPI CSI-2 specification, RAW10 and RAW12: the high 8 bits of a group's pixels, then their low bits,
     # the first pixel's lowest
     group = {10: 4, 12: 2}[dump.bits]

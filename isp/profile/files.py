@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isp.errors import LimitError, ProfileError
+from isp.io.cube import Cube, parse_cube
 from isp.parameters import FileRef
 from isp.profile.text import one_line, quoted
 
@@ -23,7 +24,7 @@ MAX_VALUES: Final = 1_000_000
 """Most numbers in one array."""
 MAX_AXES: Final = 4
 _HEADER_BYTES: Final = 10_000
-_SUFFIXES: Final = (".npy",)
+_SUFFIXES: Final = (".npy", ".cube")
 
 
 def locate(ref: FileRef, folder: Path | None) -> Path:
@@ -55,8 +56,8 @@ def locate(ref: FileRef, folder: Path | None) -> Path:
     return real
 
 
-def load_file(ref: FileRef, folder: Path | None, *, anywhere: bool = False) -> NDArray[np.float64]:
-    """The numbers of the file that `ref` names.
+def load_file(ref: FileRef, folder: Path | None, *, anywhere: bool = False) -> NDArray[np.float64] | Cube:
+    """The numbers of the file that `ref` names: an array from ``.npy``, a look-up table from ``.cube``.
 
     Parameters
     ----------
@@ -69,12 +70,12 @@ def load_file(ref: FileRef, folder: Path | None, *, anywhere: bool = False) -> N
 
     Returns
     -------
-    array of float64, any shape of up to 4 axes, finite
+    array of float64, any shape of up to 4 axes, finite; or Cube
 
     Raises
     ------
     ProfileError
-        Refused name, wrong hash, or not such an array.
+        Refused name, wrong hash, or not such an array or table.
     LimitError
         Larger than `MAX_FILE_BYTES` or more than `MAX_VALUES` numbers.
     """
@@ -85,7 +86,7 @@ def load_file(ref: FileRef, folder: Path | None, *, anywhere: bool = False) -> N
     found = hashlib.sha256(data).hexdigest()
     if ref.sha256 and found != ref.sha256.lower():
         raise ProfileError(f"file {quoted(ref.file)} has SHA-256 {found}, but the profile says {quoted(ref.sha256)}")
-    return parse_npy(data, ref.file)
+    return parse_cube(data, one_line(ref.file)) if path.suffix.lower() == ".cube" else parse_npy(data, ref.file)
 
 
 def parse_npy(data: bytes, name: str) -> NDArray[np.float64]:

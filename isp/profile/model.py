@@ -51,12 +51,13 @@ class Output:
 class Datapath:
     """Fixed-point arithmetic to imitate: values are rounded and saturated between stages.
 
-    `bits` of a signed value in all, 4..24; `headroom` of them are integer bits above white, 0..8.
+    `bits` of a signed value in all, 4..24; `headroom` of them are integer bits above white, 0..8; `rounding`: see
+    `isp.engine.segment.Datapath`.
     """
 
     bits: int
     headroom: int = 2
-    rounding: Literal["nearest"] = "nearest"
+    rounding: Literal["nearest", "nearest_even", "truncate"] = "nearest"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from isp.errors import InputError, ProfileError
+from isp.io.cube import Cube
 from isp.parameters import FileRef, Param, Table
 from isp.profile.chain import check_chain
 from isp.profile.files import load_file
@@ -21,6 +22,8 @@ from isp.stage import Context, Plain
 
 MAX_INLINE: Final = 33 * 33 * 4
 """Most numbers of one value that `freeze` writes into a profile; larger ones keep their file."""
+NO_ISO: Final = "the frame says no ISO"
+"""Why a table over ISO was read at its lowest."""
 _WORDS: Final = {"from_file": "file", "auto": "auto (statistics)"}
 
 
@@ -68,8 +71,8 @@ def resolve_entry(entry: StageEntry, context: Context, profile: Profile) -> Reso
 def freeze(profile: Profile, resolved: Mapping[str, ResolvedStage]) -> Profile:
     """A copy of `profile` with the plain values of `resolved` (by stage name) written out.
 
-    A value of more than `MAX_INLINE` numbers that came from a file stays a file name. Raises ProfileError if a plain
-    value is not one that a profile may hold.
+    A look-up table, or a value of more than `MAX_INLINE` numbers, that came from a file stays a file name. Raises
+    ProfileError if a plain value is not one that a profile may hold.
     """
     from isp.profile.build import make_entry
 
@@ -86,7 +89,10 @@ def freeze(profile: Profile, resolved: Mapping[str, ResolvedStage]) -> Profile:
             for p in entry.stage.parameters
         }
         frozen = make_entry(entry.stage, values, "profile", entry.line)
-        entries.append(replace(frozen, enabled=entry.enabled))
+        # a file that --set named is still one from outside the profile's folder
+        kept = {n: o for n, o in entry.origins.items() if isinstance(values.get(n), FileRef)}
+        origins = MappingProxyType({**frozen.origins, **kept})
+        entries.append(replace(frozen, enabled=entry.enabled, origins=origins))
     check_chain(entries, profile.start, profile.source, full=profile.complete)
     return replace(profile, stages=tuple(entries))
 
@@ -125,8 +131,9 @@ def _plain(
         word = found if isinstance(found, str) and found in param.sources else value
         return found, _origin(origin, _WORDS.get(word, word))
     if isinstance(value, Table):
-        position = _position(what, value, context)
-        return param.interpolate(value, position), _origin(origin, f"table over {value.axis} at {position:g}")
+        position, remark = _position(what, value, context)
+        found = _origin(origin, f"table over {value.axis} at {position:g}{remark}")
+        return param.interpolate(value, position), found
     if isinstance(value, FileRef):
         numbers = load_file(value, profile.folder, anywhere=origin == "--set")
         return _checked(param, numbers, f"{what}: file {one_line(value.file)}"), _origin(origin, f"file {value.file}")
@@ -157,15 +164,20 @@ def _checked(param: Param, value: Any, what: str) -> Any:
         raise ProfileError(f"{what}: {one_line(error)}") from None
 
 
-def _position(what: str, table: Table, context: Context) -> float:
+def _position(what: str, table: Table, context: Context) -> tuple[float, str]:
+    """Where on the axis of a table the frame lies, and a remark for its origin."""
+    position = context.info.iso if table.axis == "iso" else context.temperature
+    if position is not None and 0 < position < 1e9:
+        return float(position), ""
     if table.axis == "iso":
-        position, missing = context.info.iso, "the frame says no ISO"
-    else:
-        position, missing = context.temperature, "no colour temperature is known before white_balance"
-    if position is None or not 0 < position < 1e9:
-        raise InputError(f"{what} is a table over {table.axis}, but {missing}; give one value, or a frame that says it")
-    return float(position)
+        return min(at for at, _ in table.points), f" ({NO_ISO})"
+    raise InputError(
+        f"{what} is a table over {table.axis}, but no colour temperature is known before white_balance; "
+        "give one value, or a frame that says it"
+    )
 
 
 def _count(value: Plain) -> int:
+    if isinstance(value, Cube):
+        return MAX_INLINE + 1
     return sum(_count(v) for v in value) if isinstance(value, tuple) else 1

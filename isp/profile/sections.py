@@ -76,7 +76,9 @@ class DatapathSection(BaseModel):
     model_config = _STRICT
     bits: int = Field(ge=4, le=24, description="bits of a signed value in all, a whole number 4..24")
     headroom: int = Field(2, ge=0, le=8, description="integer bits above white, a whole number 0..8")
-    rounding: Literal["nearest"] = Field("nearest", description="nearest")
+    rounding: Literal["nearest", "nearest_even", "truncate"] = Field(
+        "nearest", description="nearest (ties up), nearest_even or truncate (down)"
+    )
 
     @model_validator(mode="after")
     def _leaves_bits_below_white(self) -> DatapathSection:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from isp.errors import ProfileError
+from isp.io.cube import Cube
 from isp.parameters import FileRef, Table
 from isp.profile.model import Profile, StageEntry
 from isp.profile.scalars import is_plain_text, number_text
@@ -58,6 +59,8 @@ def _plain(value: Any) -> Any:
         return {"file": value.file, "sha256": value.sha256} if value.sha256 else {"file": value.file}
     if isinstance(value, Table):
         return {value.axis: dict(value.points)}
+    if isinstance(value, Cube):
+        return value.numbers()
     return value
 
 

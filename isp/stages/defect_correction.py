@@ -3,9 +3,10 @@
 A pixel is a suspect when it lies above the second largest (below the second smallest) of its 8 nearest sites of the
 same colour by more than noise and texture explain; taking the second lets a pair of defects of one colour be found.
 Texture is the root mean square, beyond noise, of how much the other pixels of the 5 x 5 around it differ from the mean
-of their own neighbours (relief). What a lens can image is never one pixel alone: a suspect is kept if two or more of
-the 8 pixels around it, of any colour, stand out the same way, as on an edge, a line or a star. The replacement lies
-between the two opposite neighbours of its colour that differ least, so that edges continue through it.
+of their own neighbours (relief), and a third of the spread of the 8. What a lens can image is never one pixel alone: a
+suspect is kept if two or more of the 8 pixels around it, of any colour, stand out the same way, as on an edge, a line
+or a star. The replacement lies between the two opposite neighbours of its colour that differ least, so that edges
+continue through it.
 
 The test is the rank-conditioned one common in sensors' on-chip correction (after A. Tanbakuchi et al., "Adaptive pixel
 defect correction", Proc. SPIE 5017, 2003), with the noise model in place of a fixed threshold. `isp.stages.neighbours`
@@ -36,9 +37,13 @@ _UNSURE = 2.0
 _OWN = {1: 1.125, 2: 1.35}
 """How often a lone defect's squared relief stands in the sum over 5 x 5: once itself, and 8 times as a share of its
 neighbours' means (1/8 each on a Bayer or mono mosaic; up to 0.21 at the borders of blocks, 0.35 in all)."""
+_NEAR_CLIP = 0.98
+_HIDDEN = 0.5
+"""Where a neighbour reaches the first share of the clip level, detail may hide above it: only a difference of the
+second share is a defect for certain. Rims of lamps, cut by thin dark lines, differ from their clipped neighbours."""
 
 _PAIR = 1.75
-"""How much calmer the rest must be for a pair than for one defect alone: nature makes pairs more easily."""
+"""How much calmer the rest must be for two defects than for one alone: nature makes pairs more easily."""
 
 
 class DefectCorrection(Stage):
@@ -57,7 +62,7 @@ class DefectCorrection(Stage):
             lower=0, upper=1, tune="search",
         ),
         Param(
-            "texture", 6.0, "Excess that counts as detail, per rms texture of the surroundings beyond their noise",
+            "texture", 3.5, "Excess that counts as detail, per texture of the surroundings beyond their noise",
             lower=0, upper=100, tune="search",
         ),
         Param(
@@ -101,13 +106,16 @@ class DefectCorrection(Stage):
 
     def prepare(self, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
         limits = np.hstack([as_array(values[name]) for name in ("threshold", "floor", "texture")])
-        arrays: dict[str, NDArray[Any]] = {"noise": site_noise(context), "limits": limits}
+        arrays: dict[str, NDArray[Any]] = {
+            "noise": site_noise(context), "limits": limits, "clip": as_array(context.clip),
+        }
         given = self.structure(values, context)
         if given["map"]:
-            arrays["map"] = map_words(values["map"], context.companions.planes.get("defects"), context.shape)
+            words = map_words(values["map"], context.companions.planes.get("defects"), context.shape)
+            arrays |= {"map": words.ravel(), "words": np.array([words.shape[1]])}
         if given["phase"]:
-            arrays["phase"] = phase_pattern(values["phase_detect"], values["phase_period"])
-            arrays["period"] = as_array(values["phase_period"])
+            pattern = phase_pattern(values["phase_detect"], values["phase_period"])
+            arrays |= {"phase": pattern.ravel(), "period": as_array(values["phase_period"])}
         return arrays | (place_arrays(context) if given["map"] or given["phase"] else {})
 
     def define(self, graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
@@ -121,74 +129,62 @@ class DefectCorrection(Stage):
         here, ring = image[x, y], pairs(graph, image, mono=mono)
         mean = tree_sum([pair.middle for pair in ring]) * hl.f32(0.25)
         relief = graph.plane("relief", here - mean, stored=True, by_site=not mono)
+        column = [relief[x, y + j] * relief[x, y + j] for j in range(-2, 3)]
+        energy = graph.plane("energy", tree_sum(column), stored=True)
         values = [v for pair in ring for v in (pair.ahead, pair.behind)]
-        high, low = _two_largest(hl, values)[1], -_two_largest(hl, [-v for v in values])[1]
+        highest, high = _two_largest(hl, values)
+        lowest, low = (-v for v in _two_largest(hl, [-v for v in values]))
         excess = hl.max(here - high, low - here)
         sign = hl.select(here > high, hl.f32(1), hl.f32(-1))
         noise, limits = arrays["noise"], arrays["limits"]
+        clip = graph.site_color(*(arrays["clip"][c] for c in range(3)))
         shot, read = (graph.by_site(*(noise[row, site] for site in range(4))) for row in (0, 1))
         noise_here = sigma(shot, read, hl.select(here > high, high, low))
-        detail = _texture(graph, relief, noise_here, own_plane=graph.block == 1 and not mono)
-        allowed = limits[0] * noise_here + limits[1] + limits[2] * detail
+        nearby = [relief[x + i, y + j] for j in (-1, 0, 1) for i in (-1, 0, 1) if (i, j) != (0, 0)]
+        beside = _largest(hl, [hl.abs(v) for v in nearby])
+        partner = hl.max(beside, hl.select(here > high, highest - high, low - lowest))
+        energies = tree_sum([energy[x + i, y] for i in range(-2, 3)])
+        texture = _texture(hl, energies, relief[x, y], partner, noise_here, _OWN[min(graph.block, 2)])
+        # 6 of 8 samples of noise alone lie within 2 sigma
+        spread = hl.max(high - low - noise_here * hl.f32(2), hl.f32(0))
+        hidden = hl.select(highest > clip * hl.f32(_NEAR_CLIP), clip * hl.f32(_HIDDEN), hl.f32(0))
+        allowed = limits[0] * noise_here + limits[1] + limits[2] * (texture + spread * hl.f32(1 / 3)) + hidden
 
         visible = excess * hl.f32(_COMPANION) + noise_here * hl.f32(_UNSURE)
-        nearby = [(i, j) for j in (-1, 0, 1) for i in (-1, 0, 1) if (i, j) != (0, 0)]
-        company = tree_sum([hl.select(relief[x + i, y + j] * sign > visible, hl.f32(1), hl.f32(0)) for i, j in nearby])
+        company = tree_sum([hl.select(v * sign > visible, hl.f32(1), hl.f32(0)) for v in nearby])
         lone = (excess > allowed) & (company < hl.f32(1.5))
         return graph.plane("repaired", hl.select(lone, _calmest(hl, ring), here), by_site=not mono)
 
 
-def _texture(graph: Graph, relief: Image, noise: Expr, *, own_plane: bool) -> Expr:
-    """Rms relief around a pixel beyond noise, without the pixel's own; for one defect, or one of a pair.
+def _texture(hl: Any, energies: Expr, own: Expr, partner: Expr, noise: Expr, times: float) -> Expr:
+    """Rms relief beyond noise, without the pixel's own, and for a pair without its partner's.
 
-    The larger one of that of all colours and, with `own_plane`, of the sites 2 px away, mostly of the pixel's own.
+    `energies` is the sum of squared relief over 5 x 5; `times` says how often the square of a defect's stands in it.
     """
-    import halide as hl
-
-    from isp.engine.graph import tree_sum
-
-    x, y = graph.x, graph.y
-    own = hl.f32(_OWN[min(graph.block, 2)])
-    square = relief[x, y] * relief[x, y]
-    alone, paired = [], []
-    for name, steps in (("all", range(-2, 3)), ("own", range(-2, 3, 2)))[: 2 if own_plane else 1]:
-        column = [relief[x, y + j] * relief[x, y + j] for j in steps]
-        parts = {"energy": tree_sum(column)} | dict(zip(("first", "second"), _two_largest(hl, column), strict=True))
-        energy, first, second = (graph.plane(f"{part}_{name}", expr, stored=True) for part, expr in parts.items())
-        total = tree_sum([energy[x + i, y] for i in steps])
-        largest, next_one = _merged(hl, [(first[x + i, y], second[x + i, y]) for i in steps])
-        partner = hl.select(square < largest, largest, next_one)
-        rest = total - own * square
-        share = 1 / (len(steps) ** 2 - 1)
-        alone.append(rest * hl.f32(share))
-        # of the pixel's own colour, neighbours that both defects share hold some of both
-        paired.append((rest - own * partner) * hl.f32(share * (_PAIR**2 if name == "all" else 1)))
     # the relief of pure noise has a variance of 1 + 1/8 times its own
     expected = hl.f32(1.125) * noise * noise
+    rest = energies - hl.f32(times) * own * own
+    without = rest - hl.f32(times) * partner * partner
+    return hl.sqrt(
+        hl.max(hl.min(rest * hl.f32(1 / 24), without * hl.f32(_PAIR**2 / 24)) - expected, hl.f32(0))
+    )
 
-    def rms(variances: Sequence[Expr]) -> Expr:
-        return hl.sqrt(hl.max(hl.max(variances[0], variances[-1]) - expected, hl.f32(0)))
 
-    return hl.min(rms(alone), rms(paired))
+def _largest(hl: Any, values: Sequence[Expr]) -> Expr:
+    """The largest of 2^n values."""
+    while len(values) > 1:
+        values = [hl.max(a, b) for a, b in zip(values[::2], values[1::2], strict=True)]
+    return values[0]
 
 
 def _two_largest(hl: Any, values: Sequence[Expr]) -> tuple[Expr, Expr]:
-    """The largest and the second largest of several values."""
-    couples = [(hl.max(a, b), hl.min(a, b)) for a, b in zip(values[::2], values[1::2], strict=False)]
-    if len(values) % 2:
-        couples.append((values[-1], hl.f32(-3e38)))
-    return _merged(hl, couples)
-
-
-def _merged(hl: Any, couples: Sequence[tuple[Expr, Expr]]) -> tuple[Expr, Expr]:
-    """The two largest of all, from the two largest of each part."""
-    best = list(couples)
+    """The largest and the second largest of 2^n values, by merging those of each half."""
+    best = [(hl.max(a, b), hl.min(a, b)) for a, b in zip(values[::2], values[1::2], strict=True)]
     while len(best) > 1:
-        merged = [
+        best = [
             (hl.max(a, c), hl.max(hl.min(a, c), hl.max(b, d)))
-            for (a, b), (c, d) in zip(best[::2], best[1::2], strict=False)
+            for (a, b), (c, d) in zip(best[::2], best[1::2], strict=True)
         ]
-        best = merged + best[2 * len(merged) :]
     return best[0]
 
 

@@ -3,8 +3,9 @@
 Defects are a list of positions or a mask over the frame; here one bit a pixel, 16 of them in a word (whole numbers that
 float32 holds exactly), so that the map of 200 MP takes 50 MB. Phase-detect pixels are a pattern that repeats from the
 frame's first pixel, with their response relative to their neighbours: they are divided by it, or replaced where it is
-0. A known defect is replaced by the calmest of the four pairs of its neighbours that holds no other one, else by the
-mean of the neighbours that are sound.
+0. A known defect is replaced by the mean of the pairs of its neighbours that hold no other one, by the inverse square
+of their differences, so that edges continue through it; without such a pair, by the mean of the neighbours that are
+sound.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 MARGIN = 16
 """Pixels outside the frame for which the tables hold a mirrored position; more than any stage here reads [px]."""
 _WORD = 16
-_SPOILED = 1e9
-"""Added to the difference of a pair with a defect in it, so that it is never the calmest."""
+_EVEN = 0.01
+"""Difference between two neighbours below which a pair counts fully (white is 1): noise, not an edge."""
 
 
 def map_words(positions: ArrayLike, mask: NDArray[Any] | None, shape: tuple[int, int]) -> NDArray[np.uint16]:
@@ -99,14 +100,17 @@ def known_repaired(
     def place(position: Expr, name: str) -> Expr:
         return hl.i32(arrays[name][hl.clamp(position + MARGIN, 0, arrays.length(name) - 1)])
 
+    def entry(name: str, index: Expr) -> Expr:
+        return arrays[name][hl.clamp(index, 0, arrays.length(name) - 1)]
+
     column, row = place(graph.column, "columns"), place(graph.row, "rows")
     here, bad = image[x, y], hl.f32(0)
     if structure["map"]:
-        word = hl.i32(arrays["map"][row, column // _WORD])
+        word = hl.i32(entry("map", row * hl.i32(arrays["words"][0]) + column // _WORD))
         bad = hl.f32((word >> (column % _WORD)) & 1)
     if structure["phase"]:
         across, down = (hl.i32(arrays["period"][i]) for i in range(2))
-        factor = arrays["phase"][row % down, column % across]
+        factor = entry("phase", row % down * across + column % across)
         # what saturates stays saturated, and no more than that
         here = hl.select(factor > hl.f32(0), hl.min(here * factor, hl.max(here, hl.f32(1))), here)
         bad = hl.max(bad, hl.select(factor > hl.f32(0), hl.f32(0), hl.f32(1)))
@@ -118,14 +122,17 @@ def known_repaired(
 
 
 def _mended(hl: Any, here: Expr, values: Sequence[Pair], spoiled: Sequence[Pair]) -> Expr:
-    best, least = here, hl.f32(_SPOILED)
-    total, count = hl.f32(0), hl.f32(0)
+    """The pairs' mean, by the inverse square of their differences; else the mean of single neighbours; else `here`."""
+    from isp.engine.graph import tree_sum
+
+    weights, total, count, single = [], [], [], []
     for value, mark in zip(values, spoiled, strict=True):
-        difference = hl.abs(value.ahead - value.behind) + (mark.ahead + mark.behind) * hl.f32(_SPOILED)
-        best = hl.select(difference < least, value.middle, best)
-        least = hl.min(least, difference)
-        for v, m in ((value.ahead, mark.ahead), (value.behind, mark.behind)):
-            total += v * (hl.f32(1) - m)
-            count += hl.f32(1) - m
-    singles = hl.select(count > hl.f32(0), total / hl.max(count, hl.f32(1)), here)
-    return hl.select(least < hl.f32(_SPOILED), best, singles)
+        difference = value.ahead - value.behind
+        sound = hl.f32(1) - hl.max(mark.ahead, mark.behind)
+        weights.append(sound / (difference * difference + hl.f32(_EVEN**2)))
+        total.append(value.middle * weights[-1])
+        count += [hl.f32(1) - mark.ahead, hl.f32(1) - mark.behind]
+        single += [value.ahead * count[-2], value.behind * count[-1]]
+    weight, singles = tree_sum(weights), tree_sum(count)
+    alone = hl.select(singles > hl.f32(0), tree_sum(single) / hl.max(singles, hl.f32(1)), here)
+    return hl.select(weight > hl.f32(0), tree_sum(total) / hl.max(weight, hl.f32(1e-20)), alone)

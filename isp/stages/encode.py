@@ -6,14 +6,9 @@ BT.2100-2). In HDR the light 1 is shown at `white` [cd/m²], and light up to `pe
 remains; gamut and clip then work on light relative to that peak. HLG stores scene light, so its code values pass the
 inverse OOTF of the nominal display, E = F (F_Y)^(1/1.2 - 1), where F is display light and F_Y its luminance.
 
-`gamut` **clip** cuts each channel to 0..1. **compress** moves a colour towards the grey of its own luminance Y (held in
-0..1) instead, which keeps the hue's direction and the luminance: with e the distance from that grey in units of the
-distance to the gamut's surface along the same line,
-
-    e = max over channels of ( (x - Y) / (1 - Y), (Y - x) / Y )
-    e' = e up to the knee k, then k + d / (1 + d / (1 - k)), d = e - k,   which never reaches 1
-
-x' = Y + (x - Y) e' / e. Colours well inside are untouched.
+`gamut` **clip** cuts each channel to 0..1. **compress** takes chroma away instead, at constant hue (Oklab) and
+luminance, as far as a colour lies beyond the gamut's surface or near it (see `isp.stages.gamut`); colours well inside
+stay as they are.
 
 The transfer's power 1/2.4 is a polynomial in the fourth root, fitted for the least largest error over 0.0031308..1
 (less than 1e-6, a fifteenth of a 16-bit code): as quick as a table, and the same on every target. PQ and HLG are tables
@@ -32,19 +27,17 @@ from isp.color.spaces import WORKING, conversion, luma
 from isp.color.transfer import HLG_PEAK, PQ_PEAK, WHITE_LUMINANCE, hlg_encoded, hlg_gamma, pq_encoded
 from isp.parameters import Param
 from isp.stage import Context, Plain, Stage
+from isp.stages import gamut
+from isp.stages.gamut import compressed
 
 if TYPE_CHECKING:
     from isp.engine.graph import Arrays, Expr, Graph, Image
-
-KNEE = 0.8
-"""Share of the way to the gamut's surface up to which ``compress`` changes nothing."""
 
 _POINTS = 4097
 """Of the tables of PQ and HLG."""
 _BLACK = 1e-14
 """Light relative to the table's end from which it is read: the eighth root has no derivative at 0."""
 _CUT = 0.0031308
-_DARK = 1e-6
 _POWER = (
     -0.07620829, 0.39470483, -0.89839815, 1.20913637, -1.15588812, 1.46152336, 0.12357629, -0.05844643,
 )
@@ -62,7 +55,7 @@ class Encode(Stage):
               choices=("srgb", "display_p3", "rec2020"), tune="no"),
         Param("transfer", "srgb", "Transfer function: srgb (also Display P3's) | linear | pq, hlg (HDR, with rec2020)",
               choices=("srgb", "linear", "pq", "hlg"), structural=True, tune="no"),
-        Param("gamut", "compress", "compress (towards grey at constant luminance) | clip (each channel)",
+        Param("gamut", "compress", "compress (chroma, at constant hue and luminance) | clip (each channel)",
               choices=("compress", "clip"), structural=True, tune="search"),
         Param("white", WHITE_LUMINANCE, "Luminance at which pq and hlg show the light 1", unit="cd/m²", lower=50,
               upper=1000, tune="no"),
@@ -82,10 +75,14 @@ class Encode(Stage):
     def prepare(self, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
         matrix = conversion(WORKING, str(values["space"]))
         transfer = values["transfer"]
-        if transfer not in ("pq", "hlg"):
-            return {"matrix": matrix, "luma": luma(WORKING)}
+        hdr = transfer in ("pq", "hlg")
         peak = float(values["peak"]) if transfer == "pq" else HLG_PEAK
-        arrays = {"matrix": matrix * (float(values["white"]) / peak), "luma": luma(str(values["space"]))}
+        scale = float(values["white"]) / peak if hdr else 1.0
+        arrays = {"matrix": matrix * scale, "luma": luma(str(values["space"]) if hdr else WORKING)}
+        if values["gamut"] == "compress":
+            arrays |= gamut.arrays(str(values["space"]), scale)
+        if not hdr:
+            return arrays
         light = np.linspace(0, 1, _POINTS) ** 8
         if transfer == "pq":
             return {**arrays, "table": pq_encoded(light * (peak / PQ_PEAK))}
@@ -101,7 +98,7 @@ class Encode(Stage):
         if structure["gamut"] == "compress":
             # SDR's matrix keeps Y, so it is taken before the matrix; HDR's also scales
             of = rgb if transfer in ("pq", "hlg") else [r, g, b]
-            rgb = _compressed(rgb, w[0] * of[0] + w[1] * of[1] + w[2] * of[2])
+            rgb = compressed(graph, [r, g, b], rgb, w[0] * of[0] + w[1] * of[1] + w[2] * of[2], arrays)
         rgb = [hl.clamp(v, hl.f32(0), hl.f32(1)) for v in rgb]
         if transfer == "srgb":
             rgb = [srgb(v) for v in rgb]
@@ -127,20 +124,6 @@ def _looked_up(arrays: Arrays, name: str, light: Expr) -> Expr:
     low = hl.clamp(hl.i32(root), 0, _POINTS - 2)
     table = arrays[name]
     return table[low] + (table[low + 1] - table[low]) * (root - hl.f32(low))
-
-
-def _compressed(rgb: list[Expr], luminance: Expr) -> list[Expr]:
-    import halide as hl
-
-    one, least = hl.f32(1), hl.f32(_DARK)
-    grey = hl.clamp(luminance, hl.f32(0), one)
-    low = hl.min(rgb[0], hl.min(rgb[1], rgb[2]))
-    high = hl.max(rgb[0], hl.max(rgb[1], rgb[2]))
-    e = hl.max((high - grey) / hl.max(one - grey, least), (grey - low) / hl.max(grey, least))
-    beyond = hl.max(e - hl.f32(KNEE), hl.f32(0))
-    soft = hl.f32(KNEE) + beyond / (one + beyond * hl.f32(1 / (1 - KNEE)))
-    factor = hl.select(e > hl.f32(KNEE), soft / hl.max(e, hl.f32(KNEE)), one)
-    return [grey + (v - grey) * factor for v in rgb]
 
 
 def srgb(value: Expr) -> Expr:

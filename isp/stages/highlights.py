@@ -4,36 +4,43 @@ After white balance the colours saturate at different levels (context.clip, time
 so that a white sky turns magenta: green stops first while red and blue go on.
 
 - `clip`: every colour is cut at the lowest of the three levels, which makes every saturated white neutral.
-- `reconstruct`: a saturated site takes at least the level that the *other* colours, where they are not saturated, have
-  around it (opposed colours: highlights are mostly reflections of the light source, so near neutral after white
-  balance). Of the 3x3 sites around it the brighter and less saturated ones count more; a saturated one counts as
-  what it is at least, where that raises the estimate. Where all are saturated the estimate goes to the highest of the
-  three levels for every colour: neutral white, above 1. `knee` is where a value starts to count as saturated; over
-  the next 4 % (or up to the level) the estimate is blended in, so there is no visible border. The default is low
-  because sensors saturate below the white level that their files state, each colour at its own level (a GoPro HERO6:
-  G at 0.95, B at 0.92).
+- `reconstruct`: a saturated site takes at least the mean of the two *other* colours around it (opposed colours:
+  highlights are mostly reflections of the light source, so near neutral after white balance). Of the 3x3 sites around
+  it the brighter count more; where one of the two is saturated itself it counts as at least the other. As both saturate
+  the estimate goes to the highest of the three levels for every colour: neutral white, above 1. At a steep rim, as a
+  lamp's at night, neighbours say nothing of each other: there all colours beside a saturated site are cut at its
+  level, as `clip` does everywhere. `knee` is where a value starts to count as saturated; over the next 9 %, or up
+  to the level, all this is blended in, so there is no visible border. Sensors saturate below the white level that
+  their files state, each colour at its own: `auto` measures it where the picture shows it (`isp.stages.clipping`) and
+  starts 8 % below; elsewhere 0.87 meets what is known of sensors (a GoPro HERO6: G at 0.95, B at 0.92).
 
-Sites below the knee come out exactly as they went in.
+On a CFA of k x k blocks of one colour "around" means the blocks around: k sites away.
+
+Sites farther than the reach from any above the knee come out exactly as they went in.
 """
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isp.parameters import Param
-from isp.stage import Context, Plain, Stage
+from isp.stage import COLORED, Context, Plain, Stage, as_array
+from isp.stages.clipping import measured_levels
 from isp.stages.mesh import mesh_arrays, mesh_value
 
 if TYPE_CHECKING:
     from isp.engine.graph import Arrays, Expr, Graph, Image
 
-_BLEND = 0.04
-"""Share of the saturation level over which the estimate is blended in."""
+_START = 0.92
+"""Knee over the level at which all of the estimate counts."""
+_UNKNOWN = 0.87
+"""Knee where the level could not be measured: saturated from 0.946."""
+_STEEP = (0.9, 0.7)
+"""A saturated site's neighbour of the same colour below these shares of the level: a rim begins, and is one."""
 
 
 class Highlights(Stage):
@@ -41,33 +48,47 @@ class Highlights(Stage):
 
     name = "highlights"
     takes = ("mosaic",)
+    cfas = COLORED
     parameters = (
         Param(
             "method", "reconstruct", "clip (to the lowest saturation level); reconstruct (from unsaturated colours)",
             choices=("clip", "reconstruct"), structural=True, tune="search",
         ),
         Param(
-            "knee", 0.87, "Share of the saturation level from which a value counts as saturated",
-            lower=0.5, upper=0.999, tune="search",
+            "knee", "auto",
+            "Share of the stated level from which a value counts as saturated, one or for R, G, B; auto: 8 % below the "
+            "level measured from the picture, 0.87 where it shows none",
+            lower=0.4, upper=0.999, shapes=((), (3,)), sources=("auto",), tune="search",
         ),
     )
 
+    def wants_statistics(self, values: Mapping[str, Any], context: Context) -> bool:
+        return bool(values["method"] == "reconstruct" and values["knee"] == "auto")
+
+    def source(self, name: str, word: str, context: Context) -> Plain:
+        return tuple(_UNKNOWN if level is None else _START * level for level in measured_levels(context))
+
     def structure(self, values: Mapping[str, Plain], context: Context) -> dict[str, str | int]:
-        return {"method": values["method"], "shaded": int(context.shading is not None)}
+        return {
+            "method": values["method"], "shaded": int(context.shading is not None), "block": context.cfa.block
+        }
 
     def reach(self, structure: Mapping[str, str | int]) -> int:
-        return 1 if structure["method"] == "reconstruct" else 0
+        # the sites around, and theirs of the same colour
+        return 3 * int(structure["block"]) if structure["method"] == "reconstruct" else 0
 
     def prepare(self, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
         r, g, b = context.clip
-        level = np.array([r, g, g, b])
+        level = own = np.array([r, g, g, b])
         arrays = {}
         if values["method"] == "reconstruct":
-            knee = float(values["knee"])
+            knee = np.broadcast_to(as_array(values["knee"]), 3)[[0, 1, 1, 2]]
             # a value at its level is saturated, however late the knee
-            arrays["knee"] = np.array([knee, 1 / min(_BLEND, 1 - knee)])
+            full = np.minimum(knee / _START, 1.0)
+            arrays["knee"] = knee / full
+            own = level * full
         if context.shading is None:
-            return arrays | {"level": level, "lowest": level.min(keepdims=True), "highest": level.max(keepdims=True)}
+            return arrays | {"level": own, "lowest": level.min(keepdims=True), "highest": level.max(keepdims=True)}
         local = context.shading.gains * level
 
         def mesh(name: str, gains: NDArray[Any]) -> dict[str, NDArray[Any]]:
@@ -77,7 +98,7 @@ class Highlights(Stage):
         if values["method"] == "clip":
             # one level for all sites: below each of them, as the lowest at each point of the mesh
             return arrays | mesh("lowest", local.min(axis=2, keepdims=True))
-        return arrays | mesh("level", local) | mesh("highest", local.max(axis=2, keepdims=True))
+        return arrays | mesh("level", context.shading.gains * own) | mesh("highest", local.max(axis=2, keepdims=True))
 
     def advance(self, values: Mapping[str, Plain], context: Context) -> Context:
         pick = min if values["method"] == "clip" else max
@@ -85,6 +106,8 @@ class Highlights(Stage):
 
     def define(self, graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
         import halide as hl
+
+        from isp.engine.graph import tree_sum
 
         x, y = graph.x, graph.y
         here = image[x, y]
@@ -97,34 +120,42 @@ class Highlights(Stage):
 
         if structure["method"] == "clip":
             return graph.plane("clipped", hl.min(here, level("lowest")))
+        k = graph.block
         knee = arrays["knee"]
-        share = (here / level("level") - knee[0]) * knee[1]
-        saturated = graph.plane("saturated", hl.clamp(share, hl.f32(0), hl.f32(1)), stored=True, by_site=True)
-        value = graph.plane("value", hl.max(here, hl.f32(0)))
-        free = graph.plane("free", hl.f32(1) - saturated[x, y])
-        weight = graph.plane("weight", free[x, y] * value[x, y], stored=True)
+        zero, one, tiny = hl.f32(0), hl.f32(1), hl.f32(1e-9)
+        white, own = level("highest"), level("level")
+        start = graph.by_site(*(knee[i] for i in range(4)))
+        share = hl.clamp((here / own - start) / (one - start), zero, one)
+        saturated = graph.plane("saturated", share, stored=True, by_site=True)
+        value = graph.plane("value", hl.max(here, zero))
+        square = graph.plane("square", value[x, y] * value[x, y])
+        free = graph.plane("free", (one - saturated[x, y]) * value[x, y])
 
-        def opposed(name: str, plane: Callable[[Expr, Expr], Expr], join: Callable[[Expr, Expr], Expr]) -> Expr:
-            def at(i: int, j: int) -> Expr:
-                return plane(x + i, y + j)
+        def around(name: str, plane: Image) -> tuple[Expr, Expr]:
+            """Sums over the two other colours around a site."""
+            sides = [plane[x - k, y] + plane[x + k, y], plane[x, y - k] + plane[x, y + k]]
+            corners = tree_sum([plane[x + i, y + j] for j in (-k, k) for i in (-k, k)])
+            cross = sides[0] + sides[1]
+            # planes of their own, though never stored: the derivative stays short
+            first = graph.plane(name, graph.by_site(cross, sides[0], sides[0], cross), by_site=True)
+            second = graph.plane(f"{name}_too", graph.by_site(corners, sides[1], sides[1], corners), by_site=True)
+            return first[x, y], second[x, y]
 
-            sides = join(join(at(-1, 0), at(1, 0)), join(at(0, -1), at(0, 1)))
-            corners = join(join(at(-1, -1), at(1, -1)), join(at(-1, 1), at(1, 1)))
-            # at a green site the corners are green too
-            both = graph.by_site(join(sides, corners), sides, sides, join(sides, corners))
-            # a plane of its own, though never stored: the derivative stays short
-            return graph.plane(name, both, by_site=True)[x, y]
-
-        white = level("highest")
-        tiny = hl.f32(1e-9)
-        light = opposed("light", lambda i, j: weight[i, j] * image[i, j], operator.add)
-        estimate = light / hl.max(opposed("weights", lambda i, j: weight[i, j], operator.add), tiny)
+        total = [hl.max(t, tiny) for t in around("total", value)]
+        mean = [s / t for s, t in zip(around("mean", square), total, strict=True)]
+        known = [f / t for f, t in zip(around("known", free), total, strict=True)]
+        opposed = [mean[i] + (one - known[i]) * hl.max(mean[1 - i] - mean[i], zero) for i in (0, 1)]
         # as the last of them saturates, the estimate moves to white just as that one's own does
-        share = opposed("freest", lambda i, j: free[i, j], hl.max)
-        estimate = white + (estimate - white) * share
-        # a saturated neighbour says "at least"
-        least = opposed("least", lambda i, j: value[i, j] * value[i, j], operator.add)
-        least = least / hl.max(opposed("values", lambda i, j: value[i, j], operator.add), tiny)
-        estimate = hl.max(estimate, least)
-        rebuilt = here + saturated[x, y] * hl.max(estimate - here, hl.f32(0))
-        return graph.plane("rebuilt", hl.select(saturated[x, y] > hl.f32(0), rebuilt, here), by_site=True)
+        estimate = white + ((opposed[0] + opposed[1]) * hl.f32(0.5) - white) * hl.max(known[0], known[1])
+        rebuilt = here + saturated[x, y] * hl.max(estimate - here, zero)
+        near = [value[x + i, y + j] for i, j in ((-2 * k, 0), (2 * k, 0), (0, -2 * k), (0, 2 * k))]
+        dimmest = hl.min(hl.min(near[0], near[1]), hl.min(near[2], near[3]))
+        begins, full = _STEEP
+        steep = hl.clamp((hl.f32(begins) - dimmest / own) * hl.f32(1 / (begins - full)), zero, one)
+        roof = graph.plane("roof", white + saturated[x, y] * steep * (own - white), stored=True, by_site=True)
+        lowest = roof[x, y]
+        for i, j in ((i, j) for j in (-k, 0, k) for i in (-k, 0, k) if (i, j) != (0, 0)):
+            lowest = hl.min(lowest, roof[x + i, y + j])
+        touched = lowest < white
+        result = hl.select(touched, hl.min(rebuilt, lowest), hl.select(saturated[x, y] > zero, rebuilt, here))
+        return graph.plane("rebuilt", result, by_site=True)

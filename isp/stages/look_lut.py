@@ -2,8 +2,8 @@
 
 The table sees colours as its maker did: in the primaries of `space`, behind the curve `transfer`, and is undone
 afterwards, so the stage gives the same linear values it takes. With `srgb`, the curve of sRGB (IEC 61966-2-1), colours
-outside the gamut are brought into it first (see `encode`); `log` is the curve of ACEScct (Academy S-2016-001, 5.2) with
-the primaries of `space`, which holds scene light up to 222; `linear` is none.
+outside the gamut are brought into it first (see `isp.stages.gamut`); `log` is the curve of ACEScct (Academy
+S-2016-001, 5.2) with the primaries of `space`, which holds scene light up to 222; `linear` is none.
 
 A three-dimensional table is read by tetrahedral interpolation (US patent 4,275,413, expired; J. M. Kasson, W. Plouffe,
 S. I. Nin, SPIE 1909 (1993) 127): with the fractions f1 >= f2 >= f3 along axes e1, e2, e3 of a cell,
@@ -26,7 +26,7 @@ from isp.color.spaces import WORKING, conversion, luma
 from isp.io.cube import LARGEST_3D, Cube
 from isp.parameters import FileRef, Param
 from isp.stage import Context, Plain, Stage, as_array
-from isp.stages import encode
+from isp.stages import encode, gamut
 
 if TYPE_CHECKING:
     from isp.engine.graph import Arrays, Expr, Graph, Image
@@ -83,6 +83,8 @@ class LookLut(Stage):
             "luma": luma(WORKING),
             "strength": np.atleast_1d(as_array(values["strength"])),
         }
+        if values["transfer"] == "srgb":
+            arrays |= gamut.arrays(str(values["space"]))
         if not isinstance(cube, Cube):
             return arrays
         if cube.curves is not None:
@@ -101,7 +103,7 @@ class LookLut(Stage):
         given = [image[x, y, c] for c in range(3)]
         rgb = [_row(arrays["matrix"], i, given) for i in range(3)]
         if structure["transfer"] == "srgb":
-            rgb = encode._compressed(rgb, _row(arrays["luma"], None, given))
+            rgb = gamut.compressed(graph, given, rgb, _row(arrays["luma"], None, given), arrays)
         shown = graph.rgb("code", [_encoded(v, str(structure["transfer"])) for v in rgb], stored=True)
         code = [shown[x, y, c] for c in range(3)]
         found = code

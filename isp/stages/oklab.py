@@ -32,6 +32,9 @@ ROOTS_TO_LAB = np.array(
     ]
 )
 _LEAST = 1e-6
+_EXPONENT = 709921077
+"""Two thirds of the exponent's bias in a float's bits, 127 2^23, less 0.04 % to centre the error (W. Kahan, "Computing
+a real cube root", 1991); Halley's steps follow."""
 
 
 def arrays() -> dict[str, Float64]:
@@ -51,7 +54,13 @@ def root(value: Expr) -> Expr:
     import halide as hl
 
     size = hl.abs(value)
-    root = hl.exp(hl.log(hl.max(size, hl.f32(_LEAST))) * hl.f32(1 / 3))
+    held = hl.max(size, hl.f32(_LEAST))
+    # a third of the exponent is right to 4 %; each step triples the digits, and has the root's own derivative
+    third = hl.i32(hl.f32(hl.reinterpret(hl.Int(32), held)) * hl.f32(1 / 3))
+    root = hl.reinterpret(hl.Float(32), third + _EXPONENT)
+    for _ in range(2):
+        cube = root * root * root
+        root = root * ((cube + held) + held) / ((cube + cube) + held)
     root = hl.select(value < hl.f32(0), -root, root)
     return hl.select(size < hl.f32(_LEAST), value * hl.f32(_LEAST ** (-2 / 3)), root)
 

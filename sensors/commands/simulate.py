@@ -6,18 +6,17 @@ import re
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from isp.commands import options
 from isp.commands.batch import folder
-from isp.commands.console import emit, emit_json, one_line, progress, say, table
+from isp.commands.console import emit, emit_json, one_line, progress, table
 from isp.errors import UsageError
 
 if TYPE_CHECKING:
     from sensors.plan import Plan
-    from sensors.sensor import Sensor
 
 SCENES = (
     "uniform, dark, chart, grey-steps, slanted-edge, siemens, dead-leaves, composed, photo:FILE, hdr:FILE, "
@@ -156,7 +155,6 @@ def simulate(
         emit_json({"frames": targets, "truth": truth, "settings": settings, "seconds": seconds})
     else:
         emit("\n".join(one_line(str(path)) for path in targets))
-    _say_what_develops(plan)
 
 
 def _written(plan: Plan, spec: str) -> str:
@@ -165,18 +163,6 @@ def _written(plan: Plan, spec: str) -> str:
 
     text = spec.strip()
     return plan.scene.name + text[len(split(text)[0]) :]
-
-
-def _say_what_develops(plan: Plan) -> None:
-    """A hint to stderr where no profile can develop the frame yet."""
-
-    def bayer(sensor: Sensor, name: Any) -> bool:
-        return sensor.output_cfa(name).family == "bayer"
-
-    if not bayer(plan.sensor, plan.mode):
-        modes = [name for name in plan.sensor.modes if bayer(plan.sensor, name)]
-        instead = f"; --mode {' or '.join(modes)} gives one that isp run develops" if modes else ""
-        say(f"note: {plan.sensor.output_cfa(plan.mode)} is a pattern that no stage demosaics yet{instead}")
 
 
 def _pair(text: str | None) -> tuple[int, int] | None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from isp.cfa import Cfa
+from isp.engine.adjoint import Adjoint
 from isp.engine.execute import Plan, block_of, moved, phase_of
 from isp.engine.plan import Placed, channels
 from isp.engine.segment import Step, make_step
@@ -23,8 +24,21 @@ VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
         {"table": [float(v) for v in range(0, 2048, 2)]},
         {"points": [[10.5, 5], [300.5, 300], [1030.5, 4000]]},
     ),
-    "demosaic": tuple(
-        {"method": m} for m in ("bilinear", "malvar2004", "menon2007", "zhang2005", "kiku2014", "adaptive")
+    "defect_correction": (
+        {}, {"map": [[1, 2], [2, 2], [0, 3]], "phase_detect": [[2, 1, 0.8], [3, 1, 0]], "phase_period": [8, 6]},
+    ),
+    "chromatic_aberration": (
+        {"red": [0.008, -0.002], "blue": [-0.004, 0.0, 0.001], "centre": [0.45, 0.5]},
+        {"red": [[0.2, 0.001], [0.8, 0.01]], "blue": [0.003], "strength": -1.0},
+    ),
+    "distortion": (
+        {"radial": [0.03, -0.01, 0.002], "tangential": [0.001, -0.002], "scale": 1.02, "frame": "keep"},
+        {"radial": [[1.01, 0.02, 0, 0], [1.0, 0.03, 0.01, 0], [0.99, 0.02, 0, 0.01]], "tangential": [0.001, 0.001],
+         "centre": [0.45, 0.55], "frame": "widest"},
+    ),
+    "demosaic": (
+        *({"method": m} for m in ("bilinear", "malvar2004", "menon2007", "zhang2005", "kiku2014", "adaptive")),
+        {"method": "adaptive", "bend": 0.0},
     ),
     "remosaic": tuple({"method": m} for m in ("directional", "guided", "fast", "nearest")),
     "highlights": ({"method": "clip"}, {"method": "reconstruct"}),
@@ -41,7 +55,9 @@ VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
         {"file": (np.stack(np.meshgrid(*3 * [np.linspace(0, 1, 5)], indexing="ij")[::-1], 3) ** 1.1).tolist()},
         {"file": (np.indices((3, 3, 3))[::-1].transpose(1, 2, 3, 0) / 2.1 + 0.01).tolist(), "transfer": "log"},
     ),
-    "noise_reduction": ({"strength": 1.2},),
+    "noise_reduction": ({"strength": 1.2, "chroma": 1.3}, {"strength": 1.2, "method": "bisquare"}),
+    "defringe": ({"purple": 0.8, "green": 0.6, "radius": 3},),
+    "chroma_noise_reduction": ({"strength": 1.2, "scales": 2},),
     "tone_curve": ({}, {"points": [[0, 0], [0.1, 0.16], [0.4, 0.55], [1.2, 1]]}),
     "encode": ({}, {"space": "display_p3", "gamut": "clip"}, {"transfer": "linear"},
                {"space": "rec2020", "transfer": "pq"}, {"space": "rec2020", "transfer": "hlg"}),
@@ -148,6 +164,11 @@ class Bench:
 
     def run(self, data: np.ndarray, values: Mapping[str, Any] | None = None) -> np.ndarray:
         return self.plan(data, values).run(data, self.context)
+
+    def adjoint(self) -> Adjoint:
+        """Its derivative: one program for parameters and pixels (digital numbers have none)."""
+        step = self.step()
+        return Adjoint([step], (channels(self.domain), channels(self.gives)), source_gradient=self.domain != "raw")
 
     @property
     def shape(self) -> tuple[int, int]:

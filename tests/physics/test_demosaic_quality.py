@@ -87,3 +87,20 @@ def test_made_pictures_pale_and_vivid(saturation, lead):
     pictures = [drawn(seed, saturation) for seed in (1, 2, 3)]
     found = {m: mean_quality(m, pictures) for m in ("bilinear", "malvar2004", "menon2007", "adaptive")}
     assert found["adaptive"] > max(found["bilinear"], found["malvar2004"], found["menon2007"]) + lead
+
+
+def test_in_linear_light_values_are_bent_as_the_frame_says(kodak):
+    """What a camera does: the mosaic is linear light, and what is seen is encoded behind."""
+    found = {}
+    for name, method, noise in (
+        ("menon2007", "menon2007", (1e-4, 1e-6)), ("bent", "adaptive", (1e-4, 1e-6)), ("straight", "adaptive", None)
+    ):
+        ratios = []
+        for picture in kodak[1::6]:
+            data = mosaic_of(decoded(picture)).astype(np.float32)
+            result = encoded(run_stage("demosaic", data, around(data, noise=noise), method=method))
+            error = (result - picture)[10:-10, 10:-10]
+            ratios.append(-10 * np.log10(np.mean(error.astype(np.float64) ** 2)))
+        found[name] = np.mean(ratios)
+    assert found["bent"] > found["straight"] + 2
+    assert found["bent"] > found["menon2007"] + 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import json
 from contextlib import redirect_stdout
@@ -11,11 +12,12 @@ import numpy as np
 import pytest
 
 from isp.commands import main
+from isp.commands.demo import demo as command
 from isp.io import read_raw
 from sensors import demo
 from sensors.catalog import load_camera
 
-SMALL = ("--width", "256", "--height", "192")
+SMALL = ("--width", "1024", "--height", "768")
 
 
 @pytest.fixture(scope="module")
@@ -29,28 +31,37 @@ def shown(tmp_path_factory):
 
 def test_default_is_the_whole_sensor():
     sensor = load_camera(demo.CAMERA).sensor
-    assert (sensor.width, sensor.height) == (4096 * demo.BINNING, 3072 * demo.BINNING)
-    assert sensor.mode(demo.MODE).bin == demo.BINNING
-    assert sensor.output_cfa(demo.MODE).family == "bayer"
+    parameters = inspect.signature(command).parameters
+    assert (sensor.width, sensor.height) == tuple(parameters[n].default for n in ("width", "height")) == (16384, 12288)
+    assert sensor.output_cfa("full").family == "quad"
 
 
 def test_writes_what_it_says(shown):
     folder = shown["folder"]
     files = [each["file"] for each in shown["shown"] if each["file"]]
-    assert files == [str(folder / n) for n in ("capture.dng", "ideal.png", "reference.png", "natural.png")]
+    names = ("capture.dng", "ideal.png", "reference.jpg", "natural.jpg", "binned.jpg")
+    assert files == [str(folder / name) for name in names]
     assert sorted(files) == sorted(str(p) for p in folder.iterdir())
     frame = read_raw(files[0])
-    assert frame.shape == (192, 256)
-    assert str(frame.cfa) == "RGGB"
+    assert frame.shape == (768, 1024)
+    assert frame.cfa.family == "quad"
     assert "simulated 0.79 million photosites of 0.64 um" in shown["shown"][0]["what"]
-    assert "remosaic" in shown["shown"][-1]["what"]
+    sizes = [imagecodecs.imread(name).shape[:2] for name in files[1:]]
+    assert sizes == [(192, 256), (768, 1024), (768, 1024), (384, 512)]
+
+
+def test_says_time_and_memory(shown):
+    for each in shown["shown"]:
+        assert all(seconds >= 0 for seconds in each["seconds"].values())
+    peaks = [each["peak_mb"] for each in shown["shown"]]
+    assert 50 < peaks[0] <= peaks[-1] < 20_000
 
 
 def test_reference_is_the_ideal_picture_but_for_exposure_and_lens(shown):
     """An independent look at the whole chain: what the camera made of the scene against the scene's own colours."""
     ideal = imagecodecs.imread(shown["folder"] / "ideal.png").astype(float) / 255
-    reference = imagecodecs.imread(shown["folder"] / "reference.png")
-    reference = reference.astype(float) / np.iinfo(reference.dtype).max
+    reference = imagecodecs.imread(shown["folder"] / "reference.jpg").astype(float) / 255
+    reference = reference.reshape(192, 4, 256, 4, 3).mean(axis=(1, 3))
 
     def linear(code):
         return np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
@@ -83,5 +94,5 @@ def test_nothing_is_computed_where_a_picture_exists(tmp_path, capsys, monkeypatc
 
 def test_an_iso_the_sensor_does_not_have(tmp_path, capsys):
     assert main(["demo", "-o", str(tmp_path / "d"), *SMALL, "--iso", "102400"]) == 2
-    assert "ISO 102400 is not possible on isocell_hp1" in capsys.readouterr().err
+    assert "ISO 102400 is not possible on quad_200mp" in capsys.readouterr().err
     assert not (tmp_path / "d").exists()

@@ -88,7 +88,7 @@ def test_text_form():
         ("width=8,height=8,width=9", "'width' is given twice"),
         ("width=8.5,height=8", "width='8.5' is not a whole number"),
         ("width=,height=8", "'width' needs a value"),
-        ("width=8,height=8,bits=7", "bits=7 must be 8..16"),
+        ("width=8,height=8,bits=7", "bits=7 must be 8..24"),
         ("width=8,height=8,cfa=RGB", "CFA 'RGB' not supported"),
         ("width=8,height=8,endian=middle", "must be little or big"),
         ("width=8,height=8,packing=zip", "must be one of auto, container, mipi"),

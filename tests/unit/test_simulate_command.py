@@ -203,22 +203,6 @@ def test_scenes_from_files(shot, shared_data, monkeypatch, tmp_path, scene):
     assert len(np.unique(frame.data)) > 50
 
 
-@pytest.mark.parametrize(
-    ("sensor", "mode", "words"),
-    [
-        ("imx586", "full", "RRGG/RRGG/GGBB/GGBB is a pattern that no stage demosaics yet; --mode bin2 or bin4"),
-        ("isocell_hp1", "bin2", "--mode bin4 gives one that isp run develops"),
-        ("imx700_ryyb", "bin2", "note: RYYB is a pattern that no stage demosaics yet\n"),
-    ],
-)
-def test_a_note_says_what_cannot_be_developed_yet(tmp_path, capsys, sensor, mode, words):
-    settings = ["--sensor", sensor, "--mode", mode, "--scene", "dark", "--size", "64x64"]
-    assert main(["simulate", *settings, "-o", str(tmp_path / "a.dng")]) == 0
-    err = capsys.readouterr().err
-    assert words in err
-    assert err.count("\n") == 1
-
-
 def test_scenes_are_listed_with_every_option(capsys):
     assert main(["simulate", "--scenes"]) == 0
     out = capsys.readouterr().out

@@ -112,8 +112,11 @@ def kiku(mosaic, green):
     return tuple(result)
 
 
-def guided(mosaic, difference, sites, prior, reach):
-    """Red and blue by residual interpolation guided by green, each on its own lattice."""
+def guided(mosaic, difference, sites, reach, prior):
+    """Red and blue by residual interpolation guided by green, each on its own lattice.
+
+    `prior` is a function of the local mean of green and the products of Laplacians.
+    """
     green = np.where((sites == 1) | (sites == 2), mosaic, mosaic + difference)
     planes = [green]
 
@@ -124,7 +127,9 @@ def guided(mosaic, difference, sites, prior, reach):
         there = sites == own
         one, two = np.where(there, curve(mosaic), 0), np.where(there, curve(green), 0)
         span = range(-reach, reach + 1)
-        gain = (window(one * two, span, span) + prior) / (window(two * two, span, span) + prior)
+        both = window(one * two, span, span)
+        weight = prior(green - curve(green) / 2, both)
+        gain = (both + weight) / (window(two * two, span, span) + weight)
         gain, rest = np.where(there, gain, 0), np.where(there, mosaic - gain * green, 0)
 
         def bilinear(plane):
@@ -141,7 +146,7 @@ def test_kiku2014_is_its_transcription():
     h, v = both_ways(kiku, mosaic, (sites == 1) | (sites == 2))
     weights = [h[1], h[3], v[1], v[3]]
     difference = sum(w * d for w, d in zip(weights, (h[0], h[2], v[0], v[2]), strict=True)) / sum(weights)
-    compare("kiku2014", mosaic, guided(mosaic, difference, sites, 1e-6, 4))
+    compare("kiku2014", mosaic, guided(mosaic, difference, sites, 4, lambda *_: 1e-6))
 
 
 def adaptive(mosaic, green):
@@ -150,11 +155,11 @@ def adaptive(mosaic, green):
 
     def gain(curve):
         guide = (shifted(curve, 0, -1) + shifted(curve, 0, 1)) / 2
-        near, columns = range(-4, 5, 2), (-1, 1)
+        near, columns = range(-4, 5, 2), (-3, -1, 1, 3)
         both, own, fitted = (window(p, near, columns) for p in (curve * guide, curve**2, guide**2))
         measured = window((shifted(curve, 0, -1) ** 2 + shifted(curve, 0, 1) ** 2) / 2, near, columns)
-        power = 0.75 * fitted + 0.25 * measured
-        doubt = np.maximum(own * measured - both**2, 0) + 1e-14
+        power = 0.9 * fitted + 0.1 * measured
+        doubt = 0.3 * np.maximum(own * measured - both**2, 0) + 2 * np.maximum(-both, 0) * measured + 1e-14
         gains.append((both * power + doubt) / (power**2 + doubt))
         return gains[0]
 
@@ -169,14 +174,13 @@ def adaptive(mosaic, green):
     return (*result, gains[0])
 
 
-def test_adaptive_is_its_transcription():
-    mosaic = mosaic_of(scene()).astype(np.float64)
+def adaptive_colors(mosaic):
     sites = site_of(SHAPE)
     h, v = both_ways(adaptive, mosaic, (sites == 1) | (sites == 2))
     weights = [h[1], h[3], v[1], v[3]]
     first = sum(w * d for w, d in zip(weights, (h[0], h[2], v[0], v[2]), strict=True)) / sum(weights)
     gain = ((weights[0] + weights[1]) * h[4] + (weights[2] + weights[3]) * v[4]) / sum(weights)
-    total = change = 0.0
+    total = change = rises = turns = 0.0
     for i, j in ((0, -1), (0, 1), (-1, 0), (1, 0)):
         # beside: measured green, and the colour of this site by the mean of the differences around
         green, color = mosaic + first, mosaic
@@ -185,14 +189,34 @@ def test_adaptive_is_its_transcription():
         step = (beside_green - gain * beside_color) - (green - gain * color)
         weight = 1 / ((np.abs(step) + 0.3 * np.abs(beside_green - green)) ** 2 + 2e-5)
         total, change = total + weight, change + weight * step
-    compare("adaptive", mosaic, guided(mosaic, first + 0.6 * change / total, sites, 2e-3, 2))
+        rises = rises + (beside_green - green) ** 2
+        turns = turns + ((shifted(first, 2 * i, 2 * j) - first) / 2) ** 2
+    share = 0.8 * (rises + 1e-4) / (rises + 1e-4 + 2 * turns)
+
+    def prior(green, both):
+        return 0.01 * green**2 + 0.5 * np.maximum(-both, 0) + 1e-7
+
+    return guided(mosaic, first + share * change / total, sites, 4, prior)
 
 
-def compare(method, mosaic, expected):
+def test_adaptive_is_its_transcription():
+    mosaic = mosaic_of(scene()).astype(np.float64)
+    compare("adaptive", mosaic, adaptive_colors(mosaic))
+
+
+def test_bending_is_before_and_behind():
+    mosaic = np.abs(mosaic_of(scene())).astype(np.float64)
+    bent = adaptive_colors(mosaic * np.sqrt(31 / (1 + 30 * mosaic)))
+    # v sqrt(31 / (1 + 30 v)) = u solved for v: a quadratic equation
+    expected = bent * (30 * np.abs(bent) + np.sqrt(900 * bent**2 + 124)) / 62
+    compare("adaptive", mosaic, expected, np.abs(scene()), bend=30.0)
+
+
+def compare(method, mosaic, expected, truth=None, **given):
     inner = slice(EDGE, -EDGE)
-    result = run_stage("demosaic", mosaic.astype(np.float32), around(mosaic), method=method)
+    result = run_stage("demosaic", mosaic.astype(np.float32), around(mosaic), method=method, **given)
     assert np.abs(result - expected)[inner, inner].max() < 3e-5
-    assert np.abs(expected - scene())[inner, inner].mean() < 0.05
+    assert np.abs(expected - (scene() if truth is None else truth))[inner, inner].mean() < 0.05
 
 
 @pytest.mark.parametrize("method", ["zhang2005", "kiku2014", "adaptive"])

@@ -5,7 +5,9 @@ import pytest
 
 from isp.color.spaces import conversion, luma, rgb_to_xyz, srgb_encoded
 from isp.errors import ProfileError
-from isp.stages.encode import KNEE, Encode
+from isp.stages.encode import Encode
+from isp.stages.gamut import KNEE
+from isp.stages.oklab import ROOTS_TO_LAB
 from tests.unit.stage_runner import around, run_stage
 
 
@@ -101,21 +103,50 @@ def test_display_light_is_taken_as_scene_light_is():
     np.testing.assert_array_equal(_run(rgb, "display"), _run(rgb, "scene"))
 
 
-def test_compress_keeps_luminance_and_the_direction_from_grey():
+def oklab(working):
+    """(..., 3) Oklab of linear Rec.2020, by the published matrices for linear sRGB."""
+    to_lms = [[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566],
+              [0.0883024619, 0.2817188376, 0.6299787005]]
+    return np.cbrt(working @ conversion("rec2020", "srgb").T @ np.transpose(to_lms)) @ ROOTS_TO_LAB.T
+
+
+def turn(before, after):
+    """Degrees by which the Oklab hue changed."""
+    a, b = (np.arctan2(lab[..., 2], lab[..., 1]) for lab in (oklab(before), oklab(after)))
+    return np.degrees((b - a + np.pi) % (2 * np.pi) - np.pi)
+
+
+def way_out(rgb, grey):
+    """Distance from grey in units of that to the surface of 0..1."""
+    return np.maximum((rgb - grey) / (1 - grey), (grey - rgb) / grey).max(axis=-1)
+
+
+@pytest.mark.parametrize("space", ["srgb", "display_p3"])
+def test_compress_keeps_luminance_and_hue_and_reaches_the_surface_as_it_should(space):
     rng = np.random.default_rng(4)
-    target = np.concatenate([rng.uniform(-0.3, 1.2, (400, 3)), rng.uniform(0, 1, (400, 3))])
-    y = target @ luma("srgb")
-    target = target[(y > 0.05) & (y < 0.95)]
-    target = target[: len(target) // 4 * 4].reshape(4, -1, 3)
-    out = _run(target @ conversion("srgb", "rec2020").T, transfer="linear").astype(np.float64)
+    working = rng.uniform(0, 1, (4, 3000, 3)) ** 1.5
+    grey = (working @ luma("rec2020"))[..., None]
+    working, grey = working[:, grey[0, :, 0] > 0.01], grey[:, grey[0, :, 0] > 0.01]
+    out = _run(working, space=space, transfer="linear").astype(np.float64)
     assert out.min() >= 0
     assert out.max() <= 1
-    grey = (target @ luma("srgb"))[..., None]
-    np.testing.assert_allclose(out @ luma("srgb"), grey[..., 0], atol=3e-6)
-    e = np.maximum((target - grey) / (1 - grey), (grey - target) / grey).max(axis=2, keepdims=True)
-    d = np.maximum(e - KNEE, 0)
-    factor = np.where(e > KNEE, (KNEE + d / (1 + d / (1 - KNEE))) / e, 1.0)
-    np.testing.assert_allclose(out, grey + (target - grey) * factor, atol=5e-6)
+    target = working @ conversion("rec2020", space).T
+    e = way_out(target, grey)
+    np.testing.assert_array_equal(out[e < 0.79], _run(working, space=space, transfer="linear", gamut="clip")[e < 0.79])
+    np.testing.assert_allclose(out @ luma(space), grey[..., 0], atol=3e-6)
+    coloured = np.hypot(*np.moveaxis(oklab(working)[..., 1:], -1, 0)) > 0.02
+    assert np.abs(turn(working, out @ conversion(space, "rec2020").T))[coloured].max() < 0.05
+    beyond = np.maximum(e - KNEE, 0)
+    wanted = np.where(e > KNEE, KNEE + beyond / (1 + beyond / (1 - KNEE)), e)
+    miss = way_out(out, grey) - wanted
+    assert miss.max() < 0.01
+    assert miss.min() > -0.25
+    assert np.quantile(np.abs(miss), 0.98) < 0.01
+
+
+def test_light_beyond_white_or_below_black_ends_there():
+    out = _run([[[3.0, 2.0, 1.5], [-0.2, -0.1, 0.0]]] * 4, transfer="linear")[0]
+    np.testing.assert_allclose(out, [[1, 1, 1], [0, 0, 0]], atol=1e-5)
 
 
 def test_compress_of_a_ramp_out_of_gamut_never_turns_back():

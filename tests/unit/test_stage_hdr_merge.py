@@ -90,7 +90,7 @@ def test_it_is_what_its_text_says(ratios, moving):
     assert result.max() > 4
 
 
-@pytest.mark.parametrize("cfa", ["RGGB", "GRBG", "GBRG", "BGGR"])
+@pytest.mark.parametrize("cfa", ["RGGB", "GRBG", "GBRG", "BGGR", "RRGG/RRGG/GGBB/GGBB"])
 def test_crop_threads_and_the_order_of_the_frames_change_nothing(cfa):
     frames = staggered(cfa=cfa, shape=(150, 160), moving=True)
     runtime.set_threads(1)
@@ -112,6 +112,19 @@ def test_small_and_odd_sizes(shape):
     result = apply("hdr_merge", frames).data
     assert result.shape == shape
     assert np.isfinite(result).all()
+
+
+def test_frames_may_be_binned_first():
+    """The stages before it run on each frame, whatever they do to size and pattern."""
+    frames = staggered(cfa="RRGG/RRGG/GGBB/GGBB", shape=(128, 160))
+    stages = ["black_level", "binning", "hdr_merge"]
+    merged = Pipeline(Profile.from_stages(stages)).run(frames, tap="hdr_merge").value
+    assert merged.shape == (64, 80)
+    assert merged.cfa.family == "bayer"
+    binned = [Pipeline(Profile.from_stages(stages[:2])).run(f, tap="binning").value.data for f in frames]
+    assert np.abs(merged.data - 16 * binned[2])[binned[2] > 0.3].max() < 1e-5
+    dark = binned[0] < 0.1
+    assert np.abs(merged.data - binned[0])[dark].mean() < 0.2 * np.abs(binned[0][dark]).mean()
 
 
 def test_a_single_frame_stays_as_it_is():

@@ -105,3 +105,88 @@ def test_what_is_refused(params, words):
     with pytest.raises(ProfileError) as refused:
         resolved("linearize", around(np.zeros((4, 4), np.uint16)), "raw", **params)
     assert words in str(refused.value)
+
+
+DATASHEET = ((0, 0), (512, 2048), (1408, 16384), (2432, 262144), (4095, 16777215))
+"""A 12-bit curve for 24 linear bits, as a datasheet gives it: pieces of growing slope, the last one not whole."""
+
+
+def companded(linear, points):
+    """What the sensor sends for linear values: the lower end of the step that holds it, in whole numbers."""
+    code, level = np.array(points, np.int64).T
+    piece = np.clip(np.searchsorted(level, linear, "right") - 1, 0, len(code) - 2)
+    rise, run = np.diff(level)[piece], np.diff(code)[piece]
+    return code[piece] + (linear - level[piece]) * run // rise
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        DATASHEET,
+        ((0, 0), (1024, 1024), (2048, 17408), (3072, 279552), (4095, 16777215)),  # 12 bits, slopes 1, 16, 256, ...
+        ((0, 0), (4096, 4096), (8192, 69632), (12288, 1118208), (16383, 16777215)),  # 14 bits
+        ((0, 0), (16384, 16384), (32768, 278528), (65535, 16777215)),  # 16 bits
+    ],
+)
+def test_a_24_bit_ramp_comes_back_to_the_step_of_each_piece(points):
+    linear = np.unique(np.concatenate([
+        np.arange(4096), np.geomspace(4096, 2**24 - 1, 60000).astype(np.int64), np.array(points)[:, 1],
+    ]))
+    linear = np.resize(linear, (256, 256))
+    codes = companded(linear, points).astype(np.uint16)
+    found = run_stage("linearize", codes, around(codes), "raw", points=points).astype(np.float64)
+    code, level = np.array(points, float).T
+    step = (np.diff(level) / np.diff(code))[np.clip(np.searchsorted(level, linear, "right") - 1, 0, len(code) - 2)]
+    lost = linear - found
+    exact = step == np.round(step)
+    assert exact.sum() > 1000
+    # whole slopes: exactly the lower end of the step
+    assert ((lost >= 0) & (lost < step) & (lost % 1 == 0))[exact].all()
+    # others: the sensor's own rounding, and float32's at 2^24
+    assert ((lost > -2) & (lost < step + 2)).all()
+    assert found.max() == 2**24 - 1
+
+
+def test_companded_24_bits_as_a_dump_are_linear_from_black_to_white(tmp_path):
+    from isp import Pipeline, read_raw
+    from isp.io import parse_dump
+    from isp.profile import Profile
+
+    signal = np.resize(np.geomspace(1, 2**24 - 300, 40 * 50), (40, 50)).astype(np.int64)
+    black = 256  # linear DN, added before companding: code 64
+    companded(signal + black, DATASHEET).astype("<u2").tofile(tmp_path / "a.raw")
+    frame = read_raw(tmp_path / "a.raw", dump=parse_dump("width=50,height=40,bits=12,black=64"))
+    pipeline = Pipeline(Profile.from_stages([("linearize", {"points": DATASHEET}), "black_level"]))
+    found = pipeline.run(frame, tap="black_level").value.data * (2**24 - 1 - black)
+    assert np.abs(found / signal - 1)[signal > 2000].max() < 0.06
+    linear = pipeline.run(frame, tap="linearize").value
+    assert linear.data.dtype == np.uint32
+    assert linear.white == 2**24 - 1
+    assert (linear.black == black).all()
+    # what comes out is a raw frame of its own: its levels and pixels agree
+    again = Pipeline(Profile.from_stages(["black_level"])).run(linear, tap="black_level").value
+    np.testing.assert_allclose(again.data * (2**24 - 1 - black), found, atol=1)
+
+
+def test_a_linearized_frame_is_not_linearized_again():
+    from isp import apply
+
+    table = np.arange(1024, dtype=np.float32) * 4
+    codes = np.arange(1024, dtype=np.uint16).reshape(32, 32)
+    frame = RawFrame.from_array(codes, black=0, white=4092, linearization=table)
+    once = apply("linearize", frame)
+    assert once.info.linearization is None
+    np.testing.assert_array_equal(apply("linearize", once).data, codes * 4)
+
+
+def test_a_linear_dump_of_24_bits(tmp_path):
+    from isp import apply, read_raw
+    from isp.io import parse_dump
+
+    values = np.resize(np.arange(2**24 - 5000, 2**24), (40, 50))
+    for endian, kind in (("little", "<u4"), ("big", ">u4")):
+        values.astype(kind).tofile(tmp_path / "a.raw")
+        frame = read_raw(tmp_path / "a.raw", dump=parse_dump(f"width=50,height=40,bits=24,black=1000,endian={endian}"))
+        np.testing.assert_array_equal(frame.data, values)
+        expected = (values - 1000) / (2**24 - 1 - 1000)
+        np.testing.assert_allclose(apply("black_level", frame).data, expected, rtol=1.2e-7)

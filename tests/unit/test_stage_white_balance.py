@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from isp.cfa import Cfa
+from isp.color import auto_white, correlation
 from isp.color.dng import CameraColor
-from isp.color.temperature import temperature_and_tint
+from isp.color.temperature import chromaticity, temperature_and_tint
 from isp.errors import InputError
 from isp.stage import Context
 from isp.stages.white_balance import WhiteBalance, gains
@@ -89,6 +90,7 @@ def test_a_dump_gets_the_automatic_white():
     assert not stage.wants_statistics(values, _context(CAMERA))
     assert not stage.wants_statistics(values, _context(FrameInfo(self_describing=True)))
     context = _context(FrameInfo(), np.ones((6, 8, 3)) * [0.2, 0.4, 0.25])
+    values = {**values, "method": "grey_world"}
     assert stage.advance(values, context).neutral == pytest.approx((0.5, 1.0, 0.625), rel=1e-5)
     assert stage.warn(values, context) == ["the input says no neutral; using mode auto"]
 
@@ -144,16 +146,20 @@ def test_without_signal_the_fallback_is_used_and_said(info, case):
         assert g == pytest.approx(1 / np.array(info.neutral))
 
 
+METHODS = ("correlation", "grey_world", "shades_of_grey")
+
+
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("info", [FrameInfo(), CAMERA])
 @pytest.mark.parametrize("colour", [(0.5, 0, 0), (0, 0.5, 0), (0, 0, 0.5), (0.5, 0.5, 0), (0.3, 0.01, 0.4)])
-def test_a_scene_of_one_colour_gives_a_likely_light(info, colour):
+def test_a_scene_of_one_colour_gives_a_likely_light_and_says_so(info, colour, method):
     context = _context(info, np.ones((60, 80, 3)) * colour)
-    stage, values = resolved("white_balance", context, mode="auto")
+    stage, values = resolved("white_balance", context, mode="auto", method=method)
     after = stage.advance(values, context)
     assert np.isfinite(after.neutral).all()
     assert min(after.neutral) >= 0.05
     assert max(after.neutral) == 1.0
-    assert any("held at the border" in line for line in stage.warn(values, context))
+    assert any("held at the border" in line or "unsure" in line for line in stage.warn(values, context))
     if info.calibrations:
         temperature, tint = temperature_and_tint(after.white_xy)
         assert 1990 < temperature < 15100
@@ -162,3 +168,87 @@ def test_a_scene_of_one_colour_gives_a_likely_light(info, colour):
 
 def test_every_parameter_is_run_time():
     assert not any(p.structural for p in WhiteBalance.parameters)
+
+
+def _slow_correlation(boxes, usable, color):
+    """The posterior mean, light by light and colour by colour, without a plane or a transform."""
+    shape = np.linalg.inv(correlation.NATURAL_SHAPE)
+    sets = [boxes[usable]]
+    sets.append(np.abs(np.concatenate([
+        (boxes[:, 1:] - boxes[:, :-1])[usable[:, 1:] & usable[:, :-1]],
+        (boxes[1:] - boxes[:-1])[usable[1:] & usable[:-1]],
+    ])))
+    scores, logs = [], []
+    for mired in correlation.MIREDS:
+        for tint in correlation.TINTS:
+            neutral = color.neutral(chromaticity(1e6 / mired, tint), 1e6 / mired)
+            light = np.log(neutral[[0, 2]] / neutral[1])
+            score = -0.5 * (max(140 - mired, mired - 360, 0) / 30) ** 2 - 2.5 * np.log(1 + ((tint - 5) / 9) ** 2 / 4)
+            for colors in sets:
+                colors = np.maximum(colors[colors.max(1) > 1e-4], 1e-4)
+                d = np.log(colors[:, [0, 2]] / colors[:, 1:2]) - light
+                p = 0.0
+                for part, mean, share in ((0.2, np.zeros(2), 0.005), (0.8, correlation.NATURAL_MEAN, 0.1)):
+                    q = np.einsum("ki,ij,kj->k", d - mean, shape, d - mean) / share
+                    p = p + part * (1 + q / 2) ** -2 / share
+                score += np.average(np.log(p), weights=colors.sum(1))
+            scores.append(score)
+            logs.append(np.log(neutral))
+    chance = np.exp(np.array(scores) - max(scores))
+    mean = np.exp(chance @ np.array(logs) / chance.sum())
+    return mean / mean.max()
+
+
+def test_correlation_is_the_posterior_mean_over_lights():
+    rng = np.random.default_rng(6)
+    boxes = rng.uniform(0.02, 0.6, (30, 40, 1)) * np.exp(rng.normal(0, 0.25, (30, 40, 3))) * [0.5, 1.0, 0.6]
+    usable = rng.random((30, 40)) > 0.1
+    color = CameraColor.of(CAMERA)
+    found = correlation.correlate(boxes, usable, color)
+    np.testing.assert_allclose(found.neutral, _slow_correlation(boxes, usable, color), rtol=0.01)
+
+
+@pytest.mark.parametrize(("kelvin", "tint"), [(2856, 0), (4000, 3), (6500, 10)])
+def test_a_large_coloured_thing_does_not_take_the_greys_along(kelvin, tint):
+    rng = np.random.default_rng(7)
+    neutral = CameraColor.of(CAMERA).neutral(chromaticity(kelvin, tint), kelvin)
+    boxes = rng.uniform(0.05, 0.7, (60, 80, 1)) * rng.normal(1, 0.03, (60, 80, 3)) * neutral
+    boxes[:, :32] *= [0.9, 0.25, 0.15]
+    context = _context(CAMERA, boxes)
+
+    def error(method):
+        _, values = resolved("white_balance", context, mode="auto", method=method)
+        left = gains(values, context) * neutral
+        return np.degrees(np.arccos(left.sum() / np.sqrt(3) / np.linalg.norm(left)))
+
+    assert 2 * error("correlation") < error("grey_world")
+
+
+def test_saturated_lamps_and_what_they_touch_say_nothing():
+    rng = np.random.default_rng(8)
+    boxes = rng.uniform(0.02, 0.3, (60, 80, 3)) * [0.6, 1.0, 0.5]
+    lamps = boxes.copy()
+    lamps[20:30, 20:30] = [1.0, 1.0, 0.3]
+    saturated = np.zeros_like(lamps)
+    saturated[20:30, 20:30, :2] = 0.1
+    black = boxes.copy()
+    black[20:30, 20:30] = 0
+    with_lamps, without = _context(CAMERA, lamps, saturated), _context(CAMERA, black)
+    _, values = resolved("white_balance", with_lamps, mode="auto")
+    np.testing.assert_allclose(gains(values, with_lamps), gains(values, without), rtol=1e-12)
+
+
+def test_the_white_is_estimated_once_per_frame(monkeypatch):
+    calls = []
+    monkeypatch.setattr(auto_white, "correlate", lambda *a: calls.append(a) or correlation.correlate(*a))
+    boxes = np.random.default_rng(9).uniform(0.1, 0.5, (20, 30, 3))
+    context = _context(CAMERA, boxes)
+    stage, values = resolved("white_balance", context, mode="auto")
+    stage.warn(values, context)
+    stage.prepare(values, context)
+    stage.advance(values, context)
+    assert len(calls) == 1
+    gains({**values, "method": "grey_world"}, context)
+    other = context.but(info=FrameInfo(calibrations=(ColorCalibration(5003.0, CM * 1.1),)))
+    gains(values, other)
+    assert len(calls) == 2

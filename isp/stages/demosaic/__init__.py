@@ -11,15 +11,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from numpy.typing import NDArray
-
 from isp.parameters import Param
 from isp.stage import COLORED, Context, Plain, Stage
+from isp.stages.demosaic.bend import BEND
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from isp.engine.graph import Arrays, Graph, Image
 
-_REACH = {"bilinear": 1, "malvar2004": 2, "menon2007": 8, "zhang2005": 12, "kiku2014": 20, "adaptive": 15}
+_REACH = {"bilinear": 1, "malvar2004": 2, "menon2007": 8, "zhang2005": 12, "kiku2014": 20, "adaptive": 19}
 
 
 class Demosaic(Stage):
@@ -37,7 +38,17 @@ class Demosaic(Stage):
             "adaptive (directional residual interpolation, gain drawn to 1 by its doubt, second pass)",
             choices=tuple(_REACH), structural=True, tune="search",
         ),
+        Param(
+            "bend", "from_file",
+            "adaptive compares colours in bent values: straight below 1 / bend, a square root above; 0 leaves them as "
+            f"they are; from_file is {BEND:g} where the frame is known to be a camera's light (it has a noise model "
+            "or a white point) and 0 for a bare mosaic, whose values may be encoded",
+            lower=0, upper=1000, sources=("from_file",), tune="gradient",
+        ),
     )
+
+    def source(self, name: str, word: str, context: Context) -> Plain:
+        return BEND if context.noise is not None or context.neutral is not None else 0.0
 
     def reach(self, structure: Mapping[str, str | int]) -> int:
         sites = _REACH[str(structure["method"])]
@@ -49,24 +60,30 @@ class Demosaic(Stage):
         return blocks.reach(block_models.READS if models else sites, int(structure["block"]))
 
     def prepare(self, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
-        if context.cfa.block == 1 or values["method"] != "adaptive":
+        if values["method"] != "adaptive":
             return {}
-        from isp.stages.demosaic import block_models
+        arrays = super().prepare(values, context)
+        if context.cfa.block > 1:
+            from isp.stages.demosaic import block_models
 
-        return {"models": block_models.filters(context.cfa.block)}
+            arrays["models"] = block_models.filters(context.cfa.block)
+        return arrays
 
     def define(self, graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
         from importlib import import_module
 
-        if graph.block > 1:
-            from isp.stages.demosaic import blocks
+        from isp.stages.demosaic import blocks
+        from isp.stages.demosaic.bend import bent, straight
 
-            models = structure["method"] == "adaptive"
+        method = str(structure["method"])
+        bend = arrays["bend"][0] if method == "adaptive" else None
+        mosaic = image if bend is None else bent(graph, image, bend)
+        if graph.block == 1:
+            result = import_module(f"isp.stages.demosaic.{method}").define(graph, mosaic)
+        else:
+            models = method == "adaptive"
             differences = (
-                blocks.by_models(graph, image, arrays["models"]) if models
-                else blocks.by_method(graph, image, str(structure["method"]))
+                blocks.by_models(graph, mosaic, arrays["models"]) if models else blocks.by_method(graph, mosaic, method)
             )
-            return blocks.define(graph, image, *differences)
-        method = import_module(f"isp.stages.demosaic.{structure['method']}")
-        result: Image = method.define(graph, image)
-        return result
+            result = blocks.define(graph, mosaic, *differences)
+        return result if bend is None else straight(graph, result, bend)

@@ -7,7 +7,7 @@ at; only `by_site` at the very end does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import halide as hl
@@ -113,12 +113,15 @@ def color_from_differences(graph: Graph, m: Image, k: Image) -> Image:
     )
 
 
-def color_from_gains(graph: Graph, m: Image, k: Image, prior: float, sites: int = 1) -> Image:
+def color_from_gains(
+    graph: Graph, m: Image, k: Image, prior: float | Callable[[Expr, Expr], Expr], sites: int
+) -> Image:
     """RGB by residual interpolation guided by green, from the difference "green minus measured" `k` at red and blue.
 
     In a window of `sites` to each side among the sites of its colour, the Laplacian of red (blue) is fitted as gain
     times the Laplacian of green (Kiku et al. 2014); red = gain x green + remainder, both interpolated bilinearly.
-    `prior` [squares of white] draws gains in flat places to 1.
+    `prior` [squares of white] draws gains in flat places to 1; it may be a function of the local level of green and of
+    the window's sum of products.
     """
     x, y = graph.x, graph.y
 
@@ -134,10 +137,14 @@ def color_from_gains(graph: Graph, m: Image, k: Image, prior: float, sites: int 
         stored = graph.plane(f"{name}_row", row, stored=True)
         return graph.plane(name, tree_sum([stored[x, y + j] for j in reach]))[x, y]
 
-    floor, reach = hl.f32(prior), range(-2 * sites, 2 * sites + 1, 2)
-    gain = graph.plane(
-        "gain", (window("both", own, green) + floor) / (window("power", green, green) + floor), stored=True
-    )
+    reach = range(-2 * sites, 2 * sites + 1, 2)
+    both, power = window("both", own, green), window("power", green, green)
+    if callable(prior):
+        level = (m[x, y] + k[x, y]) - green[x, y] * hl.f32(0.5)
+        floor = graph.plane("prior", prior(level, both))[x, y]
+    else:
+        floor = hl.f32(prior)
+    gain = graph.plane("gain", (both + floor) / (power + floor), stored=True)
     rest = graph.plane("rest", m[x, y] - gain[x, y] * (m[x, y] + k[x, y]), stored=True)
     here, level = m[x, y], m[x, y] + k[x, y]
     ends = [axis.plane("ends", axis.pair(gain, 1) * here + axis.pair(rest, 1), stored=False) for axis in axes(graph)]

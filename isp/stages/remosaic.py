@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from isp.cfa import Cfa
 from isp.parameters import Param
 from isp.stage import BLOCKS, COLORED, Context, Plain, Stage
+from isp.stages.demosaic.bend import BEND
 from isp.values import Float64, NoiseModel
 
 if TYPE_CHECKING:
@@ -49,7 +50,16 @@ class Remosaic(Stage):
             "of the blocks' means); fast (the same, linear); nearest (no detail)",
             choices=(_DIRECTIONAL, *_GUIDES, "nearest"), structural=True, tune="search",
         ),
+        Param(
+            "bend", "from_file",
+            "colours are compared in bent values, as in demosaic: straight below 1 / bend, a square root above; "
+            f"from_file is {BEND:g} for a camera's light and 0 for a bare mosaic",
+            lower=0, upper=1000, sources=("from_file",), tune="gradient",
+        ),
     )
+
+    def source(self, name: str, word: str, context: Context) -> Plain:
+        return BEND if context.noise is not None or context.neutral is not None else 0.0
 
     def identity(self, values: Mapping[str, Plain], context: Context) -> bool:
         return context.cfa.family not in BLOCKS
@@ -65,10 +75,14 @@ class Remosaic(Stage):
         return context.recoded(bayer_of(context.cfa).shifted(x % 2, y % 2)).but(noise=noise)
 
     def prepare(self, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
-        from isp.stages.demosaic import block_models
+        if context.cfa.block == 1 or values["method"] == "nearest":
+            return {}
+        arrays = super().prepare(values, context)
+        if values["method"] == _DIRECTIONAL:
+            from isp.stages.demosaic import block_models
 
-        directional = values["method"] == _DIRECTIONAL and context.cfa.block > 1
-        return {"models": block_models.filters(context.cfa.block)} if directional else {}
+            arrays["models"] = block_models.filters(context.cfa.block)
+        return arrays
 
     def reach(self, structure: Mapping[str, str | int]) -> int:
         k = int(structure.get("block", 1))
@@ -90,15 +104,21 @@ class Remosaic(Stage):
         import halide as hl
 
         from isp.stages.demosaic import blocks
+        from isp.stages.demosaic.bend import bent, straight
 
-        x, y = graph.x, graph.y
+        x, y, k, bend = graph.x, graph.y, graph.block, arrays["bend"][0]
+        mosaic = bent(graph, image, bend)
         if structure["method"] == _DIRECTIONAL:
-            red, blue = blocks.by_models(graph, image, arrays["models"])
+            red, blue = blocks.by_models(graph, mosaic, arrays["models"])
         else:
-            red, blue = blocks.by_method(graph, image, _GUIDES[str(structure["method"])])
+            red, blue = blocks.by_method(graph, mosaic, _GUIDES[str(structure["method"])])
         zero = hl.f32(0)
         own, wanted = (seen.site_color(red, zero, blue) for seen in (graph, graph.on_blocks()))
-        return graph.plane("bayer", image[x, y] + (wanted - own), by_site=True)
+        moved = straight(graph, graph.plane("moved", mosaic[x, y] + (wanted - own)), bend)
+        # of the block's colour: both are green, or neither is and they are of one column
+        green_block, green = (x // k + y // k) % 2 == 1, (x + y) % 2 == 1
+        measured = hl.select(green_block, green, ~green & (x // k % 2 == x % 2))
+        return graph.plane("bayer", hl.select(measured, image[x, y], moved[x, y]), by_site=True)
 
 
 def bayer_of(cfa: Cfa) -> Cfa:

@@ -165,7 +165,7 @@ def _schedule_sums(node: Node, output: Any, at: Any, lanes: int, graph: Graph) -
     x, y, c = graph.x, graph.y, graph.c
     vector, lane = hl.Var("vector"), hl.Var("lane")
     func, sums = node.func, node.sums
-    func.compute_at(output, at).bound(c, 0, node.channels).split(x, vector, lane, lanes)
+    func.compute_at(output, at).bound(c, 0, node.channels).split(x, vector, lane, lanes, hl.TailStrategy.RoundUp)
     func.reorder(c, lane, vector, y).unroll(c).vectorize(lane)
     func.align_bounds(y, 2).unroll(y, 2).never_partition_all()
     sums.compute_at(func, vector).bound_extent(c, node.channels).reorder(c, x, y).unroll(c).vectorize(x, lanes)

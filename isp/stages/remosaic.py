@@ -136,7 +136,7 @@ def shares(k: int) -> Float64:
 
 
 def _nearest(graph: Graph, m: Image) -> Image:
-    """The mean of the nearest block of the colour that the Bayer pattern asks for; itself where it has that colour."""
+    """The mean of the nearest block of the colour that the Bayer pattern asks for; the pixel where it has that one."""
     import halide as hl
 
     from isp.engine.graph import tree_sum
@@ -150,9 +150,10 @@ def _nearest(graph: Graph, m: Image) -> Image:
     row, column = means[beside, y // k], means[x // k, below]
     across = means[beside, below]
     here = m[x, y]
-    # is the block's column (row) the one of the wanted colour?
+    # a red or blue one lies where the parities of its block differ from the pixel's
     same_x, same_y = ((v // k - v) % 2 == 0 for v in (x, y))
-    green_block = (x // k + y // k) % 2 == 1
-    wanted_green = (x + y) % 2 == 1
-    flat = hl.select(same_x, hl.select(same_y, here, column), hl.select(same_y, row, across))
-    return graph.plane("nearest", hl.select(green_block & wanted_green, here, flat), by_site=True)
+    color = hl.select(same_x, hl.select(same_y, here, column), hl.select(same_y, row, across))
+    # a green one beside a red or blue block lies on every side
+    near_x, near_y = (hl.min(v % k, k - 1 - v % k) for v in (x, y))
+    green = hl.select((x // k + y // k) % 2 == 1, here, hl.select(near_x <= near_y, row, column))
+    return graph.plane("nearest", hl.select((x + y) % 2 == 1, green, color), by_site=True)

@@ -118,32 +118,35 @@ def differences(graph: Graph, samples: Image, means: Image, weights: Array) -> t
     tap = number + (last + 1) * (window[1] + columns * window[2])
 
     # even and odd columns apart, in u = x // 2, so that the kind of a block depends on the row only
-    def filtered(odd: int) -> Image:
-        at = 2 * x + odd
+    def filtered(name: str, output: int, odd: int) -> Image:
+        at, first = 2 * x + odd, output * count
         pair = samples[at + right, y + down, number] + samples[at - right, y - down, last - number]
 
         def term(c: Expr) -> Expr:
-            return hl.select((y + odd) % 2 == 0, weights[tap, c], weights[tap, c + 3 * count]) * pair
+            kinds = weights[tap, c + first], weights[tap, c + first + 3 * count]
+            return hl.select((y + odd) % 2 == 0, *kinds) * pair
 
-        return graph.sums(f"filtered{odd}", window, term, 3 * count)
+        return graph.sums(f"{name}{odd}", window, term, count)
 
-    found = [filtered(odd) for odd in (0, 1)]
-    trust = _trust(graph, found, means, count)
-    mixed = []
-    for odd in (0, 1):
-        total = hl.f32(1) / tree_sum([trust[odd][x, y, m] for m in range(count)])
-        for start, name in ((0, "row"), (count, "other")):
-            terms = [trust[odd][x, y, m] * found[odd][x, y, start + m] for m in range(count)]
-            mixed.append(graph.plane(f"{name}{odd}", tree_sum(terms) * total, stored=True))
-    even_row, even_other, odd_row, odd_other = (plane[x // 2, y] for plane in mixed)
-    row, other = hl.select(x % 2 == 0, even_row, odd_row), hl.select(x % 2 == 0, even_other, odd_other)
+    trust = _trust(graph, [filtered("outside", 2, odd) for odd in (0, 1)], means, count)
+    totals = [hl.f32(1) / tree_sum([trust[odd][x, y, m] for m in range(count)]) for odd in (0, 1)]
+
+    def mixed(name: str, output: int) -> Expr:
+        columns = []
+        for odd in (0, 1):
+            each = filtered(name, output, odd)
+            terms = [trust[odd][x, y, m] * each[x, y, m] for m in range(count)]
+            columns.append(graph.plane(f"{name}_mean{odd}", tree_sum(terms) * totals[odd], stored=True))
+        return hl.select(x % 2 == 0, columns[0][x // 2, y], columns[1][x // 2, y])
+
+    row, other = mixed("row", 0), mixed("other", 1)
     return (
         graph.plane("red_blocks", hl.select(y % 2 == 0, row, other), stored=True),
         graph.plane("blue_blocks", hl.select(y % 2 == 0, other, row), stored=True),
     )
 
 
-def _trust(graph: Graph, found: Sequence[Image], means: Image, count: int) -> list[Image]:
+def _trust(graph: Graph, outside: Sequence[Image], means: Image, count: int) -> list[Image]:
     """Weight of each model at even and odd columns: the least error of all over its own, to the eighth."""
     x, y = graph.x, graph.y
 
@@ -151,7 +154,7 @@ def _trust(graph: Graph, found: Sequence[Image], means: Image, count: int) -> li
         return graph.stack(name, term, channels=count, stored=True)
 
     def miss(odd: int) -> Image:
-        return planes(f"miss{odd}", lambda c: hl.abs(found[odd][x, y, c + 2 * count] - means[2 * x + odd, y]))
+        return planes(f"miss{odd}", lambda c: hl.abs(outside[odd][x, y, c] - means[2 * x + odd, y]))
 
     misses = [miss(odd) for odd in (0, 1)]
     steps = list(enumerate(SMOOTH, -(len(SMOOTH) // 2)))

@@ -93,7 +93,12 @@ class Pipeline:
         self.threads = threads
 
     def __call__(
-        self, raw: RawFrame | RawSet, *, depth: ArrayLike | None = None, focus: float | None = None
+        self,
+        raw: RawFrame | RawSet,
+        *,
+        depth: ArrayLike | None = None,
+        defects: ArrayLike | None = None,
+        focus: float | None = None,
     ) -> Picture:
         """Develop a frame, or the frames of one scene.
 
@@ -103,6 +108,8 @@ class Pipeline:
             A set of several frames needs a profile with a stage that merges them (`hdr_merge`).
         depth : (h, w) array, optional
             Distance [m] over the field of view, any size.
+        defects : (H, W) array, optional
+            Not 0 where a pixel of the frame is known to be defective.
         focus : float, optional
             Distance in focus [m].
 
@@ -111,7 +118,9 @@ class Pipeline:
         InputError
             The frame lacks what a stage needs, or its CFA is not supported by a stage.
         """
-        planes = {} if depth is None else {"depth": np.asarray(depth, np.float32)}
+        planes: dict[str, NDArray[Any]] = {} if depth is None else {"depth": np.asarray(depth, np.float32)}
+        if defects is not None:
+            planes["defects"] = np.asarray(defects) != 0
         value = self.run(raw, companions=Companions(planes, focus)).value
         if not isinstance(value, Picture):
             raise ProfileError("the profile does not end in a picture")

@@ -1,4 +1,4 @@
-"""What the catalogue tells a profile that names a sensor: black and white level of its raw frames.
+"""What the catalogue tells a profile that names a sensor: black and white level and phase-detect pixels of its frames.
 
 The entry point group ``isp.sensors`` offers `CATALOGUE`; files are read when a name is looked up, not before.
 """
@@ -47,7 +47,32 @@ def _facts(sensor: Any) -> dict[str, Any]:
     white = {iso: sensor.white_level(iso, sensor.default_mode) for iso in octaves(sensor)}
     same = len(set(white.values())) == 1
     level: Any = next(iter(white.values())) if same else {"iso": white}
-    return {"stages": {"black_level": {"level": sensor.pedestal, "white": level}}}
+    stages = {"black_level": {"level": sensor.pedestal, "white": level}}
+    sites, period = phase_detect(sensor)
+    if sites:
+        stages["defect_correction"] = {"phase_detect": sites, "phase_period": period}
+    return {"stages": stages}
+
+
+def phase_detect(sensor: Any) -> tuple[list[list[float]], list[int]]:
+    """Pixels of a frame in `default_mode` that gather less than their neighbours: x, y, response; and their period.
+
+    Where photosites of different blocks are joined, none are named.
+    """
+    import math
+
+    import numpy as np
+
+    detect, n = sensor.phase_detect, sensor.mode(sensor.default_mode).bin
+    if detect is None or not detect.sites or n > max(sensor.block, 1):
+        return [], []
+    across, down = (math.lcm(period, n) for period in (detect.period_x, detect.period_y))
+    gains = np.ones((down, across))
+    for x, y, response in detect.sites:
+        gains[y :: detect.period_y, x :: detect.period_x] = response
+    pixels = gains.reshape(down // n, n, across // n, n).mean(axis=(1, 3))
+    sites = [[float(x), float(y), float(pixels[y, x])] for y, x in np.argwhere(pixels != 1)]
+    return sites, [across // n, down // n]
 
 
 CATALOGUE = Catalogue()

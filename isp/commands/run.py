@@ -15,7 +15,6 @@ from isp.commands.console import Progress, emit, emit_json, one_line, progress, 
 from isp.errors import InputError, ProfileError, UsageError
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from isp.pipeline import Pipeline
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = {"png": ".png", "tiff": ".tiff", "jpeg": ".jpg", "avif": ".avif"}
 _PLANE_BYTES = 1 << 30
+_MASK_PIXELS = 400_000_000
+"""Most pixels of a mask, one byte each: as many as a frame may have."""
 FORMATS = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".jpg": "jpeg", ".jpeg": "jpeg", ".avif": "avif"}
 _DEPTHS = {"png": (8, 16), "tiff": (8, 16), "jpeg": (8,), "avif": (8, 10, 12)}
 
@@ -48,6 +49,10 @@ def run(
     raw: options.Raw = None,
     depth: Annotated[
         Path | None, typer.Option("--depth", metavar="FILE", help="Depth [m] as .npy, for stages that ask.")
+    ] = None,
+    defects: Annotated[
+        Path | None,
+        typer.Option("--defects", metavar="FILE", help="Mask of known defects as .npy, as large as the frame."),
     ] = None,
     focus: Annotated[
         float | None, typer.Option("--focus", metavar="METRES", help="Distance in focus, for stages that ask.")
@@ -74,7 +79,7 @@ def run(
         tap=tap,
         overwrite=overwrite,
         reading=reading(raw, in_process, limit),
-        companions=companions(depth, focus),
+        companions=companions(depth, focus, defects),
     )
     jobs = plan(inputs, output, ".tiff" if tap else SUFFIXES[recipe.output.format], merge=merge)
     with folder(output), progress() as bar:
@@ -137,19 +142,24 @@ def reading(raw: str | None, in_process: bool, limit: list[str] | None) -> dict[
     }
 
 
-def companions(depth: Path | None, focus: float | None) -> Companions:
+def companions(depth: Path | None, focus: float | None, defects: Path | None = None) -> Companions:
     """The planes and distances given beside the frame."""
     from isp.values import Companions
 
-    return Companions({} if depth is None else {"depth": _plane(depth)}, focus)
+    planes: dict[str, NDArray[Any]] = {}
+    if depth is not None:
+        planes["depth"] = _plane(depth, "depth plane").astype("float32")
+    if defects is not None:
+        planes["defects"] = _plane(defects, "defect mask", _MASK_PIXELS, bool)
+    return Companions(planes, focus)
 
 
-def _plane(path: Path) -> NDArray[np.float32]:
-    """A companion plane from a `.npy` file."""
+def _plane(path: Path, what: str, *form: Any) -> NDArray[Any]:
+    """A companion plane from a `.npy` file; `form` as for `parse_npy`."""
     from isp.profile.files import parse_npy, read_bounded
 
     try:
-        return parse_npy(read_bounded(path, _PLANE_BYTES, "depth plane"), str(path)).astype("float32")
+        return parse_npy(read_bounded(path, _PLANE_BYTES, what), str(path), *form)
     except ProfileError as error:
         raise InputError(str(error)) from None
 

@@ -114,8 +114,11 @@ def render_schedule(built: Built, tile: tuple[int, int], target: Any) -> None:
     x, y, c = graph.x, graph.y, graph.c
     xo, yo, xi, yi = (hl.Var(name) for name in ("xo", "yo", "xi", "yi"))
     lanes = target.natural_vector_size(hl.Float(32))
-    exact = hl.TailStrategy.GuardWithIf
-    output.tile(x, y, xo, yo, xi, yi, tile[0], tile[1], exact).parallel(yo)
+    # without guards inside tiles, whose trimming would take most of the time to compile: outputs have whole tiles of
+    # rows and at least one tile of columns (`SegmentSource.strip` sees to it)
+    output.split(x, xo, xi, tile[0], hl.TailStrategy.ShiftInwards)
+    output.split(y, yo, yi, tile[1], hl.TailStrategy.RoundUp)
+    output.reorder(xi, yi, xo, yo).parallel(yo)
     if segment.sink.channels == 3:
         output.bound(c, 0, 3).reorder(c, xi, yi, xo, yo).unroll(c)
         if segment.sink.interleaved:

@@ -89,8 +89,11 @@ def load_file(ref: FileRef, folder: Path | None, *, anywhere: bool = False) -> N
     return parse_cube(data, one_line(ref.file)) if path.suffix.lower() == ".cube" else parse_npy(data, ref.file)
 
 
-def parse_npy(data: bytes, name: str) -> NDArray[np.float64]:
-    """The array in the bytes of a ``.npy`` file (format 1.0 or 2.0); never unpickles. Errors as `load_file`."""
+def parse_npy(data: bytes, name: str, most: int = MAX_VALUES, dtype: type[Any] = np.float64) -> NDArray[Any]:
+    """The array in the bytes of a ``.npy`` file (format 1.0 or 2.0), of at most `most` numbers, as `dtype`.
+
+    Never unpickles. Errors as `load_file`.
+    """
     from numpy.lib import format as npy
 
     stream = io.BytesIO(data)
@@ -99,11 +102,11 @@ def parse_npy(data: bytes, name: str) -> NDArray[np.float64]:
         read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
         if read is None:
             raise ProfileError(f"file {quoted(name)} has .npy format {version[0]}.{version[1]}; allowed: 1.0 and 2.0")
-        shape, fortran, dtype = read(stream, max_header_size=_HEADER_BYTES)
+        shape, fortran, stored = read(stream, max_header_size=_HEADER_BYTES)
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, LookupError, ArithmeticError) as error:
         raise ProfileError(f"file {quoted(name)} is not a .npy array: {one_line(error, 120)}") from None
-    if dtype.kind not in "iuf" or dtype.itemsize not in (1, 2, 4, 8) or dtype == np.float16:
-        kind = one_line(dtype, 60)
+    if stored.kind not in "iuf" or stored.itemsize not in (1, 2, 4, 8) or stored == np.float16:
+        kind = one_line(stored, 60)
         raise ProfileError(f"file {quoted(name)} holds {kind}; allowed: 8 to 64-bit integers, float32 and float64")
     if len(shape) > MAX_AXES or any(n <= 0 for n in shape):
         raise ProfileError(
@@ -112,19 +115,18 @@ def parse_npy(data: bytes, name: str) -> NDArray[np.float64]:
     count = 1
     for n in shape:
         count *= int(n)
-    if count > MAX_VALUES:
-        raise LimitError(f"file {quoted(name)} declares {count} numbers; at most {MAX_VALUES} are allowed")
+    if count > most:
+        raise LimitError(f"file {quoted(name)} declares {count} numbers; at most {most} are allowed")
     start = stream.tell()
-    if len(data) - start != count * dtype.itemsize:
+    if len(data) - start != count * stored.itemsize:
         raise ProfileError(
             f"file {quoted(name)} is truncated or has bytes left over: its header asks for "
-            f"{count * dtype.itemsize} bytes, {len(data) - start} are there"
+            f"{count * stored.itemsize} bytes, {len(data) - start} are there"
         )
-    flat: NDArray[Any] = np.frombuffer(data, dtype, count, start)
-    array = flat.reshape(shape, order="F" if fortran else "C").astype(np.float64)
-    if not np.isfinite(array).all():
+    flat: NDArray[Any] = np.frombuffer(data, stored, count, start)
+    if stored.kind == "f" and not np.isfinite(flat).all():
         raise ProfileError(f"file {quoted(name)} holds values that are not finite; write finite numbers")
-    return array
+    return flat.reshape(shape, order="F" if fortran else "C").astype(dtype)
 
 
 def read_bounded(path: Path, limit: int, what: str) -> bytes:

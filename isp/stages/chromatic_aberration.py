@@ -178,10 +178,9 @@ def _tables(values: Mapping[str, Plain]) -> list[Float64]:
     for name in ("red", "blue"):
         given = as_array(values[name])
         if given.ndim == 2:
-            inner = radius[1]
-            shift = np.interp(radius, given[:, 0], given[:, 1])
-            # the innermost entry is a limit of shift / r; the shift itself is tiny there
-            table = shift / np.maximum(radius, inner)
+            # in the middle, where nothing moves, shift / r is held
+            outer = np.maximum(radius, radius[1])
+            table = np.interp(outer, given[:, 0], given[:, 1]) / outer
         else:
             table = polynomial(given, square)
         tables.append(table * as_array(values["strength"]))

@@ -12,9 +12,8 @@ the cubic convolution of R. G. Keys (IEEE Trans. ASSP 29 (1981) 1153, a = -1/2),
 nothing is shifted. Pixels side by side come from places nearly side by side: groups of them are fetched from one first
 pixel on, by a few taps more, which is many times faster than addressing each pixel on its own.
 
-A file may state a warp for each colour. In camera RGB all three are done here, in one resampling. Behind
-`chromatic_aberration`, which has brought red and blue onto green, or behind `ccm`, which has mixed the colours, the
-green one is used for all. Companion planes are bent along.
+A file may state a warp for each colour; green's is used for all, since `chromatic_aberration` has brought red and blue
+onto green before, where it can be done well. Companion planes are bent along.
 """
 
 from __future__ import annotations
@@ -72,10 +71,8 @@ class Distortion(Stage):
             return (0.5, 0.5) if name == "centre" else ()
         if name == "centre":
             return warp.centre
-        planes = warp.planes if len(warp.planes) == 3 and "ccm" not in context.resolved else (_reference(warp),)
-        part = slice(4) if name == "radial" else slice(4, 6)
-        rows = tuple(plane[part] for plane in planes)
-        return rows[0] if all(row == rows[0] for row in rows) else rows
+        plane = warp.planes[1 if len(warp.planes) >= 3 else 0]
+        return plane[:4] if name == "radial" else plane[4:]
 
     def identity(self, values: Mapping[str, Plain], context: Context) -> bool:
         return bool(values["scale"] == 1) and all(p == (*_STRAIGHT, 0, 0) for p in _warp(values).planes)
@@ -112,7 +109,7 @@ class Distortion(Stage):
 
     def warn(self, values: Mapping[str, Plain], context: Context) -> list[str]:
         warp = context.info.warp
-        if warp is not None and len(warp.planes) == 3 and "ccm" in context.resolved and len(set(warp.planes)) > 1:
+        if warp is not None and len(set(warp.planes)) > 1:
             return ["the file's lateral colour is left; chromatic_aberration in front of demosaic corrects it"]
         return []
 
@@ -186,11 +183,6 @@ def _sum(terms: Sequence[Expr]) -> Expr:
     for term in terms[1:]:
         total = total + term
     return total
-
-
-def _reference(warp: RectilinearWarp) -> tuple[float, ...]:
-    """The warp that stands for all colours: green's, or the only one."""
-    return warp.planes[1 if len(warp.planes) >= 3 else 0]
 
 
 def _warp(values: Mapping[str, Plain]) -> RectilinearWarp:

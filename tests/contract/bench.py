@@ -55,7 +55,10 @@ VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
         {"file": (np.stack(np.meshgrid(*3 * [np.linspace(0, 1, 5)], indexing="ij")[::-1], 3) ** 1.1).tolist()},
         {"file": (np.indices((3, 3, 3))[::-1].transpose(1, 2, 3, 0) / 2.1 + 0.01).tolist(), "transfer": "log"},
     ),
-    "noise_reduction": ({"strength": 1.2, "chroma": 1.3}, {"strength": 1.2, "method": "bisquare"}),
+    "noise_reduction": (
+        {"strength": 1.2, "chroma": 1.3}, {"strength": 1.2, "method": "dct_fast"},
+        {"strength": 1.2, "method": "bisquare"},
+    ),
     "defringe": ({"purple": 0.8, "green": 0.6, "radius": 3},),
     "chroma_noise_reduction": ({"strength": 1.2, "scales": 2},),
     "tone_curve": ({}, {"points": [[0, 0], [0.1, 0.16], [0.4, 0.55], [1.2, 1]]}),

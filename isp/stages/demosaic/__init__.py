@@ -50,15 +50,6 @@ class Demosaic(Stage):
     def source(self, name: str, word: str, context: Context) -> Plain:
         return BEND if context.noise is not None or context.neutral is not None else 0.0
 
-    def reach(self, structure: Mapping[str, str | int]) -> int:
-        sites = _REACH[str(structure["method"])]
-        if "block" not in structure:
-            return sites
-        from isp.stages.demosaic import block_models, blocks
-
-        models = structure["method"] == "adaptive"
-        return blocks.reach(block_models.READS if models else sites, int(structure["block"]))
-
     def prepare(self, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
         if values["method"] != "adaptive":
             return {}
@@ -68,6 +59,15 @@ class Demosaic(Stage):
 
             arrays["models"] = block_models.filters(context.cfa.block)
         return arrays
+
+    def reach(self, structure: Mapping[str, str | int]) -> int:
+        sites = _REACH[str(structure["method"])]
+        if "block" not in structure:
+            return sites
+        from isp.stages.demosaic import block_models, blocks
+
+        models = structure["method"] == "adaptive"
+        return blocks.reach(block_models.READS if models else sites, int(structure["block"]))
 
     def define(self, graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
         from importlib import import_module
@@ -80,10 +80,8 @@ class Demosaic(Stage):
         mosaic = image if bend is None else bent(graph, image, bend)
         if graph.block == 1:
             result = import_module(f"isp.stages.demosaic.{method}").define(graph, mosaic)
+        elif method == "adaptive":
+            result = blocks.define(graph, mosaic, *blocks.by_models(graph, mosaic, arrays["models"]))
         else:
-            models = method == "adaptive"
-            differences = (
-                blocks.by_models(graph, mosaic, arrays["models"]) if models else blocks.by_method(graph, mosaic, method)
-            )
-            result = blocks.define(graph, mosaic, *differences)
+            result = blocks.define(graph, mosaic, *blocks.by_method(graph, mosaic, method))
         return result if bend is None else straight(graph, result, bend)

@@ -2,11 +2,11 @@
 
     python benchmarks/remosaic.py [--pictures FOLDER] [--width 4096 --height 3072] [--rounds 3]
 
-Quality: colour peak signal-to-noise ratio [dB] as in `demosaic.py` (8-bit display-encoded values taken as the linear
-mosaic, border of 10 px left out, mean over the PNG files of FOLDER; pictures cut to whole blocks, as 16 or 12 px).
-"raw" compares the Bayer mosaics, "picture" what the default demosaic makes of it; "direct" is `demosaic` straight from
-the block mosaic. The second set of three is of the pictures blurred and saturated, see `demosaic.py`. Speed: wall time
-in turns, all cores, after a warm-up; processor time per pixel; the time to compile.
+Quality: colour peak signal-to-noise ratio [dB] as in `demosaic.py` (border of 10 px left out, mean over the PNG files
+of FOLDER, cut to whole blocks: multiples of 16 or 12 px), of three of its sets of pictures: `as is`, `painted` (most like
+the McMaster pictures), and `light` (linear light, as in a camera). "picture" is what the default demosaic makes of the
+Bayer mosaic, "direct" is `demosaic` straight from the block mosaic. Speed: wall time in turns, all cores, after a
+warm-up; processor time per pixel; the time to compile.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 from common import big_frame, in_turns, median
-from demosaic import Pixels, _decibel, _mosaic, _sets
+from demosaic import Pixels, _decibel, _decoded, _encoded, _sets
 
 from isp.cfa import Cfa
 from isp.pipeline import Pipeline, Run
@@ -30,6 +30,9 @@ from isp.stages.remosaic import Remosaic
 from isp.values import Mosaic
 
 BLOCKS = {"quad": 2, "nona": 3, "hexadeca": 4}
+SETS = ("as is", "painted", "light")
+LIGHT = 30.0
+"""Bend of a camera's light."""
 
 
 def main() -> None:
@@ -67,16 +70,19 @@ def _report(asked: argparse.Namespace) -> None:
         return measure
 
     seconds = in_turns({name: timed(name, run) for name, (_, run) in runs.items()}, asked.rounds)
-    sets = list(_sets(asked.pictures)) if asked.pictures else []
-    finish, direct = _runner("demosaic", 1), {k: _runner("demosaic", k) for k in BLOCKS.values()}
-    head = "".join(f"{word:>9s}" for word in ("raw", "picture", "direct") * 2)
+    sets = _sets(asked.pictures) if asked.pictures else {}
+    print(f"{'':26s}" + "".join(f"{name:^16s}" for name in SETS))
+    head = "".join(f"{word:>8s}" for word in ("picture", "direct") * len(SETS))
     print(f"{'':26s}{head} {'MP/s':>8s} {'ns/px cpu':>10s} {'compile s':>10s}")
-    for name, (k, run) in runs.items():
-        cells = 6 * [np.nan]
+    for name, (k, _) in runs.items():
+        cells = 2 * len(SETS) * [np.nan]
         if sets and "binning" not in name and k > 1:
-            found = [[_quality(p, k, run, finish, direct[k]) for p in pair] for pair in sets]
-            cells = np.mean(found, axis=0).ravel().tolist()
-        words = "".join(f"{c:9.2f}" if np.isfinite(c) else f"{'':9s}" for c in cells)
+            method = name.split()[1]
+            cells = [
+                float(v) for kind in SETS
+                for v in np.mean([_quality(truth, k, method, kind == "light") for _, truth in sets[kind]], axis=0)
+            ]
+        words = "".join(f"{c:8.2f}" if np.isfinite(c) else f"{'':8s}" for c in cells)
         rate, cpu = data.size / 1e6 / median(seconds[name]), median(spent[name][1:]) / data.size * 1e9
         print(f"{name:26s}{words} {rate:8.1f} {cpu:10.2f} {compiles[name]:10.2f}", flush=True)
 
@@ -87,20 +93,20 @@ def _runner(stage: str, k: int, **parameters: Any) -> Callable[[Pixels], Run]:
     return lambda data: pipeline.run(Mosaic(data, cfa), tap=stage)
 
 
-def _quality(
-    picture: Pixels, k: int, remosaic: Callable[[Pixels], Run], finish: Callable[[Pixels], Run],
-    direct: Callable[[Pixels], Run],
-) -> tuple[float, float, float]:
+def _quality(picture: Pixels, k: int, method: str, light: bool) -> tuple[float, float]:
+    """[dB] of the picture by way of a Bayer mosaic, and of the direct one."""
     side = 12 if k == 3 else 16
     rows, columns = (n // side * side for n in picture.shape[:2])
     true = picture[:rows, :columns]
     # the blocks of a mosaic whose pixel (x, y) has the colour of (x // k, y // k) in a Bayer mosaic
     blocks = np.array([0, 1, 1, 2])[(np.arange(rows) // k % 2 * 2)[:, None] + np.arange(columns) // k % 2]
-    mosaic = np.take_along_axis(true, blocks[..., None], 2)[..., 0]
-    bayer = remosaic(mosaic).value.data
-    colors = [finish(bayer).value.data, direct(mosaic).value.data]
-    raw = _decibel(bayer, _mosaic(true))
-    return raw, _decibel(colors[0], true), _decibel(colors[1], true)
+    seen = _decoded(true) if light else true
+    mosaic = np.take_along_axis(seen, blocks[..., None], 2)[..., 0]
+    bend = {"bend": LIGHT if light else 0.0}
+    bayer = _runner("remosaic", k, method=method, **bend)(mosaic).value.data
+    results = _runner("demosaic", 1, **bend)(bayer), _runner("demosaic", k, **bend)(mosaic)
+    pictures = [_encoded(r.value.data) if light else r.value.data for r in results]
+    return _decibel(pictures[0], true), _decibel(pictures[1], true)
 
 
 if __name__ == "__main__":

@@ -74,10 +74,11 @@ BLOCK_VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
 MATRIX = np.array([[0.72, -0.21, -0.08], [-0.45, 1.25, 0.22], [-0.06, 0.17, 0.62]])
 
 
-def cases(family: str = "bayer") -> list[Any]:
+def cases(family: str = "bayer", *, derivatives: bool = False) -> list[Any]:
     """(stage name, parameters, first domain) of every registered fused stage, as pytest parameters.
 
-    With another `family`, of the stages that take a mosaic of it.
+    With another `family`, of the stages that take a mosaic of it. For `derivatives` all but the first of each stage are
+    marked `full`: they take many times as long to compile as the stage.
     """
     import pytest
 
@@ -87,11 +88,12 @@ def cases(family: str = "bayer") -> list[Any]:
         mosaic = {"raw", "mosaic"} & set(stage.takes)
         if stage.kind not in ("fused", "guided") or ((mosaic or family != "bayer") and family not in stage.cfas):
             continue
-        for domain in stage.takes if family == "bayer" else mosaic:
+        for place, domain in enumerate(stage.takes if family == "bayer" else sorted(mosaic)):
             few = BLOCK_VARIANTS if family in BLOCKS and name in BLOCK_VARIANTS else VARIANTS
             for number, given in enumerate(few.get(name, ({},))):
                 label = f"{name}-{domain}" + (f"-{number}" if number else "")
-                found.append(pytest.param(name, given, domain, id=label))
+                marks = (pytest.mark.full,) if derivatives and (place or number) else ()
+                found.append(pytest.param(name, given, domain, id=label, marks=marks))
     return found
 
 

@@ -14,6 +14,7 @@ from tests.contract.bench import Bench, cases, context, pixels
 
 SHAPE = (75, 101)
 every_stage = pytest.mark.parametrize(("name", "given", "domain"), cases())
+every_derivative = pytest.mark.parametrize(("name", "given", "domain"), cases(derivatives=True))
 
 
 def bench(name, given, domain, shape=SHAPE, cfa="RGGB"):
@@ -97,7 +98,7 @@ def test_it_reads_no_further_than_it_says(name, given, domain):
     assert x + nx - width <= step.reach + 64
 
 
-@every_stage
+@every_derivative
 def test_the_gradient_of_every_tunable_parameter_equals_finite_differences(name, given, domain):
     stage = bench(name, given, domain)
     data = pixels(domain, SHAPE, seed=7)
@@ -138,7 +139,7 @@ def test_the_gradient_of_every_tunable_parameter_equals_finite_differences(name,
             assert found[index] == pytest.approx(expected, rel=0.02, abs=size), (param.name, index)
 
 
-@every_stage
+@every_derivative
 def test_the_gradient_of_the_pixels_equals_finite_differences(name, given, domain):
     if domain == "raw":
         pytest.skip("digital numbers are whole and given: nothing in front of them is tuned")
@@ -164,7 +165,7 @@ def test_the_gradient_of_the_pixels_equals_finite_differences(name, given, domai
     assert found == pytest.approx((4 * expected[0] - expected[1]) / 3, rel=0.02, abs=size)
 
 
-@every_stage
+@every_derivative
 def test_gradients_do_not_depend_on_threads(name, given, domain):
     stage = bench(name, given, domain, (140, 150))
     data = pixels(domain, (140, 150), seed=7)

@@ -47,12 +47,12 @@ TAKES = {
     "day": Take(
         "natural", "imx586",
         {"scene": "composed", "mode": "bin2", "iso": 100, "lux": 20000.0, "illuminant": "daylight:5500"},
-        ((0.82, 0.62), (0.5, 0.5), (0.25, 0.3), (0.3, 0.75)),
+        ((0.82, 0.16), (0.635, 0.41), (0.85, 0.41), (0.59, 0.9)),
     ),
     "indoor": Take(
         "natural", "xiaomi_12t_pro/main",
         {"scene": "composed", "mode": "bin4", "iso": 800, "lux": 100.0, "illuminant": "3000K"},
-        ((0.82, 0.62), (0.5, 0.5), (0.25, 0.3), (0.3, 0.75)),
+        ((0.635, 0.41), (0.2, 0.3), (0.36, 0.72), (0.25, 0.9)),
     ),
     "night": Take(
         "night", "xiaomi_12s_ultra/main",

@@ -287,6 +287,7 @@ class _Resolver:
 
     def _resolve(self, entry: StageEntry, domain: Domain, context: Context) -> tuple[Domain, Context]:
         from isp.profile import resolve_entry
+        from isp.profile.resolve import NO_ISO
 
         stage = entry.stage
         before_white = stage.name != "white_balance" and "white_balance" not in context.resolved
@@ -298,6 +299,8 @@ class _Resolver:
         start = time.perf_counter()
         done = resolve_entry(entry, context, self.profile)
         self.resolved.append(Resolved(stage.name, done.values, done.origins))
+        if any(NO_ISO in origin for origin in done.origins.values()):
+            self.warnings.append(f"{stage.name}: {NO_ISO}; its table is read at the lowest")
         context = context.but(resolved={**context.resolved, stage.name: done.values})
         gives: Domain = stage.gives or domain
         with blamed(stage):

@@ -38,8 +38,8 @@ COARSE = 128
 """The same for correlation: its differences should be between things, not within them."""
 TOUCHED = 0.05
 """Saturated fraction from which correlation leaves a box out: its mean is not the colour of what it shows."""
-UNSURE = 0.27
-"""Standard deviation of log R/B from which the user is told: one photograph in twenty, whose errors are four times the
+UNSURE = 0.3
+"""Standard deviation of log R/B from which the user is told: one photograph in twenty, whose errors are five times the
 others'."""
 LIGHTS = (2000.0, 15000.0)
 TINTS = (-60.0, 60.0)

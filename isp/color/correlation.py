@@ -32,13 +32,15 @@ from isp.values import ColorCalibration, Float64, frozen
 MIREDS: Float64 = frozen(np.arange(70.0, 501.0, 10.0))
 TINTS: Float64 = frozen(np.arange(-42.0, 61.0, 6.0))
 """Lights tried: reciprocal temperature [1e6/K], 2000..14300 K, and tint [1/3000 uv]."""
-LIGHT_MEAN, LIGHT_SPREAD = (250.0, 5.0), (80.0, 9.0)
-"""Mean and standard deviation of mired and tint of 47 illuminants of CIE 015:2018: A, D50..D75, the FL, LED and HP
-series, without HP1 (an orange street lamp)."""
+USUAL, BEYOND = (140.0, 360.0), 30.0
+"""Range of usual lights and standard deviation of those beyond it [1e6/K]: 45 of 47 illuminants of CIE 015:2018 (A,
+D50..D75, the FL, LED and HP series) lie at 133..367, evenly; HP2 at 399, HP1 (orange street lamps) at 510."""
+TINT_MEAN, TINT_SPREAD = 5.0, 9.0
+"""Mean and standard deviation of their tint."""
 LIGHT_FREEDOM = 4.0
 """Degrees of freedom of the tint's Student's t: a few lamps are far from the locus."""
 UNKNOWN = (1.5, 3.0)
-"""How much wider mired and tint spread for a camera without colour matrices."""
+"""How much wider BEYOND and TINT_SPREAD are for a camera without colour matrices."""
 NATURAL_MEAN: Float64 = frozen([0.06, -0.10])
 NATURAL_SHAPE: Float64 = frozen([[0.20, -0.07], [-0.07, 0.15]])
 """Mean and covariance of (log R/G, log B/G), balanced, of the 99 colour samples of CIE 224:2017 under D50 (phone
@@ -84,10 +86,11 @@ def correlate(boxes: Float64, usable: NDArray[np.bool_], color: CameraColor | No
     """
     neutrals = _neutrals(color or GENERIC)
     lights = np.log(neutrals[..., [0, 2]] / neutrals[..., 1:2])
-    spread = np.array(LIGHT_SPREAD) * (UNKNOWN if color is None else (1.0, 1.0))
-    mired, tint = ((at - mean) / s for at, mean, s in zip((MIREDS, TINTS), LIGHT_MEAN, spread, strict=True))
+    wider = UNKNOWN if color is None else (1.0, 1.0)
+    outside = np.maximum(np.maximum(USUAL[0] - MIREDS, MIREDS - USUAL[1]), 0.0) / (BEYOND * wider[0])
+    tint = (TINTS - TINT_MEAN) / (TINT_SPREAD * wider[1])
     tints = -0.5 * (LIGHT_FREEDOM + 1.0) * np.log1p(tint**2 / LIGHT_FREEDOM)
-    score = -0.5 * mired[:, None] ** 2 + tints[None, :]
+    score = -0.5 * outside[:, None] ** 2 + tints[None, :]
     across = np.abs(np.diff(boxes, axis=1))[usable[:, 1:] & usable[:, :-1]]
     down = np.abs(np.diff(boxes, axis=0))[usable[1:] & usable[:-1]]
     seen = _histogram(boxes[usable]) + _histogram(np.concatenate([across, down]))

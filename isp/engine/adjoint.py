@@ -26,6 +26,8 @@ from isp.values import Float32, Float64
 
 TILE = 128
 """Side of a tile [px]; part of the definition of the (float32) partial sums, so changing it changes last digits."""
+MOST_UNROLLED = 4
+"""Channels up to which derivatives are unrolled over them."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class Adjoint:
     ----------
     steps : the steps; their arrays give the point at which to differentiate
     channels : channels of the input (1 or 3) and of the output
-    wrt : for each step the names of the arrays to differentiate; default all
+    wrt : for each step the names of the arrays to differentiate; default all of a stage that has a parameter tuned by
+        gradient
     source_gradient : also return the derivative with respect to the input pixels
     """
 
@@ -56,9 +59,9 @@ class Adjoint:
     ) -> None:
         self.steps = tuple(steps)
         self.channels = channels
-        self.wrt = tuple(tuple(names) for names in wrt) if wrt is not None else tuple(
-            tuple(sorted(s.arrays)) for s in steps
-        )
+        if wrt is None:
+            wrt = [sorted(s.arrays) if any(p.tune == "gradient" for p in s.stage.parameters) else () for s in steps]
+        self.wrt = tuple(tuple(names) for names in wrt)
         self.source_gradient = source_gradient
 
     @property
@@ -163,7 +166,8 @@ class Adjoint:
         if self.source_gradient:
             results.append(_copied(derivative, pixels, "pixels"))
         pipeline = hl.Pipeline(results)
-        _schedule(pipeline)
+        many = tuple(node.func.name().split("$")[0] for node in graph.nodes if node.channels > MOST_UNROLLED)
+        _schedule(pipeline, many)
         return pipeline, [*inputs, origin, weights]
 
 
@@ -182,8 +186,11 @@ def _copied(derivative: Any, func: Any, name: str) -> Any:
     return result
 
 
-def _schedule(pipeline: Any) -> None:
-    """Everything at root, vectorised along x; sums over the tile into a parameter become vector reductions."""
+def _schedule(pipeline: Any, many: tuple[str, ...]) -> None:
+    """Everything at root, vectorised along x; sums over the tile into a parameter become vector reductions.
+
+    Channels are unrolled but for the Funcs named in `many` and their derivatives, which may have any number of them.
+    """
     import halide as hl
 
     from isp.engine.build import host_target
@@ -204,7 +211,8 @@ def _schedule(pipeline: Any) -> None:
         if image:
             if len(names) == 3:
                 func.reorder(func.args()[2], func.args()[0], func.args()[1])
-                func.unroll(func.args()[2])
+                if not func.name().startswith(many):
+                    func.unroll(func.args()[2])
             func.vectorize(func.args()[0], lanes)
             func.never_partition_all()
         for number in range(func.num_update_definitions()):
@@ -219,7 +227,7 @@ def _schedule_update(func: Any, number: int, names: list[str], lanes: int) -> No
     into_one_place = all(p.split(": ")[-1].rstrip(">").lstrip("-").isdigit() for p in places)
     across = [r for r in func.rvars(number) if r.name().endswith("$x")]
     if names[:2] == ["x", "y"] and places[0].endswith(": x>"):
-        update.vectorize(hl.Var("x"), lanes)
+        update.vectorize(hl.Var("x"), lanes).never_partition_all()
     elif across and into_one_place:
         # where Halide cannot show that the order of a sum does not matter, it stays serial
         with contextlib.suppress(hl.HalideError):

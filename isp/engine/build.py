@@ -114,8 +114,11 @@ def render_schedule(built: Built, tile: tuple[int, int], target: Any) -> None:
     x, y, c = graph.x, graph.y, graph.c
     xo, yo, xi, yi = (hl.Var(name) for name in ("xo", "yo", "xi", "yi"))
     lanes = target.natural_vector_size(hl.Float(32))
-    exact = hl.TailStrategy.GuardWithIf
-    output.tile(x, y, xo, yo, xi, yi, tile[0], tile[1], exact).parallel(yo)
+    # without guards inside tiles, whose trimming would take most of the time to compile: outputs have whole tiles of
+    # rows and at least one tile of columns (`SegmentSource.strip` sees to it)
+    output.split(x, xo, xi, tile[0], hl.TailStrategy.ShiftInwards)
+    output.split(y, yo, yi, tile[1], hl.TailStrategy.RoundUp)
+    output.reorder(xi, yi, xo, yo).parallel(yo)
     if segment.sink.channels == 3:
         output.bound(c, 0, 3).reorder(c, xi, yi, xo, yo).unroll(c)
         if segment.sink.interleaved:
@@ -130,6 +133,9 @@ def render_schedule(built: Built, tile: tuple[int, int], target: Any) -> None:
 
 def _schedule_node(node: Node, output: Any, at: Any, lanes: int, graph: Graph) -> None:
     func = node.func
+    if node.sums is not None:
+        _schedule_sums(node, output, at, lanes, graph)
+        return
     if node.rolling is not None:
         consumer = node.rolling.func
         func.store_at(consumer, graph.c).compute_at(consumer, _GROUP)
@@ -152,3 +158,17 @@ def _schedule_node(node: Node, output: Any, at: Any, lanes: int, graph: Graph) -
     if node.group > 1:
         func.align_bounds(graph.x, node.group)
     func.never_partition_all()
+
+
+def _schedule_sums(node: Node, output: Any, at: Any, lanes: int, graph: Graph) -> None:
+    """Each vector of pixels runs once over the window, with one running sum per channel in registers."""
+    x, y, c = graph.x, graph.y, graph.c
+    vector, lane = hl.Var("vector"), hl.Var("lane")
+    func, sums = node.func, node.sums
+    func.compute_at(output, at).bound(c, 0, node.channels).split(x, vector, lane, lanes, hl.TailStrategy.RoundUp)
+    func.reorder(c, lane, vector, y).unroll(c).vectorize(lane)
+    func.align_bounds(y, 2).unroll(y, 2).never_partition_all()
+    sums.compute_at(func, vector).bound_extent(c, node.channels).reorder(c, x, y).unroll(c).vectorize(x, lanes)
+    window = list(sums.rvars(0))
+    sums.update().reorder(c, x, *window, y).unroll(c).vectorize(x, lanes)
+    sums.never_partition_all()

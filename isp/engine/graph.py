@@ -85,6 +85,8 @@ class Node:
     """Planes unrolled together, in whole groups of this many."""
     group: int = 1
     """Columns are computed in whole groups of so many pixels, so that `x // group` is one number for each vector."""
+    sums: Any = None
+    """The Func with the running sums, where this one only keeps them."""
 
 
 class Graph:
@@ -139,15 +141,40 @@ class Graph:
         return self.stack(name, exprs, stored=stored, by_site=by_site)
 
     def stack(
-        self, name: str, exprs: Sequence[Expr], *, stored: bool = False, by_site: bool = False, woven: bool = False
+        self,
+        name: str,
+        exprs: Sequence[Expr] | Callable[[Any], Expr],
+        *,
+        channels: int = 0,
+        stored: bool = False,
+        by_site: bool = False,
+        woven: bool = False,
     ) -> Image:
-        """Several planes computed together, read as ``image[x, y, number]``.
+        """Several planes computed together, read as ``image[x, y, number]``; or `channels` of one function of it.
 
         `woven` ones lie pixel by pixel in memory, for `unwoven` to read.
         """
-        image = self._stack(name, self.choose(self.c, exprs), len(exprs), stored, by_site)
+        if callable(exprs):
+            image = self._stack(name, exprs(self.c), channels, stored, by_site)
+        else:
+            image = self._stack(name, self.choose(self.c, exprs), len(exprs), stored, by_site)
         if image.node is not None:
             image.node.woven = woven
+        return image
+
+    def sums(self, name: str, window: Any, term: Callable[[Any], Expr], channels: int) -> Image:
+        """Sums of `term` of the channel over a `halide.RDom`, as a stored stack: many filters of one window.
+
+        They may select by the parity of y, which is known at compile time, but not of x.
+        """
+        x, y, c = self.x, self.y, self.c
+        running = hl.Func(f"{self.stage}_{name}_sums")
+        running[x, y, c] = hl.f32(0)
+        running[x, y, c] += _f32(term(c))
+        func = hl.Func(f"{self.stage}_{name}")
+        func[x, y, c] = running[x, y, c]
+        image = self._image(func, channels, True, False)
+        self.nodes[-1].sums = running
         return image
 
     def unwoven(self, image: Image, row: Expr) -> Expr:

@@ -115,10 +115,9 @@ class Window:
         self.source = source
         self.left, self.right = left, right
         block = source.grid.block
-        # mirrored blocks keep their inside, so what lies below the frame repeats rows above those asked for; and
-        # programs that select by site ask for whole periods, so a strip may need more rows than the first one
+        # mirrored blocks keep their inside, so what lies below the frame repeats rows above those asked for
         self._above = 0 if block == 1 else 2 * block
-        self.rows = source.port.empty(capacity + 2 * self._above + 2 * source.granularity, left + width + right)
+        self.rows = source.port.empty(capacity + self._above + 2 * source.granularity, left + width + right)
         self.base = self.filled = 0  # frame rows of the first row kept and after the last one
         outside = np.concatenate([np.arange(-left, 0), np.arange(width, width + right)])
         self._columns_out = outside + left
@@ -128,6 +127,7 @@ class Window:
         """Rows `start`..`stop` of the frame (may lie outside it), padded columns included."""
         height = self.source.grid.shape[0]
         self._keep_from(start - self._above)
+        self._hold(stop - self.base + self.source.granularity)
         wanted = min(stop, height)
         if self.filled < wanted:
             first = self.filled
@@ -139,6 +139,13 @@ class Window:
             inside = int(np.clip(self.source.grid.inside(np.array(row), 0), max(self.base, 0), self.filled - 1))
             self.rows[..., row - self.base, :] = self.rows[..., inside - self.base, :]
         return self.rows[..., start - self.base : stop - self.base, :]
+
+    def _hold(self, count: int) -> None:
+        """Make room for `count` rows: programs that ask for whole periods may need more for one strip than another."""
+        if count > self.rows.shape[-2]:
+            larger = self.source.port.empty(count + self.source.granularity, self.rows.shape[-1])
+            larger[..., : self.filled - self.base, :] = self.rows[..., : self.filled - self.base, :]
+            self.rows = larger
 
     def _keep_from(self, start: int) -> None:
         if start == self.base:
@@ -171,12 +178,18 @@ class SegmentSource:
         px, py = self.grid.phase
         channels = self.segment.source.channels
         source = query_buffer(self.segment.source.dtype, [(0, 0), (0, 0)] + ([(0, channels)] if channels > 1 else []))
-        region = [(px, self.grid.shape[1]), (py + start, stop - start)]
+        rows, columns = self._whole_tiles(stop - start)
+        region = [(px, columns), (py + start, rows)]
         sink = query_buffer(self.port.dtype, region + ([(0, 3)] if self.port.channels == 3 else []))
         self.program(source, *self._array_buffers, sink)
         (x, nx), (y, ny) = source.region[:2]
         px, py = self._from.phase
         return [(x - px, x - px + nx), (y - py, y - py + ny)]
+
+    def _whole_tiles(self, rows: int) -> tuple[int, int]:
+        """The smallest size (rows, columns) that the program computes and that holds `rows` rows of the frame."""
+        across, down = self.segment.tile
+        return -(-rows // down) * down, max(self.grid.shape[1], across)
 
     def produce(self, start: int, stop: int, target: NDArray[Any], column: int) -> int:
         height, width = self.grid.shape
@@ -197,7 +210,17 @@ class SegmentSource:
         mins = (x0 + px, y0 + py) + ((0,) if rows.ndim == 3 else ())
         px, py = self.grid.phase
         out = (px, py + start) + ((0,) if target.ndim == 3 else ())
-        self.program(buffer_of(rows, mins), *self._array_buffers, buffer_of(target, out))
+        size = self._whole_tiles(stop - start)
+        fits = size == target.shape[-2:]
+        whole = target if fits else self._room(size)
+        self.program(buffer_of(rows, mins), *self._array_buffers, buffer_of(whole, out))
+        if not fits:
+            target[...] = whole[..., : stop - start, : self.grid.shape[1]]
+
+    def _room(self, size: tuple[int, int]) -> NDArray[Any]:
+        """A new array for (rows, columns), or planes of them, in the order of the port's memory."""
+        room = self.port.empty(*size)
+        return room.transpose(2, 0, 1) if self.port.interleaved else room
 
 
 def collect(

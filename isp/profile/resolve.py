@@ -22,6 +22,8 @@ from isp.stage import Context, Plain
 
 MAX_INLINE: Final = 33 * 33 * 4
 """Most numbers of one value that `freeze` writes into a profile; larger ones keep their file."""
+NO_ISO: Final = "the frame says no ISO"
+"""Why a table over ISO was read at its lowest."""
 _WORDS: Final = {"from_file": "file", "auto": "auto (statistics)"}
 
 
@@ -129,8 +131,9 @@ def _plain(
         word = found if isinstance(found, str) and found in param.sources else value
         return found, _origin(origin, _WORDS.get(word, word))
     if isinstance(value, Table):
-        position = _position(what, value, context)
-        return param.interpolate(value, position), _origin(origin, f"table over {value.axis} at {position:g}")
+        position, remark = _position(what, value, context)
+        found = _origin(origin, f"table over {value.axis} at {position:g}{remark}")
+        return param.interpolate(value, position), found
     if isinstance(value, FileRef):
         numbers = load_file(value, profile.folder, anywhere=origin == "--set")
         return _checked(param, numbers, f"{what}: file {one_line(value.file)}"), _origin(origin, f"file {value.file}")
@@ -161,14 +164,17 @@ def _checked(param: Param, value: Any, what: str) -> Any:
         raise ProfileError(f"{what}: {one_line(error)}") from None
 
 
-def _position(what: str, table: Table, context: Context) -> float:
+def _position(what: str, table: Table, context: Context) -> tuple[float, str]:
+    """Where on the axis of a table the frame lies, and a remark for its origin."""
+    position = context.info.iso if table.axis == "iso" else context.temperature
+    if position is not None and 0 < position < 1e9:
+        return float(position), ""
     if table.axis == "iso":
-        position, missing = context.info.iso, "the frame says no ISO"
-    else:
-        position, missing = context.temperature, "no colour temperature is known before white_balance"
-    if position is None or not 0 < position < 1e9:
-        raise InputError(f"{what} is a table over {table.axis}, but {missing}; give one value, or a frame that says it")
-    return float(position)
+        return min(at for at, _ in table.points), f" ({NO_ISO})"
+    raise InputError(
+        f"{what} is a table over {table.axis}, but no colour temperature is known before white_balance; "
+        "give one value, or a frame that says it"
+    )
 
 
 def _count(value: Plain) -> int:

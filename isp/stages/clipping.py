@@ -21,8 +21,10 @@ SITES = 16
 1000 sound boxes."""
 FLAT = 0.5
 """Excess of the largest site [standard deviations] below which a box is saturated."""
-LOWEST = 0.5
-"""Share of the stated level below which no sensor saturates."""
+LOWEST = 0.85
+"""Share of the stated level below which no sensor saturates (the lowest seen is 0.92)."""
+NOISY = 0.05
+"""Share of the level from which sound boxes must show noise: a frame without any (synthetic, denoised) shows none."""
 AGREE = 0.01
 """Boxes whose levels differ by less (share of the level) agree."""
 FEWEST = 16
@@ -45,11 +47,13 @@ def measured_levels(context: Context) -> tuple[float | None, float | None, float
     for c, site in enumerate((0, 1, 3)):
         shot, read = context.noise.shot[site] / context.clip[c], context.noise.read[site] / context.clip[c] ** 2
         noise = np.sqrt(shot * np.maximum(mean[..., c], 0.0) + read)
-        flat = (peak[..., c] - mean[..., c] < FLAT * noise) & (mean[..., c] > LOWEST)
-        tops = np.sort(peak[..., c][flat])
+        flat = peak[..., c] - mean[..., c] < FLAT * noise
+        sound = (mean[..., c] > NOISY) & (mean[..., c] < LOWEST)
+        tops = np.sort(peak[..., c][flat & (mean[..., c] >= LOWEST)])
         level = float(tops[-(-9 * tops.size // 10) - 1]) if tops.size else 0.0
         agree = int(np.count_nonzero(np.abs(tops - level) < AGREE * level))
-        found.append(min(level, 1.0) if agree >= max(FEWEST, tops.size // 2) else None)
+        silent = bool(sound.any()) and float(np.mean(flat[sound])) > 0.5
+        found.append(min(level, 1.0) if agree >= max(FEWEST, tops.size // 2) and not silent else None)
     return found[0], found[1], found[2]
 
 

@@ -9,10 +9,10 @@ so that a white sky turns magenta: green stops first while red and blue go on.
   it the brighter count more; where one of the two is saturated itself it counts as at least the other. As both saturate
   the estimate goes to the highest of the three levels for every colour: neutral white, above 1. At a steep rim, as a
   lamp's at night, neighbours say nothing of each other: there all colours beside a saturated site are cut at its
-  level, as `clip` does everywhere. `knee` is where a value starts to count as saturated; over the next 9 % (or up to the
-  level) all this is blended in, so there is no visible border. Sensors saturate below the white level that their files
-  state, each colour at its own: `auto` measures it where the picture shows it (`isp.stages.clipping`) and starts 8 %
-  below; elsewhere 0.87 meets what is known of sensors (a GoPro HERO6: G at 0.95, B at 0.92).
+  level, as `clip` does everywhere. `knee` is where a value starts to count as saturated; over the next 9 %, or up
+  to the level, all this is blended in, so there is no visible border. Sensors saturate below the white level that
+  their files state, each colour at its own: `auto` measures it where the picture shows it (`isp.stages.clipping`) and
+  starts 8 % below; elsewhere 0.87 meets what is known of sensors (a GoPro HERO6: G at 0.95, B at 0.92).
 
 On a CFA of k x k blocks of one colour "around" means the blocks around: k sites away.
 
@@ -61,6 +61,9 @@ class Highlights(Stage):
             lower=0.4, upper=0.999, shapes=((), (3,)), sources=("auto",), tune="search",
         ),
     )
+
+    def wants_statistics(self, values: Mapping[str, Any], context: Context) -> bool:
+        return bool(values["method"] == "reconstruct" and values["knee"] == "auto")
 
     def source(self, name: str, word: str, context: Context) -> Plain:
         return tuple(_UNKNOWN if level is None else _START * level for level in measured_levels(context))

@@ -4,9 +4,9 @@ Measured values stay where the colour of the block is the one that the Bayer pat
 blocks of 2 and 4, and at half of them for blocks of 3. The others take what was measured there, moved to the colour
 asked for by a local colour difference, so the picture keeps the detail of every pixel:
 
-- `guided`: differences from the demosaic of the blocks' means (`isp.stages.demosaic.blocks`, by its method
-  `adaptive`).
-- `fast`: the same with `malvar2004`.
+- `directional`: differences by directional linear models of the blocks' pixels (`isp.stages.demosaic.block_models`).
+- `guided`: differences from the demosaic of the blocks' means by the method `adaptive`; `fast`: by `malvar2004`.
+  Faster; false colour along diagonals and in fine detail.
 - `nearest`: the nearest block of the colour asked for lends its mean. What cheap hardware does; for comparison.
 
 The colour balance of the mosaic does not change what `nearest` does; the others assume that details are common to all
@@ -19,19 +19,22 @@ the sites it comes from; the colour difference adds little, at the scale of bloc
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isp.cfa import Cfa
 from isp.parameters import Param
 from isp.stage import BLOCKS, COLORED, Context, Plain, Stage
+from isp.stages.demosaic.bend import BEND
 from isp.values import Float64, NoiseModel
 
 if TYPE_CHECKING:
     from isp.engine.graph import Arrays, Graph, Image
 
 _GUIDES = {"guided": "adaptive", "fast": "malvar2004"}
+_DIRECTIONAL = "directional"
 
 
 class Remosaic(Stage):
@@ -42,11 +45,22 @@ class Remosaic(Stage):
     cfas = (*COLORED, "mono")
     parameters = (
         Param(
-            "method", "guided",
-            "guided (colour differences from the blocks' demosaic); fast (the same, linear); nearest (no detail)",
-            choices=(*_GUIDES, "nearest"), structural=True, tune="search",
+            "method", _DIRECTIONAL,
+            "directional (colour differences by directional linear models of the blocks' samples); guided (by demosaic "
+            "of the blocks' means); fast (the same, linear); nearest (no detail); quick (guided for blocks of 2, where "
+            "it is as good on a camera's light and takes a third of the time; else directional)",
+            choices=(_DIRECTIONAL, *_GUIDES, "nearest", "quick"), structural=True, tune="search",
+        ),
+        Param(
+            "bend", "from_file",
+            "colours are compared in bent values, as in demosaic: straight below 1 / bend, a square root above; "
+            f"from_file is {BEND:g} for a camera's light and 0 for a bare mosaic",
+            lower=0, upper=1000, sources=("from_file",), tune="gradient",
         ),
     )
+
+    def source(self, name: str, word: str, context: Context) -> Plain:
+        return BEND if context.noise is not None or context.neutral is not None else 0.0
 
     def identity(self, values: Mapping[str, Plain], context: Context) -> bool:
         return context.cfa.family not in BLOCKS
@@ -61,14 +75,31 @@ class Remosaic(Stage):
             noise = NoiseModel(tuple(share @ noise.shot), tuple(share @ noise.read))
         return context.recoded(bayer_of(context.cfa).shifted(x % 2, y % 2)).but(noise=noise)
 
+    def structure(self, values: Mapping[str, Plain], context: Context) -> dict[str, str | int]:
+        quick = "guided" if context.cfa.block == 2 else _DIRECTIONAL
+        return {"method": quick if values["method"] == "quick" else values["method"]}
+
+    def prepare(self, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
+        method = self.structure(values, context)["method"]
+        if context.cfa.block == 1 or method == "nearest":
+            return {}
+        arrays = super().prepare(values, context)
+        if method == _DIRECTIONAL:
+            from isp.stages.demosaic import block_models
+
+            arrays["models"] = block_models.filters(context.cfa.block)
+        return arrays
+
     def reach(self, structure: Mapping[str, str | int]) -> int:
         k = int(structure.get("block", 1))
         if k == 1:
             return 0
         if structure["method"] == "nearest":
             return 2 * k - 1
-        from isp.stages.demosaic import Demosaic, blocks
+        from isp.stages.demosaic import Demosaic, block_models, blocks
 
+        if structure["method"] == _DIRECTIONAL:
+            return blocks.reach(block_models.READS, k)
         return blocks.reach(Demosaic().reach({"method": _GUIDES[str(structure["method"])]}), k)
 
     def define(self, graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
@@ -79,12 +110,21 @@ class Remosaic(Stage):
         import halide as hl
 
         from isp.stages.demosaic import blocks
+        from isp.stages.demosaic.bend import bent, straight
 
-        x, y = graph.x, graph.y
-        red, blue = blocks.differences(graph, image, _GUIDES[str(structure["method"])])
+        x, y, k, bend = graph.x, graph.y, graph.block, arrays["bend"][0]
+        mosaic = bent(graph, image, bend)
+        if structure["method"] == _DIRECTIONAL:
+            red, blue = blocks.by_models(graph, mosaic, arrays["models"])
+        else:
+            red, blue = blocks.by_method(graph, mosaic, _GUIDES[str(structure["method"])])
         zero = hl.f32(0)
         own, wanted = (seen.site_color(red, zero, blue) for seen in (graph, graph.on_blocks()))
-        return graph.plane("bayer", image[x, y] + (wanted - own), by_site=True)
+        moved = straight(graph, graph.plane("moved", mosaic[x, y] + (wanted - own)), bend)
+        # of the block's colour: both are green, or neither is and they are of one column
+        green_block, green = (x // k + y // k) % 2 == 1, (x + y) % 2 == 1
+        measured = hl.select(green_block, green, ~green & (x // k % 2 == x % 2))
+        return graph.plane("bayer", hl.select(measured, image[x, y], moved[x, y]), by_site=True)
 
 
 def bayer_of(cfa: Cfa) -> Cfa:
@@ -102,7 +142,7 @@ def shares(k: int) -> Float64:
 
 
 def _nearest(graph: Graph, m: Image) -> Image:
-    """The mean of the nearest block of the colour that the Bayer pattern asks for; itself where it has that colour."""
+    """The mean of the nearest block of the colour that the Bayer pattern asks for; the pixel where it has that one."""
     import halide as hl
 
     from isp.engine.graph import tree_sum
@@ -116,9 +156,10 @@ def _nearest(graph: Graph, m: Image) -> Image:
     row, column = means[beside, y // k], means[x // k, below]
     across = means[beside, below]
     here = m[x, y]
-    # is the block's column (row) the one of the wanted colour?
+    # a red or blue one lies where the parities of its block differ from the pixel's
     same_x, same_y = ((v // k - v) % 2 == 0 for v in (x, y))
-    green_block = (x // k + y // k) % 2 == 1
-    wanted_green = (x + y) % 2 == 1
-    flat = hl.select(same_x, hl.select(same_y, here, column), hl.select(same_y, row, across))
-    return graph.plane("nearest", hl.select(green_block & wanted_green, here, flat), by_site=True)
+    color = hl.select(same_x, hl.select(same_y, here, column), hl.select(same_y, row, across))
+    # a green one beside a red or blue block lies on every side
+    near_x, near_y = (hl.min(v % k, k - 1 - v % k) for v in (x, y))
+    green = hl.select((x // k + y // k) % 2 == 1, here, hl.select(near_x <= near_y, row, column))
+    return graph.plane("nearest", hl.select((x + y) % 2 == 1, green, color), by_site=True)

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from isp.cfa import Cfa
+from isp.engine.adjoint import Adjoint
 from isp.engine.execute import Plan, block_of, moved, phase_of
 from isp.engine.plan import Placed, channels
 from isp.engine.segment import Step, make_step
 from isp.engine.strips import FrameSource, SegmentSource, collect
 from isp.profile import Profile, resolve_entry
-from isp.stage import Context, Stage
+from isp.stage import BLOCKS, Context, Stage
 from isp.stages import find_stage, stage_names
 from isp.values import ColorCalibration, Companions, FrameInfo, GainMesh, NoiseModel, Statistics
 
@@ -39,7 +40,7 @@ VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
         *({"method": m} for m in ("bilinear", "malvar2004", "menon2007", "zhang2005", "kiku2014", "adaptive")),
         {"method": "adaptive", "bend": 0.0},
     ),
-    "remosaic": ({"method": "guided"}, {"method": "fast"}, {"method": "nearest"}),
+    "remosaic": tuple({"method": m} for m in ("directional", "guided", "fast", "nearest")),
     "highlights": ({"method": "clip"}, {"method": "reconstruct"}),
     "white_balance": ({}, {"mode": "manual", "gains": [1.9, 1.0, 1.6]}, {"mode": "temperature", "temperature": 4500.0}),
     "lens_shading": ({}, {"strength": 0.8, "luminance": 0.4}),
@@ -54,7 +55,10 @@ VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
         {"file": (np.stack(np.meshgrid(*3 * [np.linspace(0, 1, 5)], indexing="ij")[::-1], 3) ** 1.1).tolist()},
         {"file": (np.indices((3, 3, 3))[::-1].transpose(1, 2, 3, 0) / 2.1 + 0.01).tolist(), "transfer": "log"},
     ),
-    "noise_reduction": ({"strength": 1.2, "chroma": 1.3}, {"strength": 1.2, "method": "bisquare"}),
+    "noise_reduction": (
+        {"strength": 1.2, "chroma": 1.3}, {"strength": 1.2, "method": "dct_fast"},
+        {"strength": 1.2, "method": "bisquare"},
+    ),
     "defringe": ({"purple": 0.8, "green": 0.6, "radius": 3},),
     "chroma_noise_reduction": ({"strength": 1.2, "scales": 2},),
     "tone_curve": ({}, {"points": [[0, 0], [0.1, 0.16], [0.4, 0.55], [1.2, 1]]}),
@@ -62,14 +66,19 @@ VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
                {"space": "rec2020", "transfer": "pq"}, {"space": "rec2020", "transfer": "hlg"}),
 }
 """Parameters that bring every part of a stage's definition into play; stages not named run with their defaults."""
+BLOCK_VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
+    "demosaic": ({"method": "malvar2004"}, {"method": "adaptive"}),
+}
+"""The same for mosaics of same-colour blocks, where fewer do."""
 
 MATRIX = np.array([[0.72, -0.21, -0.08], [-0.45, 1.25, 0.22], [-0.06, 0.17, 0.62]])
 
 
-def cases(family: str = "bayer") -> list[Any]:
+def cases(family: str = "bayer", *, derivatives: bool = False) -> list[Any]:
     """(stage name, parameters, first domain) of every registered fused stage, as pytest parameters.
 
-    With another `family`, of the stages that take a mosaic of it.
+    With another `family`, of the stages that take a mosaic of it. For `derivatives` all but the first of each stage are
+    marked `full`: they take many times as long to compile as the stage.
     """
     import pytest
 
@@ -79,10 +88,12 @@ def cases(family: str = "bayer") -> list[Any]:
         mosaic = {"raw", "mosaic"} & set(stage.takes)
         if stage.kind not in ("fused", "guided") or ((mosaic or family != "bayer") and family not in stage.cfas):
             continue
-        for domain in stage.takes if family == "bayer" else mosaic:
-            for number, given in enumerate(VARIANTS.get(name, ({},))):
+        for place, domain in enumerate(stage.takes if family == "bayer" else sorted(mosaic)):
+            few = BLOCK_VARIANTS if family in BLOCKS and name in BLOCK_VARIANTS else VARIANTS
+            for number, given in enumerate(few.get(name, ({},))):
                 label = f"{name}-{domain}" + (f"-{number}" if number else "")
-                found.append(pytest.param(name, given, domain, id=label))
+                marks = (pytest.mark.full,) if derivatives and (place or number) else ()
+                found.append(pytest.param(name, given, domain, id=label, marks=marks))
     return found
 
 
@@ -163,6 +174,11 @@ class Bench:
 
     def run(self, data: np.ndarray, values: Mapping[str, Any] | None = None) -> np.ndarray:
         return self.plan(data, values).run(data, self.context)
+
+    def adjoint(self) -> Adjoint:
+        """Its derivative: one program for parameters and pixels (digital numbers have none)."""
+        step = self.step()
+        return Adjoint([step], (channels(self.domain), channels(self.gives)), source_gradient=self.domain != "raw")
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from isp.engine.adjoint import Adjoint
 from isp.engine.execute import block_of, phase_of
 from isp.engine.plan import channels
 from tests.contract.bench import Bench, cases, context, pixels
@@ -79,7 +78,7 @@ def test_the_gradient_of_the_pixels_equals_finite_differences(name, given, domai
     rng = np.random.Generator(np.random.Philox(9))
     shape = stage.shape if channels(stage.gives) == 1 else (*stage.shape, 3)
     weights = rng.standard_normal(shape).astype(np.float32) + 0.3
-    adjoint = Adjoint([stage.step()], (channels(domain), channels(stage.gives)), source_gradient=True)
+    adjoint = stage.adjoint()
     block = block_of(stage.context, domain)
     gradient = adjoint(data, weights, phase_of(stage.context), block)
     direction = rng.standard_normal(data.shape)

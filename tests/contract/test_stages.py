@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from isp.engine import execute, runtime
-from isp.engine.adjoint import Adjoint, chain_prepare
+from isp.engine.adjoint import chain_prepare
 from isp.engine.plan import channels
 from isp.engine.runtime import buffer_of, query_buffer
 from isp.engine.segment import Port, Segment
@@ -14,6 +14,7 @@ from tests.contract.bench import Bench, cases, context, pixels
 
 SHAPE = (75, 101)
 every_stage = pytest.mark.parametrize(("name", "given", "domain"), cases())
+every_derivative = pytest.mark.parametrize(("name", "given", "domain"), cases(derivatives=True))
 
 
 def bench(name, given, domain, shape=SHAPE, cfa="RGGB"):
@@ -97,18 +98,17 @@ def test_it_reads_no_further_than_it_says(name, given, domain):
     assert x + nx - width <= step.reach + 64
 
 
-@every_stage
+@every_derivative
 def test_the_gradient_of_every_tunable_parameter_equals_finite_differences(name, given, domain):
     stage = bench(name, given, domain)
     data = pixels(domain, SHAPE, seed=7)
     shape = SHAPE if channels(stage.gives) == 1 else (*SHAPE, 3)
     weights = np.random.Generator(np.random.Philox(8)).standard_normal(shape).astype(np.float32) + 0.3
-    step = stage.step()
     tunable = [
         p for p in stage.stage.parameters
         if p.tune == "gradient" and not isinstance(stage.values[p.name], str) and np.size(stage.values[p.name])
     ]
-    adjoint = Adjoint([step], (channels(domain), channels(stage.gives)))
+    adjoint = stage.adjoint()
     gradient = adjoint(data, weights, execute.phase_of(stage.context))
 
     def loss(values):
@@ -139,7 +139,7 @@ def test_the_gradient_of_every_tunable_parameter_equals_finite_differences(name,
             assert found[index] == pytest.approx(expected, rel=0.02, abs=size), (param.name, index)
 
 
-@every_stage
+@every_derivative
 def test_the_gradient_of_the_pixels_equals_finite_differences(name, given, domain):
     if domain == "raw":
         pytest.skip("digital numbers are whole and given: nothing in front of them is tuned")
@@ -151,7 +151,7 @@ def test_the_gradient_of_the_pixels_equals_finite_differences(name, given, domai
     shape = SHAPE if channels(stage.gives) == 1 else (*SHAPE, 3)
     rng = np.random.Generator(np.random.Philox(9))
     weights = rng.standard_normal(shape).astype(np.float32) + 0.3
-    adjoint = Adjoint([stage.step()], (channels(domain), channels(stage.gives)), source_gradient=True)
+    adjoint = stage.adjoint()
     gradient = adjoint(data, weights, execute.phase_of(stage.context))
     direction = rng.standard_normal(data.shape)
     expected = []
@@ -165,12 +165,12 @@ def test_the_gradient_of_the_pixels_equals_finite_differences(name, given, domai
     assert found == pytest.approx((4 * expected[0] - expected[1]) / 3, rel=0.02, abs=size)
 
 
-@every_stage
+@every_derivative
 def test_gradients_do_not_depend_on_threads(name, given, domain):
     stage = bench(name, given, domain, (140, 150))
     data = pixels(domain, (140, 150), seed=7)
     weights = np.ones((140, 150) if channels(stage.gives) == 1 else (140, 150, 3), np.float32)
-    adjoint = Adjoint([stage.step()], (channels(domain), channels(stage.gives)))
+    adjoint = stage.adjoint()
     one, two = (adjoint(data, weights, threads=n) for n in (1, 2))
     for first, second in zip(one.arrays, two.arrays, strict=True):
         for key in first:

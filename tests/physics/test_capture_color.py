@@ -53,10 +53,12 @@ def developed(frame: Any, folder: Path) -> np.ndarray:
     return np.asarray(colour.RGB_to_XYZ(picture.data.astype(np.float64), "ITU-R BT.2020", apply_cctf_decoding=False))
 
 
-def differences(sensitivity: str, chart: str, light: str, folder: Path) -> np.ndarray:
+def differences(
+    sensitivity: str, chart: str, light: str, folder: Path, cfa: str = "RGGB", block: int = 1
+) -> np.ndarray:
     """(24,) CIEDE2000 of the patches."""
     # deep photosites and fine codes: what is left is colour
-    part = sensor(cfa="RGGB", bits=16, gain=0.06, full_well_e=1e6, pedestal=512.0, pre_e=1.0)
+    part = sensor(cfa=cfa, block=block, bits=16, gain=0.06, full_well_e=1e6, pedestal=512.0, pre_e=1.0)
     settings = {
         "size": SIZE, "lens": Lens(diffraction=False), "illuminant": light, "sensitivity": sensitivity, "lux": 500.0
     }
@@ -106,6 +108,20 @@ def test_a_bundled_camera(chart: str, light: str, tmp_path: Path, record_propert
     found = differences("camera:Nikon 5100 (NPL)", chart, light, tmp_path)
     record_property("mean", float(found.mean()))
     assert found.mean() <= 1.5
+
+
+@pytest.mark.parametrize("light", ["D65", "A"])
+@pytest.mark.parametrize("block", [1, 2])
+def test_a_yellow_sensor_is_as_good_as_a_green_one(
+    block: int, light: str, tmp_path: Path, record_property: Any
+) -> None:
+    found = {
+        letters: differences(f"phone-{letters.lower()}", "babel", light, tmp_path, letters, block).mean()
+        for letters in ("RGGB", "RYYB")
+    }
+    record_property("means", {name: float(mean) for name, mean in found.items()})
+    assert found["RYYB"] <= 1.5
+    assert found["RYYB"] <= found["RGGB"] + 0.5
 
 
 def test_the_ideal_picture_is_the_chart_itself() -> None:

@@ -38,7 +38,7 @@ def pictures(shared_data):
     return [(np.asarray(Image.open(f), np.float64) / 255)[96:416, 160:576] ** 2.2 for f in files]
 
 
-@pytest.mark.parametrize(("cfa", "margin"), [("Y", 0.3), ("RGGB", 0.5)])
+@pytest.mark.parametrize(("cfa", "margin"), [("Y", 0.35), ("RGGB", 0.2)])
 @pytest.mark.parametrize("iso", [400, 1600, 6400])
 def test_photographs_come_nearer_to_the_truth_than_by_non_local_means(pictures, cfa, margin, iso):
     noise = sensor(iso)

@@ -75,10 +75,9 @@ def test_a_table_over_iso_is_interpolated_in_log2() -> None:
 
 
 @pytest.mark.parametrize("iso", [None, 0.0, float("nan")])
-def test_a_table_over_iso_needs_an_iso(iso: float | None) -> None:
-    words = "noise_reduction.strength is a table over iso, but the frame says no ISO"
-    with pytest.raises(InputError, match=words):
-        resolve(profile(), "noise_reduction", "strength", context(iso=iso))
+def test_without_an_iso_a_table_over_iso_is_read_at_its_lowest_and_says_so(iso: float | None) -> None:
+    value, origin = resolve(profile(), "noise_reduction", "strength", context(iso=iso))
+    assert (value, origin) == (0.5, "profile, table over iso at 100 (the frame says no ISO)")
 
 
 def test_a_table_over_temperature_is_interpolated_in_mired() -> None:

@@ -45,7 +45,7 @@ def test_it_fits_the_schema(name: str) -> None:
 
 def test_reference_is_the_scientific_one() -> None:
     assert [s.entry.name for s in read_profile("reference").steps] == [
-        "linearize", "black_level", "white_balance", "remosaic", "demosaic", "ccm", "encode",
+        "linearize", "black_level", "white_balance", "highlights", "remosaic", "demosaic", "ccm", "encode",
     ]  # fmt: skip
 
 

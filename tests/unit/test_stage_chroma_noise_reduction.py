@@ -165,7 +165,8 @@ def test_colours_of_equal_luma_do_not_cross_their_edge():
     columns = np.sqrt((error[1] ** 2).mean((0, 2)))
     assert np.abs(error[1].mean(0)).max() < 0.02  # of a step of 0.13
     assert columns[58:64].max() < 1.15 * np.sqrt((error[0] ** 2).mean())
-    assert columns[[40, 80]].max() < 0.15 * np.sqrt((error[0] ** 2).mean())
+    # away from it what is left follows the noise of luma
+    assert columns[[40, 80]].max() < 0.35 * np.sqrt((error[0] ** 2).mean())
 
 
 def test_scales_must_be_whole():

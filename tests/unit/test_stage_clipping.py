@@ -1,4 +1,4 @@
-"""Where colours saturate, measured: real pile-ups are found through lens shading, bright areas are not taken for one."""
+"""Where colours saturate, measured: pile-ups are found, also under lens shading; bright areas are not taken for one."""
 
 from __future__ import annotations
 
@@ -58,6 +58,11 @@ def test_a_colour_that_does_not_saturate_keeps_the_cautious_knee():
 
 def test_a_bright_even_area_is_not_taken_for_saturation():
     assert _knee(_sky(0.9)) == (0.87, 0.87, 0.87)
+
+
+def test_a_frame_without_noise_shows_no_level_whatever_its_noise_model_says():
+    steps = np.repeat(np.linspace(0.1, 0.95, 8), 60)[None, :, None]
+    assert _knee(mosaic_of(steps * np.ones((320, 480, 3)))) == (0.87, 0.87, 0.87)
 
 
 def test_nothing_is_claimed_without_noise_model_or_in_small_frames():

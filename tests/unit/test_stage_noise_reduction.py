@@ -13,6 +13,7 @@ from isp.values import NoiseModel
 from tests.unit.stage_runner import PHASES, around, noisy, run_stage, site_of
 
 ISO1600 = (1.01e-3, 3.3e-6)
+T = 1.8
 KERNEL = [0.25, 0.5, 0.25]
 QUAD = "RRGG/RRGG/GGBB/GGBB"
 BAYER = np.array([[0.5, 0.5, 0.5, 0.5], [-0.5, 0.5, 0.5, -0.5], [0.5**0.5, 0, 0, -(0.5**0.5)],
@@ -36,7 +37,7 @@ def in_windows(plane, threshold, mean=True):
     """Shrinkage of one plane (H, W), and the share of noise left; good where eight pixels lie around."""
     height, width = plane.shape
     total, over = np.zeros_like(plane), np.zeros_like(plane)
-    for y in range(0, height - 7, 4):
+    for y in range(0, height - 7, 2):
         for x in range(width - 7):
             c = dctn(plane[y : y + 8, x : x + 8], norm="ortho")
             energy = c**2
@@ -50,8 +51,8 @@ def in_windows(plane, threshold, mean=True):
             total[y : y + 8, x : x + 8] += weight * idctn(gain * c, norm="ortho")
             over[y : y + 8, x : x + 8] += weight
     over = np.where(over > 0, over, 1)
-    # the harmonic mean over the sixteen windows of the noise kept, of 64
-    return total / over, 16 / over / 64
+    # the harmonic mean over the windows, 32, of the noise kept, of 64
+    return total / over, 32 / over / 64
 
 
 def by_hand(planes, shot, read, mixing, thresholds, means):
@@ -92,7 +93,7 @@ def test_the_transform_is_the_orthonormal_one_times_root_eight_and_its_transpose
 def test_a_monochrome_mosaic_equals_the_formula():
     data = speckled((44, 52))
     result = run_stage("noise_reduction", data, around(data, "Y", (4e-3, 1e-3)), strength=0.8)
-    expected = by_hand(data[None], 4e-3, 1e-3, np.eye(1), [1.9 * 0.8], [True])[0]
+    expected = by_hand(data[None], 4e-3, 1e-3, np.eye(1), [T * 0.8], [True])[0]
     inner = np.s_[8:-8, 8:-8]
     assert np.allclose(result[inner], expected[inner], atol=2e-6)
 
@@ -118,7 +119,7 @@ def test_a_bayer_mosaic_equals_the_formula(cfa):
     context = around(data, cfa, (4e-3, 1e-3))
     result = run_stage("noise_reduction", data, context, chroma=1.5)
     phase = context.cfa.phase
-    thresholds = [1.9, 1.9 * 1.5, 1.9 * 1.5, 1.9 * 1.5]
+    thresholds = [T, 1.5 * T, 1.5 * T, 1.5 * T]
     planes = by_hand(sites_of(data, phase, 2), 4e-3, 1e-3, BAYER, thresholds, [True, True, True, False])
     inner = np.s_[18:38, 18:42]
     assert np.allclose(result[inner], in_place(planes, phase, 2, data.shape)[inner], atol=3e-6)
@@ -133,7 +134,7 @@ def test_blocks_of_a_quad_mosaic_equal_the_formula():
     planes = sites_of(data, (0, 0), 4)[order]
     block = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]) / 2
     means = [True, True, True] + 13 * [False]
-    found = by_hand(planes, 4e-3, 1e-3, np.kron(block, BAYER), 16 * [1.9], means)
+    found = by_hand(planes, 4e-3, 1e-3, np.kron(block, BAYER), 16 * [T], means)
     expected = in_place(found[np.argsort(order)], (0, 0), 4, data.shape)
     inner = np.s_[36:-36, 36:-36]
     assert np.allclose(result[inner], expected[inner], atol=3e-6)

@@ -183,7 +183,7 @@ def _slow_correlation(boxes, usable, color):
         for tint in correlation.TINTS:
             neutral = color.neutral(chromaticity(1e6 / mired, tint), 1e6 / mired)
             light = np.log(neutral[[0, 2]] / neutral[1])
-            score = -0.5 * ((mired - 250) / 80) ** 2 - 2.5 * np.log(1 + ((tint - 5) / 9) ** 2 / 4)
+            score = -0.5 * (max(140 - mired, mired - 360, 0) / 30) ** 2 - 2.5 * np.log(1 + ((tint - 5) / 9) ** 2 / 4)
             for colors in sets:
                 colors = np.maximum(colors[colors.max(1) > 1e-4], 1e-4)
                 d = np.log(colors[:, [0, 2]] / colors[:, 1:2]) - light

@@ -1,6 +1,7 @@
 """Demosaic: a mosaic becomes camera RGB. One file per published method.
 
-On a mosaic of same-colour blocks the method demosaics the means of the blocks, and `blocks` brings that to the pixels.
+On a mosaic of same-colour blocks the colour differences of the blocks are brought to the pixels (`blocks`): with
+`adaptive` those of directional models (`block_models`), with the others those of the method's demosaic of the means.
 "Green" is yellow on an RYYB mosaic, and the picture's three channels are R, Y, B: the colour matrices of such a camera
 are of these channels, so `ccm` turns them to colour as it does others.
 """
@@ -50,15 +51,23 @@ class Demosaic(Stage):
         return BEND if context.noise is not None or context.neutral is not None else 0.0
 
     def prepare(self, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
-        return super().prepare(values, context) if values["method"] == "adaptive" else {}
+        if values["method"] != "adaptive":
+            return {}
+        arrays = super().prepare(values, context)
+        if context.cfa.block > 1:
+            from isp.stages.demosaic import block_models
+
+            arrays["models"] = block_models.filters(context.cfa.block)
+        return arrays
 
     def reach(self, structure: Mapping[str, str | int]) -> int:
         sites = _REACH[str(structure["method"])]
         if "block" not in structure:
             return sites
-        from isp.stages.demosaic import blocks
+        from isp.stages.demosaic import block_models, blocks
 
-        return blocks.reach(sites, int(structure["block"]))
+        models = structure["method"] == "adaptive"
+        return blocks.reach(block_models.READS if models else sites, int(structure["block"]))
 
     def define(self, graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
         from importlib import import_module
@@ -69,8 +78,10 @@ class Demosaic(Stage):
         method = str(structure["method"])
         bend = arrays["bend"][0] if method == "adaptive" else None
         mosaic = image if bend is None else bent(graph, image, bend)
-        if graph.block > 1:
-            result = blocks.define(graph, mosaic, method)
-        else:
+        if graph.block == 1:
             result = import_module(f"isp.stages.demosaic.{method}").define(graph, mosaic)
+        elif method == "adaptive":
+            result = blocks.define(graph, mosaic, *blocks.by_models(graph, mosaic, arrays["models"]))
+        else:
+            result = blocks.define(graph, mosaic, *blocks.by_method(graph, mosaic, method))
         return result if bend is None else straight(graph, result, bend)

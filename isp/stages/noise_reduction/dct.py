@@ -25,13 +25,15 @@ from numpy.typing import NDArray
 from isp.stage import Context, Plain
 from isp.stages.noise import site_noise
 from isp.stages.noise_reduction.stabilised import corrections, linear, stable, terms
-from isp.stages.noise_reduction.windows import SIDE, STEP, Windows, shrunk
+from isp.stages.noise_reduction.windows import SIDE, Windows, shrunk
 
 if TYPE_CHECKING:
     from isp.engine.graph import Arrays, Expr, Graph, Image
 
-_THRESHOLD = 1.9
-"""t at strength 1 [sigma]: the best mean error on photographs at 2 to 8 % noise, of 1.7, 1.9 and 2.1."""
+STEPS = {"dct": 2, "dct_fast": 4}
+"""Rows from window to window by method [plane px]: at 4 half the work, and 0.05 to 0.1 dB less on photographs."""
+_THRESHOLD = 1.8
+"""t at strength 1 [sigma]: of 1.5 to 2.1 the least error on photographs, on average over ISO 400 to 6400."""
 _BAYER = np.array([[1, 1, 1, 1], [-1, 1, 1, -1], [np.sqrt(2), 0, 0, -np.sqrt(2)], [0, np.sqrt(2), -np.sqrt(2), 0]]) / 2
 """(4, 4): light, tint, red-blue and greens from R, Gr, Gb, B; orthonormal."""
 _RGB = np.array([[1, 1, 1], [1, 0, -1], [-1, 2, -1]]) / np.sqrt([[3], [2], [6]])
@@ -51,7 +53,7 @@ def reach(structure: Mapping[str, str | int]) -> int:
 
 def lattice(structure: Mapping[str, str | int]) -> int:
     """Rows after which windows repeat [px]."""
-    return STEP * period(structure)
+    return STEPS[str(structure["method"])] * period(structure)
 
 
 def prepare(values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
@@ -122,7 +124,8 @@ def define(graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, s
     for number, (matrix, apart) in enumerate(mixes):
         planes = _mixed(graph, f"mixed{number}", planes, matrix, apart)
     light, difference = arrays["inverse"][0], arrays["inverse"][1]
-    windows = Windows(planes, count, lambda c: hl.select(c % 4 == 0, light, difference), lambda c: c < 3)
+    step = STEPS[str(structure["method"])]
+    windows = Windows(planes, count, lambda c: hl.select(c % 4 == 0, light, difference), lambda c: c < 3, step)
     calm, left = (_sums if graph.differentiated else shrunk)(graph, windows)
     for number, (matrix, apart) in reversed(list(enumerate(mixes))):
         calm = _mixed(graph, f"unmixed{number}", calm, matrix.T, apart)

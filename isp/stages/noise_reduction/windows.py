@@ -2,7 +2,7 @@
 
 L. Yaroslavsky, "Local adaptive image restoration and enhancement with the use of DFT and DCT in a running window",
 SPIE 2825 (1996); G. Yu, G. Sapiro, "DCT image denoising: a simple and effective image denoising algorithm", Image
-Processing On Line 1 (2011). In planes whose noise has unit variance, a window at every column and every `STEP` rows is
+Processing On Line 1 (2011). In planes whose noise has unit variance, a window at every column and every `step` rows is
 taken to C[u, v] by an orthonormal DCT (u counts frequencies along a row, v along a column), each multiplied by
 
     g = 1 - 1 / (1 + (E / t^2)^2)     E = sum of k[i] k[j] C[u + i, v + j]^2,  k = (1/4, 1/2, 1/4)
@@ -16,7 +16,8 @@ counts as 0 in E.
 A value is the mean over the windows it lies in, weighted by 1 / sum(g^2), the inverse of the noise each one kept
 (K. Dabov et al., "Image denoising by sparse 3-D transform-domain collaborative filtering", IEEE TIP 16 (2007)).
 
-Windows lie at fixed rows of the frame, so a crop equals the whole where it begins at a multiple of `STEP` rows.
+Windows lie at fixed rows of the frame, so a crop equals the whole where it begins at a multiple of `step` rows of the
+planes. Numbers are kept as long as a row of windows needs them, so a core works in its cache.
 """
 
 from __future__ import annotations
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from isp.engine.graph import Expr, Graph, Image
 
 SIDE = 8
-STEP = 4
-"""Rows from window to window [plane px]."""
 LEAST = 0.02
 """Added to the noise kept at each of the eight frequencies u [variance]: where nothing is kept, a mean is still one."""
 
@@ -46,12 +45,14 @@ class Windows:
     planes : Image of `count` planes, noise of unit variance
     inverse : 1 / t^2 of plane number c
     means : whether the mean of plane number c is kept
+    step : rows from window to window [plane px]; divides `SIDE`
     """
 
     planes: Image
     count: int
     inverse: Callable[[Expr], Expr]
     means: Callable[[Expr], Expr]
+    step: int
 
 
 def shrunk(graph: Graph, given: Windows) -> tuple[Image, Image]:
@@ -60,13 +61,13 @@ def shrunk(graph: Graph, given: Windows) -> tuple[Image, Image]:
 
     from isp.engine.graph import tree_sum
 
-    x, y, c = graph.x, graph.y, graph.c
+    x, y, c, step = graph.x, graph.y, graph.c, given.step
     one = hl.f32(1)
     # one loop serves all frequencies u of a plane: number 8 c + u
     u, plane = c % SIDE, c // SIDE
     taken = dct8.forward([given.planes[x + i, y, plane] for i in range(SIDE)])
     rows, = graph.bundle("rows", [graph.choose(u, taken)], SIDE * given.count, fan=SIDE)
-    taken = dct8.forward([rows[x, STEP * y + i, c] for i in range(SIDE)])
+    taken = dct8.forward([rows[x, step * y + i, c] for i in range(SIDE)])
     spectrum = graph.bundle("spectrum", taken, SIDE * given.count)
     mean = given.means(plane)
 
@@ -87,26 +88,28 @@ def shrunk(graph: Graph, given: Windows) -> tuple[Image, Image]:
         gains.append(one - one / (one + ratio * ratio))
     gains[0] = hl.select(mean & (u == 0), one, gains[0])
     samples = dct8.transpose([g * s[x, y, c] for g, s in zip(gains, spectrum, strict=True)])
-    noise = hl.f32(LEAST) + tree_sum([g * g for g in gains])
-    *kept, noise = graph.bundle("kept", [*samples, noise], SIDE * given.count)
+    left = hl.f32(LEAST) + tree_sum([g * g for g in gains])
+    *kept, noise = graph.bundle("kept", [*samples, left], SIDE * given.count)
     weight, = graph.bundle("weight", [one / tree_sum([noise[x, y, SIDE * c + i] for i in range(SIDE)])], given.count)
-    over = tree_sum([weight[x - i, y, c] + weight[x - i, y - 1, c] for i in range(SIDE)])
+    over = tree_sum([weight[x - i, y - k, c] for i in range(SIDE) for k in range(SIDE // step)])
     norm, = graph.bundle("norm", [one / over], given.count)
 
-    group = y // STEP
+    group = y // step
 
     def joined(u: int) -> Expr:
-        """Frequency u of the rows, from the two windows above one another that hold this row."""
-        lower = graph.choose(y % STEP, [kept[i][x, group, SIDE * c + u] for i in range(STEP)])
-        upper = graph.choose(y % STEP, [kept[i + STEP][x, group - 1, SIDE * c + u] for i in range(STEP)])
-        return lower * weight[x, group, c] + upper * weight[x, group - 1, c]
+        """Frequency u of the rows, from the windows below one another that hold this row."""
+        parts = []
+        for k in range(SIDE // step):
+            part = graph.choose(y % step, [kept[i + k * step][x, group - k, SIDE * c + u] for i in range(step)])
+            parts.append(part * weight[x, group - k, c])
+        return tree_sum(parts)
 
-    back = graph.bundle("back", dct8.transpose([joined(i) for i in range(SIDE)]), given.count, rows=STEP)
+    back = graph.bundle("back", dct8.transpose([joined(i) for i in range(SIDE)]), given.count, rows=step)
     total = tree_sum([back[i][x - i, y, c] for i in range(SIDE)])
     scale = norm[x, group, c]
-    calm, left = graph.bundle(
-        "calm", [total * (scale * hl.f32(1 / dct8.SCALE**2)), scale * hl.f32(1 / STEP)], given.count, rows=STEP
+    calm, share = graph.bundle(
+        "calm", [total * (scale * hl.f32(1 / dct8.SCALE**2)), scale * hl.f32(1 / step)], given.count, rows=step
     )
     graph.roll([rows, spectrum[0], noise, weight, norm, back[0]], calm)
-    return calm, left
+    return calm, share
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from math import pi, sqrt
 from typing import TYPE_CHECKING, Any
 
-from isp.stages.noise_reduction.windows import LEAST, SIDE, STEP, Windows
+from isp.stages.noise_reduction.windows import LEAST, SIDE, Windows
 
 if TYPE_CHECKING:
     from isp.engine.graph import Expr, Graph, Image
@@ -59,9 +59,9 @@ def shrunk(graph: Graph, given: Windows) -> tuple[Image, Image]:
     samples = summed("samples", (x, y, c, u, j), basis[line.x, j] * kept[x, y, c, u, line.x])
     back = summed("back", (x, y, c, i, j), basis[line.x, i] * samples[x, y, c, line.x, j])
     window = (x - square.x, y - square.y, c)
-    counted = hl.select((y - square.y) % STEP == 0, weight[window], zero)
+    counted = hl.select((y - square.y) % given.step == 0, weight[window], zero)
     total = summed("total", (x, y, c), counted * back[(*window, square.x, square.y)])
     over = summed("over", (x, y, c), counted)
     calm = func("calm", (x, y, c), total[x, y, c] / over[x, y, c])
-    left = func("left", (x, y, c), hl.f32(1 / STEP) / over[x, y, c])
+    left = func("left", (x, y, c), hl.f32(1 / given.step) / over[x, y, c])
     return Image(calm, given.count), Image(left, given.count)

@@ -3,10 +3,10 @@
     python benchmarks/remosaic.py [--pictures FOLDER] [--width 4096 --height 3072] [--rounds 3]
 
 Quality: colour peak signal-to-noise ratio [dB] as in `demosaic.py` (border of 10 px left out, mean over the PNG files
-of FOLDER, cut to whole blocks: multiples of 16 or 12 px), of three of its sets of pictures: `as is`, `painted` (nearly
-like the McMaster pictures), and `light` (linear light, as in a camera). "picture" is what the default demosaic makes
-of the Bayer mosaic, "direct" is `demosaic` straight from the block mosaic. Speed: wall time in turns, all cores, after
-a warm-up; processor time per pixel; the time to compile.
+of FOLDER, cut to whole blocks: multiples of 16 or 12 px), of three of its sets of pictures: `as is`, `painted` (most
+like the McMaster pictures), and `light` (linear light, as in a camera). "picture" is what the default demosaic makes of
+the Bayer mosaic, "direct" is `demosaic` straight from the block mosaic. Speed: wall time in turns, all cores, after a
+warm-up; processor time per pixel; the time to compile.
 """
 
 from __future__ import annotations

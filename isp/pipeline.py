@@ -320,7 +320,7 @@ class _Resolver:
 
     def _measure(self, wanted_by: str, shape: tuple[int, int]) -> Statistics:
         """The pre-pass over the steps before white balance (design: there is no second one)."""
-        from isp.engine.execute import block_of, phase_of
+        from isp.engine.execute import block_of
         from isp.engine.statistics import measure
 
         if self._branch_of:
@@ -349,7 +349,7 @@ class _Resolver:
             else:
                 from isp.engine.strips import FrameSource
 
-                source = FrameSource(data, phase_of(context), block_of(context, domain))
+                source = FrameSource(data, context.phase, block_of(context, domain))
             self.statistics = measure(source, context.clip)
         return self.statistics
 

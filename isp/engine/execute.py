@@ -28,11 +28,6 @@ def strip_rows(width: int) -> int:
     return int(np.clip(STRIP_PIXELS // width // 64 * 64, 64, 512))
 
 
-def phase_of(context: Context) -> tuple[int, int]:
-    """Coordinate of the frame's top-left pixel in the red-origin grid."""
-    return context.phase
-
-
 def block_of(context: Context, domain: Domain) -> int:
     """Side of the same-colour blocks of a value in `domain`; 1 for pictures [px]."""
     return context.cfa.block if domain in ("raw", "mosaic") else 1
@@ -44,7 +39,7 @@ def moved(grid: Grid, run: Sequence[Placed]) -> Grid:
         return grid
     before, after = run[0].before, run[-1].after
     shape = grid.shape if after.shape == before.shape else after.shape
-    return Grid(shape, phase_of(after), block_of(after, run[-1].gives))
+    return Grid(shape, after.phase, block_of(after, run[-1].gives))
 
 
 MEANING: Mapping[Domain, tuple[str, str, str]] = MappingProxyType(
@@ -98,7 +93,8 @@ class HostSource:
             last = min(first + self._rows, stop)
             view = self._window.view(first - halo, last + halo)[..., : width + 2 * halo]
             given = np.ascontiguousarray(view if view.ndim == 2 else view.transpose(1, 2, 0))
-            context = self.placed.before.but(cfa=self.placed.before.cfa.shifted(-halo, first - halo))
+            # the strip is a frame of its own, whose coordinates start at its own phase
+            context = self.placed.before.but(cfa=self.placed.before.cfa.shifted(-halo, first - halo), place=None)
             result = run_host(self.placed, given, self.domain, context, self._datapath)
             inner = result[halo : result.shape[0] - halo, halo : result.shape[1] - halo]
             rows = inner if inner.ndim == 2 else inner.transpose(2, 0, 1)
@@ -236,7 +232,7 @@ class Plan:
         if isinstance(data, tuple):
             source = StackSource([b.link(d, context) for b, d in zip(self.branches, data, strict=True)])
         else:
-            source = FrameSource(data, phase_of(context), block_of(context, domain))
+            source = FrameSource(data, context.phase, block_of(context, domain))
         for part, run in zip(self.parts, self._runs, strict=True):
             grid = moved(source.grid, run)
             if isinstance(part, Segment):

@@ -93,7 +93,7 @@ class ChromaticAberration(Stage):
 
     def prepare(self, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
         cx, cy, corner = RectilinearWarp(((1.0, 0, 0, 0, 0, 0),), values["centre"]).frame(context.shape)
-        px, py = context.cfa.phase
+        px, py = context.phase
         return {"shift": np.stack(_tables(values)), "place": np.array([cx + px, cy + py, 1 / corner])}
 
     def advance(self, values: Mapping[str, Plain], context: Context) -> Context:

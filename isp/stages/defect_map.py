@@ -83,7 +83,7 @@ def place_arrays(context: Context) -> dict[str, NDArray[Any]]:
     from isp.engine.strips import mirrored
 
     tables = {}
-    for name, size, phase in zip(("columns", "rows"), context.shape[::-1], context.cfa.phase, strict=True):
+    for name, size, phase in zip(("columns", "rows"), context.shape[::-1], context.phase, strict=True):
         at = np.arange(-MARGIN - phase, size + MARGIN, dtype=np.intp)
         tables[name] = mirrored(at, size, context.cfa.block, phase).astype(np.float64)
     return tables

@@ -95,7 +95,7 @@ class Distortion(Stage):
         # as displacements, so that float32 holds 1e-4 px in frames of 20000 px
         rows = rows * z ** np.array([1, 3, 5, 7, 2, 2]) - np.array([1.0, 0, 0, 0, 0, 0])
         rows[:, 4:] *= corner
-        px, py = context.cfa.phase
+        px, py = context.phase
         bend = _extremes(values, context.shape)[2]
         return {"warp": rows, "place": np.array([cx + px, cy + py, 1.0 / corner, bend, px, px + context.shape[1] - 1])}
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from isp.cfa import Cfa
 from isp.engine.adjoint import Adjoint
-from isp.engine.execute import Plan, block_of, moved, phase_of
+from isp.engine.execute import Plan, block_of, moved
 from isp.engine.plan import Placed, channels
 from isp.engine.segment import Step, make_step
 from isp.engine.strips import FrameSource, SegmentSource, collect
@@ -189,6 +189,6 @@ class Bench:
         """What `run` gives, computed in strips of a given number of rows."""
         plan = self.plan(data)
         segment = plan.segments[0]
-        source = FrameSource(data, phase_of(self.context), block_of(self.context, self.domain))
+        source = FrameSource(data, self.context.phase, block_of(self.context, self.domain))
         grid = moved(source.grid, plan.runs[0])
         return collect(SegmentSource(segment, segment.program(), source, grid, rows), rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from isp.engine.execute import block_of, phase_of
+from isp.engine.execute import block_of
 from isp.engine.plan import channels
 from tests.contract.bench import Bench, cases, context, pixels
 
@@ -81,7 +81,7 @@ def test_the_gradient_of_the_pixels_equals_finite_differences(name, given, domai
     weights = rng.standard_normal(shape).astype(np.float32) + 0.3
     adjoint = stage.adjoint()
     block = block_of(stage.context, domain)
-    gradient = adjoint(data, weights, phase_of(stage.context), block)
+    gradient = adjoint(data, weights, stage.context.phase, block)
     direction = rng.standard_normal(data.shape)
     slopes = []
     for width in (2e-4, 4e-4):

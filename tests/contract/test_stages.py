@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from isp.engine import execute, runtime
+from isp.engine import runtime
 from isp.engine.adjoint import chain_prepare
 from isp.engine.plan import channels
 from isp.engine.runtime import buffer_of, query_buffer
@@ -109,7 +109,7 @@ def test_the_gradient_of_every_tunable_parameter_equals_finite_differences(name,
         if p.tune == "gradient" and not isinstance(stage.values[p.name], str) and np.size(stage.values[p.name])
     ]
     adjoint = stage.adjoint()
-    gradient = adjoint(data, weights, execute.phase_of(stage.context))
+    gradient = adjoint(data, weights, stage.context.phase)
 
     def loss(values):
         return float(np.sum(stage.run(data, values).astype(np.float64) * weights))
@@ -152,7 +152,7 @@ def test_the_gradient_of_the_pixels_equals_finite_differences(name, given, domai
     rng = np.random.Generator(np.random.Philox(9))
     weights = rng.standard_normal(shape).astype(np.float32) + 0.3
     adjoint = stage.adjoint()
-    gradient = adjoint(data, weights, execute.phase_of(stage.context))
+    gradient = adjoint(data, weights, stage.context.phase)
     direction = rng.standard_normal(data.shape)
     expected = []
     for width in (2e-4, 4e-4):

@@ -7,7 +7,7 @@ import pytest
 
 from isp.cfa import Cfa
 from isp.engine.adjoint import Adjoint
-from isp.engine.execute import Plan, phase_of
+from isp.engine.execute import Plan
 from isp.engine.plan import Placed
 from isp.engine.segment import make_step
 from isp.stage import BLOCKS, Context, Stage
@@ -77,7 +77,7 @@ def test_the_derivative_follows_the_size(shift):
     steps = chain(data.shape, shift)
     weights = rng.standard_normal((*steps[-1].after.shape, 3)).astype(np.float32)
     adjoint = Adjoint([p.step for p in steps], (1, 3), [(), ("gains",), ()], source_gradient=True)
-    gradient = adjoint(data, weights, phase_of(steps[0].before), 2)
+    gradient = adjoint(data, weights, steps[0].before.phase, 2)
     direction = rng.standard_normal(data.shape).astype(np.float32)
 
     def loss(t):

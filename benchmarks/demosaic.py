@@ -32,7 +32,8 @@ from numpy.typing import NDArray
 from isp.cfa import Cfa
 from isp.pipeline import Pipeline, Run
 from isp.profile import Profile
-from isp.stages.demosaic import BEND, Demosaic
+from isp.stages.demosaic import Demosaic
+from isp.stages.demosaic.bend import BEND
 from isp.values import Mosaic
 
 Pixels = NDArray[np.float32]

@@ -38,6 +38,7 @@ from numpy.typing import NDArray
 from isp.parameters import Param
 from isp.stage import Context, Plain, Stage, as_array
 from isp.stages.noise import site_noise
+from isp.stages.noise_reduction.stabilised import terms
 
 if TYPE_CHECKING:
     from isp.engine.graph import Arrays, Expr, Graph, Image
@@ -86,10 +87,7 @@ class ChromaNoiseReduction(Stage):
         return int(3 ** int(structure["scales"]) + 1)
 
     def prepare(self, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
-        shot, read = (np.array([v[0], (v[1] + v[2]) / 2, v[3]]) for v in site_noise(context))
-        constant = np.maximum(read + 0.375 * shot**2, _TINY)
-        # S held where float32 can still tell values apart, as in noise_reduction
-        shot = np.maximum(shot, 0.01 * constant)
+        shot, constant = terms(*(np.array([v[0], (v[1] + v[2]) / 2, v[3]]) for v in site_noise(context)))[:2]
         offset = constant / shot
         r, g, b = shot / 4
         variance = np.array([(r + 4 * g + b) / 16, r + g, b + g])
@@ -138,7 +136,6 @@ def _stable(graph: Graph, name: str, opponent: Image, arrays: Arrays, stored: bo
     x, y, terms, zero = graph.x, graph.y, arrays["stable"], hl.f32(0)
     luma, c1, c2 = _at(opponent, x, y)
     level = graph.stack(f"{name}_level", [luma + c1, luma - (c1 + c2) * hl.f32(0.5), luma + c2])
-
 
     def rooted(c: Expr) -> Expr:
         offset, slope = (graph.choose(c, [terms[k, i] for i in range(3)]) for k in (0, 1))

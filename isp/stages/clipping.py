@@ -14,6 +14,7 @@ from functools import reduce
 import numpy as np
 
 from isp.stage import Context
+from isp.stages.mesh import sampled
 from isp.values import Float32, Float64, Statistics
 
 SITES = 16
@@ -67,13 +68,6 @@ def _shading(context: Context, seen: Statistics, shape: tuple[int, int], side: i
     """(h, w, 3) lens-shading gain at the middle of each box of `side` pixels."""
     if context.shading is None:
         return np.ones((*shape, 3))
-    gains = context.shading.gains.astype(np.float64)
-    axes = zip(shape, reversed(seen.start), context.shape, context.shading.origin, context.shading.spacing, strict=True)
-    for axis, (count, start, size, origin, spacing) in enumerate(axes):
-        place = (start + (np.arange(count) + 0.5) * side) / size
-        at = np.clip((place - origin) / spacing, 0, gains.shape[axis] - 1)
-        low = np.minimum(at.astype(np.intp), max(gains.shape[axis] - 2, 0))
-        high = np.minimum(low + 1, gains.shape[axis] - 1)
-        share = np.expand_dims(at - low, tuple(i for i in range(3) if i != axis))
-        gains = np.take(gains, low, axis) * (1 - share) + np.take(gains, high, axis) * share
-    return np.asarray(gains[..., [0, 1, 3]])
+    axes = zip(shape, reversed(seen.start), context.shape, strict=True)
+    down, across = ((start + (np.arange(count) + 0.5) * side) / size for count, start, size in axes)
+    return sampled(context.shading, down, across)[..., [0, 1, 3]]

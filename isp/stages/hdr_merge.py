@@ -155,6 +155,8 @@ class HdrMerge(Stage):
     def define(self, graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
         import halide as hl
 
+        from isp.engine.graph import tree_sum
+
         x, y = graph.x, graph.y
         count = int(structure["frames"])
         if count < 2:
@@ -177,15 +179,15 @@ class HdrMerge(Stage):
             if structure["motion"]:
                 known = merged[x, y]
                 weights = [s / variance(j, known) for j, s in enumerate(shares)]
-                noise = hl.f32(1) / _sum(weights) + variance(k, known)
+                noise = hl.f32(1) / tree_sum(weights) + variance(k, known)
                 still = _still(graph, k, share, new[x, y], known, noise, arrays["motion"])
                 share = graph.plane(f"share{k}", share[x, y] * still, stored=True)
             lights.append(new)
             shares.append(share[x, y])
             at = merged[x, y] + share[x, y] * (new[x, y] - merged[x, y])
             weights = [s / variance(j, at) for j, s in enumerate(shares)]
-            total = _sum([w * one[x, y] for w, one in zip(weights, lights, strict=True)])
-            merged = graph.plane(f"merged{k}", total / _sum(weights), stored=k < count - 1)
+            total = tree_sum([w * one[x, y] for w, one in zip(weights, lights, strict=True)])
+            merged = graph.plane(f"merged{k}", total / tree_sum(weights), stored=k < count - 1)
         return merged
 
 
@@ -224,20 +226,16 @@ def _merged(sites: NDArray[Any], light: Float64, common: bool) -> NoiseModel:
     return NoiseModel(tuple(slope.tolist()), tuple(dark.tolist()))
 
 
-def _sum(terms: Sequence[Expr]) -> Expr:
-    from isp.engine.graph import tree_sum
-
-    return tree_sum(terms)
-
-
 def _unsaturated(graph: Graph, light: Image, gate: Any, k: int, step: int) -> Image:
     """The share of frame `k` that its own level leaves it; `step` is the distance of sites of a colour [px]."""
     import halide as hl
 
+    from isp.engine.graph import tree_sum
+
     x, y = graph.x, graph.y
     zero, one = hl.f32(0), hl.f32(1)
     near = [light[x + i, y + j] for j in (-step, 0, step) for i in (-step, 0, step) if i or j]
-    around = _sum(near) * hl.f32(1 / 8)
+    around = tree_sum(near) * hl.f32(1 / 8)
     level = hl.clamp((gate[k, 0] - around) * gate[k, 1], zero, one)
     own = hl.clamp((gate[k, 2] - light[x, y]) * gate[k, 3], zero, one)
     return graph.plane(f"unsaturated{k}", level * own, stored=True)
@@ -249,6 +247,8 @@ def _still(
     """1 where frame `k` shows what the shorter ones do, 0 where something has moved."""
     import halide as hl
 
+    from isp.engine.graph import tree_sum
+
     x, y = graph.x, graph.y
     zero, one, tiny = hl.f32(0), hl.f32(1), hl.f32(_TINY)
     slack = limits[1] * hl.max(hl.max(light, known), zero)
@@ -258,9 +258,9 @@ def _still(
     terms = graph.stack(f"terms{k}", [s, s * apart, s * apart * apart, s * noise], stored=True)
     places = range(-_WINDOW, _WINDOW + 1)
     rows = graph.stack(
-        f"rows{k}", [_sum([terms[x + i, y, n] for i in places]) for n in range(4)], stored=True
+        f"rows{k}", [tree_sum([terms[x + i, y, n] for i in places]) for n in range(4)], stored=True
     )
-    number, coherent, squares, expected = (_sum([rows[x, y + j, n] for j in places]) for n in range(4))
+    number, coherent, squares, expected = (tree_sum([rows[x, y + j, n] for j in places]) for n in range(4))
     expected = hl.max(expected, tiny)
     chi = hl.f32(2) * number
     excess = hl.max(hl.sqrt(chi * squares / expected) - hl.sqrt(hl.max(chi - one, zero)), zero)

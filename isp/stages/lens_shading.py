@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from isp.parameters import Param
 from isp.stage import COLORED, Context, Plain, Stage, as_array
-from isp.stages.mesh import mesh_arrays, mesh_value, sample
+from isp.stages.mesh import mesh_arrays, mesh_value, sampled
 from isp.values import Float64, GainMesh
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class LensShading(Stage):
             return context
         mesh = _mesh(values)
         shading = GainMesh(_gains(values).astype(np.float32), mesh.origin, mesh.spacing)
-        centre = sample(shading, (0.5, 0.5))
+        centre = sampled(shading, [0.5], [0.5])[0, 0]
         noise = None if context.noise is None else context.noise.scaled(centre.tolist())
         return context.but(noise=noise, shading=shading)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from isp.stage import Context
 from isp.values import GainMesh
@@ -72,12 +72,13 @@ def mesh_value(graph: Graph, arrays: Arrays, name: str = "mesh") -> Expr:
     return near + (far - near) * along
 
 
-def sample(mesh: GainMesh, position: tuple[float, float]) -> NDArray[np.float64]:
-    """(4,) gains at a relative (vertical, horizontal) position, on the host."""
+def sampled(mesh: GainMesh, down: ArrayLike, across: ArrayLike) -> NDArray[np.float64]:
+    """(len(down), len(across), 4) gains at relative vertical and horizontal positions, on the host."""
     gains = mesh.gains.astype(np.float64)
-    for place, origin, spacing in zip(position, mesh.origin, mesh.spacing, strict=True):
-        at = float(np.clip((place - origin) / spacing, 0, len(gains) - 1))
-        low = min(int(at), max(len(gains) - 2, 0))
-        high = min(low + 1, len(gains) - 1)
-        gains = gains[low] + (gains[high] - gains[low]) * (at - low)
+    for axis, (places, origin, spacing) in enumerate(zip((down, across), mesh.origin, mesh.spacing, strict=True)):
+        last = gains.shape[axis] - 1
+        at = np.clip((np.asarray(places, np.float64) - origin) / spacing, 0, last)
+        low = np.minimum(at.astype(np.intp), max(last - 1, 0))
+        near, far = (np.take(gains, index, axis) for index in (low, np.minimum(low + 1, last)))
+        gains = near + (far - near) * np.expand_dims(at - low, tuple(i for i in range(3) if i != axis))
     return gains

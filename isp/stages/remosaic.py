@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from isp.cfa import Cfa
 from isp.parameters import Param
 from isp.stage import BLOCKS, COLORED, Context, Plain, Stage
-from isp.stages.demosaic.bend import BEND
+from isp.stages.demosaic.bend import bend_of, bend_param
 from isp.values import Float64, NoiseModel
 
 if TYPE_CHECKING:
@@ -51,16 +51,11 @@ class Remosaic(Stage):
             "it is as good on a camera's light and takes a third of the time; else directional)",
             choices=(_DIRECTIONAL, *_GUIDES, "nearest", "quick"), structural=True, tune="search",
         ),
-        Param(
-            "bend", "from_file",
-            "colours are compared in bent values, as in demosaic: straight below 1 / bend, a square root above; "
-            f"from_file is {BEND:g} for a camera's light and 0 for a bare mosaic",
-            lower=0, upper=1000, sources=("from_file",), tune="gradient",
-        ),
+        bend_param("colours are compared"),
     )
 
     def source(self, name: str, word: str, context: Context) -> Plain:
-        return BEND if context.noise is not None or context.neutral is not None else 0.0
+        return bend_of(context)
 
     def identity(self, values: Mapping[str, Plain], context: Context) -> bool:
         return context.cfa.family not in BLOCKS

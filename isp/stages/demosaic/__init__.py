@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from isp.parameters import Param
 from isp.stage import COLORED, Context, Plain, Stage
-from isp.stages.demosaic.bend import BEND
+from isp.stages.demosaic.bend import bend_of, bend_param
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,17 +38,11 @@ class Demosaic(Stage):
             "adaptive (directional residual interpolation, gain drawn to 1 by its doubt, second pass)",
             choices=tuple(_REACH), structural=True, tune="search",
         ),
-        Param(
-            "bend", "from_file",
-            "adaptive compares colours in bent values: straight below 1 / bend, a square root above; 0 leaves them as "
-            f"they are; from_file is {BEND:g} where the frame is known to be a camera's light (it has a noise model "
-            "or a white point) and 0 for a bare mosaic, whose values may be encoded",
-            lower=0, upper=1000, sources=("from_file",), tune="gradient",
-        ),
+        bend_param("adaptive compares colours"),
     )
 
     def source(self, name: str, word: str, context: Context) -> Plain:
-        return BEND if context.noise is not None or context.neutral is not None else 0.0
+        return bend_of(context)
 
     def prepare(self, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
         if values["method"] != "adaptive":

@@ -13,11 +13,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from isp.parameters import Param
+from isp.stage import Context
+
 if TYPE_CHECKING:
     from isp.engine.graph import Expr, Graph, Image
 
 BEND = 30.0
 """For a camera's light."""
+
+
+def bend_param(what: str) -> Param:
+    """The parameter `bend` of a stage; `what` is compared in bent values."""
+    return Param(
+        "bend", "from_file",
+        f"{what} in bent values: straight below 1 / bend, a square root above; 0 leaves them as they are; from_file is "
+        f"{BEND:g} where the frame is known to be a camera's light (it has a noise model or a white point) and 0 for a "
+        "bare mosaic, whose values may be encoded",
+        lower=0, upper=1000, sources=("from_file",), tune="gradient",
+    )
+
+
+def bend_of(context: Context) -> float:
+    """What `from_file` stands for."""
+    return BEND if context.noise is not None or context.neutral is not None else 0.0
 
 
 def bent(graph: Graph, image: Image, bend: Expr) -> Image:

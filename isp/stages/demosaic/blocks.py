@@ -32,8 +32,6 @@ TAPS = 2
 """Blocks to each side that the interpolation between blocks reads."""
 
 
-
-
 def reach(sites: int, block: int) -> int:
     """Pixels read to each side, if finding the differences of the blocks reads `sites` of them."""
     return block * (sites + TAPS + 1) - 1

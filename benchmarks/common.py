@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isp.demo import demo_frame
 from isp.values import RawFrame
@@ -34,6 +37,38 @@ def in_turns(candidates: Mapping[str, Callable[[], object]], rounds: int = 5) ->
             run()
             seconds[name].append(time.perf_counter() - start)
     return seconds
+
+
+def costs_in_turns(candidates: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, tuple[float, float]]:
+    """Median wall and processor seconds of each candidate, run as by `in_turns`."""
+    spent: dict[str, list[float]] = {name: [] for name in candidates}
+
+    def timed(name: str) -> Callable[[], object]:
+        def run() -> None:
+            start = time.process_time()
+            candidates[name]()
+            spent[name].append(time.process_time() - start)
+
+        return run
+
+    seconds = in_turns({name: timed(name) for name in candidates}, rounds)
+    return {name: (median(seconds[name]), median(spent[name][1:])) for name in candidates}
+
+
+def frame_arguments(doc: str | None, width: int, height: int) -> argparse.Namespace:
+    """What a benchmark on a frame is asked: pictures, width, height, rounds; it is called as `doc` begins."""
+    parser = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
+    parser.add_argument("--pictures", type=Path, help="folder of PNG files with full colour at every pixel")
+    parser.add_argument("--width", type=int, default=width)
+    parser.add_argument("--height", type=int, default=height)
+    parser.add_argument("--rounds", type=int, default=3)
+    return parser.parse_args()
+
+
+def linear_frame(width: int, height: int) -> NDArray[np.float32]:
+    """`big_frame` as a linear mosaic, white at 1 or below."""
+    frame = big_frame(width, height)
+    return ((frame.data - np.float32(frame.black.mean())) / np.float32(frame.white)).astype(np.float32)
 
 
 def median(values: Sequence[float]) -> float:

@@ -19,14 +19,14 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from os import environ
 from pathlib import Path
 
 import numpy as np
-from common import big_frame, in_turns, median
+from common import costs_in_turns, frame_arguments, linear_frame
 from numpy.typing import NDArray
 
 from isp.cfa import Cfa
@@ -43,37 +43,21 @@ GREY = np.array([0.2126, 0.7152, 0.0722])
 
 def main() -> None:
     """Print one line per method."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--pictures", type=Path, help="folder of PNG files with full colour at every pixel")
-    parser.add_argument("--width", type=int, default=4000)
-    parser.add_argument("--height", type=int, default=3000)
-    parser.add_argument("--rounds", type=int, default=3)
-    asked = parser.parse_args()
+    asked = frame_arguments(__doc__, 4000, 3000)
     with tempfile.TemporaryDirectory() as cache:
         environ["MOBILE_ISP_CACHE"] = cache
         _report(asked)
 
 
 def _report(asked: argparse.Namespace) -> None:
-    frame = big_frame(asked.width, asked.height)
-    data = ((frame.data - np.float32(frame.black.mean())) / np.float32(frame.white)).astype(np.float32)
+    data = linear_frame(asked.width, asked.height)
     ours = {str(name): _runner(str(name)) for name in Demosaic.parameter("method").choices}
     compiles = {name: run(data[:512, :512]).seconds["compile"] for name, run in ours.items()}
     candidates: dict[str, Callable[[Pixels], object]] = {**ours, **_others()}
-    spent: dict[str, list[float]] = {name: [] for name in candidates}
-
-    def timed(name: str) -> Callable[[], object]:
-        def run() -> None:
-            start = time.process_time()
-            candidates[name](data)
-            spent[name].append(time.process_time() - start)
-
-        return run
-
-    seconds = in_turns({name: timed(name) for name in candidates}, asked.rounds)
+    costs = costs_in_turns({name: partial(run, data) for name, run in candidates.items()}, asked.rounds)
     encoded = {**candidates, **{name: _runner(name, 0.0) for name in ours}}
     sets = _sets(asked.pictures) if asked.pictures else {}
-    menon = median(seconds["colour-demosaicing Menon2007"])
+    menon, _ = costs["colour-demosaicing Menon2007"]
     heads = "".join(f"{name:>8s}" for name in sets)
     print(f"{'':30s}{heads} {'MP/s':>7s} {'x Menon':>8s} {'ns/px cpu':>10s} {'compile s':>10s}")
     for name, run in candidates.items():
@@ -82,9 +66,10 @@ def _report(asked: argparse.Namespace) -> None:
             light = kind == "light"
             found = [_decibel(_shown(_rgb((run if light else encoded[name])(m)), light), p) for m, p in pictures]
             cells += f"{np.mean(found):8.2f}"
-        rate, cpu = data.size / 1e6 / median(seconds[name]), median(spent[name][1:]) / data.size * 1e9
+        wall, cpu = costs[name]
         compiled = f"{compiles[name]:10.2f}" if name in compiles else ""
-        print(f"{name:30s}{cells} {rate:7.1f} {menon / median(seconds[name]):8.1f} {cpu:10.1f} {compiled}", flush=True)
+        print(f"{name:30s}{cells} {data.size / 1e6 / wall:7.1f} {menon / wall:8.1f} {cpu / data.size * 1e9:10.1f} "
+              f"{compiled}", flush=True)
 
 
 def _runner(method: str, bend: float = BEND) -> Callable[[Pixels], Run]:

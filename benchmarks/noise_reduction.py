@@ -15,12 +15,12 @@ Speed: wall time on 4 x 4 copies of one picture (ours), or one (others), in turn
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from common import in_turns, median
+from common import costs_in_turns
 from numpy.typing import NDArray
 
 from isp.cfa import Cfa
@@ -149,22 +149,10 @@ def speeds(methods: Mapping[str, Method], file: Path, cfa: str, rounds: int) -> 
     """Megapixels per second and processor time [ns/px] of each method."""
     noise = sensor(1600)
     one = noisy(mosaic(file, cfa), noise, 1)
-    data = {name: np.tile(one, (4, 4)) if name in ("dct", "bisquare") else one for name in methods}
-    spent: dict[str, list[float]] = {name: [] for name in methods}
-
-    def timed(name: str) -> Callable[[], object]:
-        def run() -> None:
-            start = time.process_time()
-            methods[name](data[name], noise, cfa)
-            spent[name].append(time.process_time() - start)
-
-        return run
-
-    seconds = in_turns({name: timed(name) for name in methods}, rounds)
-    return {
-        name: (data[name].size / 1e6 / median(seconds[name]), median(spent[name][1:]) / data[name].size * 1e9)
-        for name in methods
-    }
+    fast = NoiseReduction.parameter("method").choices
+    data = {name: np.tile(one, (4, 4)) if name in fast else one for name in methods}
+    costs = costs_in_turns({n: partial(m, data[n], noise, cfa) for n, m in methods.items()}, rounds)
+    return {n: (data[n].size / 1e6 / wall, cpu / data[n].size * 1e9) for n, (wall, cpu) in costs.items()}
 
 
 if __name__ == "__main__":

@@ -13,44 +13,36 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-import time
 from collections.abc import Callable
+from functools import partial
 from os import environ
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import big_frame, in_turns, median
+from common import costs_in_turns, frame_arguments, linear_frame
 from demosaic import Pixels, _decibel, _decoded, _encoded, _sets
 
 from isp.cfa import Cfa
 from isp.pipeline import Pipeline, Run
 from isp.profile import Profile
+from isp.stages.demosaic.bend import BEND
 from isp.stages.remosaic import Remosaic
 from isp.values import Mosaic
 
 BLOCKS = {"quad": 2, "nona": 3, "hexadeca": 4}
 SETS = ("as is", "painted", "light")
-LIGHT = 30.0
-"""Bend of a camera's light."""
 
 
 def main() -> None:
     """Print one line per CFA and method."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--pictures", type=Path, help="folder of PNG files with full colour at every pixel")
-    parser.add_argument("--width", type=int, default=4096)
-    parser.add_argument("--height", type=int, default=3072)
-    parser.add_argument("--rounds", type=int, default=3)
-    asked = parser.parse_args()
+    asked = frame_arguments(__doc__, 4096, 3072)
     with tempfile.TemporaryDirectory() as cache:
         environ["MOBILE_ISP_CACHE"] = cache
         _report(asked)
 
 
 def _report(asked: argparse.Namespace) -> None:
-    frame = big_frame(asked.width, asked.height)
-    data = ((frame.data - np.float32(frame.black.mean())) / np.float32(frame.white)).astype(np.float32)
+    data = linear_frame(asked.width, asked.height)
     runs = {
         f"{family} {method}": (k, _runner("remosaic", k, method=str(method)))
         for family, k in BLOCKS.items()
@@ -59,17 +51,7 @@ def _report(asked: argparse.Namespace) -> None:
     runs |= {f"{family} binning": (k, _runner("binning", k)) for family, k in BLOCKS.items()}
     runs["Bayer demosaic malvar2004"] = (1, _runner("demosaic", 1, method="malvar2004"))
     compiles = {name: run(data[:528, :528]).seconds["compile"] for name, (_, run) in runs.items()}
-    spent: dict[str, list[float]] = {name: [] for name in runs}
-
-    def timed(name: str, run: Callable[[Pixels], Run]) -> Callable[[], object]:
-        def measure() -> None:
-            start = time.process_time()
-            run(data)
-            spent[name].append(time.process_time() - start)
-
-        return measure
-
-    seconds = in_turns({name: timed(name, run) for name, (_, run) in runs.items()}, asked.rounds)
+    costs = costs_in_turns({name: partial(run, data) for name, (_, run) in runs.items()}, asked.rounds)
     sets = _sets(asked.pictures) if asked.pictures else {}
     print(f"{'':26s}" + "".join(f"{name:^16s}" for name in SETS))
     head = "".join(f"{word:>8s}" for word in ("picture", "direct") * len(SETS))
@@ -83,8 +65,9 @@ def _report(asked: argparse.Namespace) -> None:
                 for v in np.mean([_quality(truth, k, method, kind == "light") for _, truth in sets[kind]], axis=0)
             ]
         words = "".join(f"{c:8.2f}" if np.isfinite(c) else f"{'':8s}" for c in cells)
-        rate, cpu = data.size / 1e6 / median(seconds[name]), median(spent[name][1:]) / data.size * 1e9
-        print(f"{name:26s}{words} {rate:8.1f} {cpu:10.2f} {compiles[name]:10.2f}", flush=True)
+        wall, cpu = costs[name]
+        rates = f"{data.size / 1e6 / wall:8.1f} {cpu / data.size * 1e9:10.2f}"
+        print(f"{name:26s}{words} {rates} {compiles[name]:10.2f}", flush=True)
 
 
 def _runner(stage: str, k: int, **parameters: Any) -> Callable[[Pixels], Run]:
@@ -102,7 +85,7 @@ def _quality(picture: Pixels, k: int, method: str, light: bool) -> tuple[float, 
     blocks = np.array([0, 1, 1, 2])[(np.arange(rows) // k % 2 * 2)[:, None] + np.arange(columns) // k % 2]
     seen = _decoded(true) if light else true
     mosaic = np.take_along_axis(seen, blocks[..., None], 2)[..., 0]
-    bend = {"bend": LIGHT if light else 0.0}
+    bend = {"bend": BEND if light else 0.0}
     bayer = _runner("remosaic", k, method=method, **bend)(mosaic).value.data
     results = _runner("demosaic", 1, **bend)(bayer), _runner("demosaic", k, **bend)(mosaic)
     pictures = [_encoded(r.value.data) if light else r.value.data for r in results]

@@ -29,7 +29,7 @@ def demo(
 ) -> None:
     """Photograph a scene with a simulated 200 MP phone sensor, develop every pixel of it, and say what was done.
 
-    Two or three minutes and 3 GB at full size; --width 2048 --height 1536 takes a few seconds.
+    Two or three minutes and 2 GB at full size; --width 2048 --height 1536 takes a few seconds.
     """
     from isp.commands.batch import folder
     from isp.demo.show import Wanted, demos

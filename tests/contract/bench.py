@@ -180,6 +180,26 @@ class Bench:
         step = self.step()
         return Adjoint([step], (channels(self.domain), channels(self.gives)), source_gradient=self.domain != "raw")
 
+    def check_pixel_gradient(self, data: np.ndarray) -> None:
+        """The derivative of a weighted sum with respect to all pixels, in one direction, against differences."""
+        import pytest
+
+        rng = np.random.Generator(np.random.Philox(9))
+        shape = self.shape if channels(self.gives) == 1 else (*self.shape, 3)
+        weights = rng.standard_normal(shape).astype(np.float32) + 0.3
+        gradient = self.adjoint()(data, weights, self.context.phase, block_of(self.context, self.domain))
+        direction = rng.standard_normal(data.shape)
+
+        def loss(width: float) -> float:
+            moved = (data + width * direction).astype(np.float32)
+            return float(np.sum(self.run(moved).astype(np.float64) * weights))
+
+        slopes = [(loss(width) - loss(-width)) / (2 * width) for width in (2e-4, 4e-4)]
+        assert gradient.source is not None
+        found = float(np.sum(gradient.source.astype(np.float64) * direction))
+        size = float(np.linalg.norm(gradient.source)) * 0.05 + 1e-6
+        assert found == pytest.approx((4 * slopes[0] - slopes[1]) / 3, rel=0.02, abs=size)
+
     @property
     def shape(self) -> tuple[int, int]:
         """(H, W) of what it gives."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from isp.engine.execute import block_of
-from isp.engine.plan import channels
 from tests.contract.bench import Bench, cases, context, pixels
 
 PATTERNS = {
@@ -75,19 +73,4 @@ def test_the_gradient_of_the_pixels_equals_finite_differences(name, given, domai
     if domain == "raw":
         pytest.skip("digital numbers are whole and given: nothing in front of them is tuned")
     stage = bench(name, given, domain, family, (75, 101), (1, 3))
-    data = pixels(domain, (75, 101), seed=7)
-    rng = np.random.Generator(np.random.Philox(9))
-    shape = stage.shape if channels(stage.gives) == 1 else (*stage.shape, 3)
-    weights = rng.standard_normal(shape).astype(np.float32) + 0.3
-    adjoint = stage.adjoint()
-    block = block_of(stage.context, domain)
-    gradient = adjoint(data, weights, stage.context.phase, block)
-    direction = rng.standard_normal(data.shape)
-    slopes = []
-    for width in (2e-4, 4e-4):
-        ends = [np.sum(stage.run((data + s * width * direction).astype(np.float32)).astype(np.float64) * weights)
-                for s in (1, -1)]
-        slopes.append((ends[0] - ends[1]) / (2 * width))
-    found = float(np.sum(gradient.source.astype(np.float64) * direction))
-    size = float(np.linalg.norm(gradient.source)) * 0.05 + 1e-6
-    assert found == pytest.approx((4 * slopes[0] - slopes[1]) / 3, rel=0.02, abs=size)
+    stage.check_pixel_gradient(pixels(domain, (75, 101), seed=7))

@@ -71,25 +71,23 @@ def _build(block: int, side: int) -> tuple[Any, list[Any]]:
         row = y * block + box.y // side * (2 * side) + box.y % side + sy * side
         value = mosaic[column, row]
         limit = limits[{"r": 0, "gr": 1, "gb": 1, "b": 2}[site]]
-        total, over, most = (hl.Func(f"{name}_{site}") for name in ("sum", "over", "most"))
-        total[x, y] = hl.f32(0)
-        total[x, y] += value
-        over[x, y] = hl.f32(0)
-        over[x, y] += hl.select(value >= limit, hl.f32(1), hl.f32(0))
-        most[x, y] = hl.f32(-LARGEST_VALUE)
-        most[x, y] = hl.max(most[x, y], value)
-        sums[site] = (total, over, most)
+        # sum, saturated sites and maximum in one pass over the box
+        seen = hl.Func(f"seen_{site}")
+        seen[x, y] = (hl.f32(0), hl.f32(0), hl.f32(-LARGEST_VALUE))
+        total, over, most = (seen[x, y][part] for part in range(3))
+        more = hl.select(value >= limit, hl.f32(1), hl.f32(0))
+        seen[x, y] = (total + value, over + more, hl.max(most, value))
+        sums[site] = seen
     one = hl.f32(1.0 / half**2)
     output = hl.Func("output")
     planes = []
     for part in (0, 1):
-        r, gr, gb, b = (hl.f32(sums[s][part][x, y]) for s in ("r", "gr", "gb", "b"))
+        r, gr, gb, b = (sums[s][x, y][part] for s in ("r", "gr", "gb", "b"))
         planes += [r * one, (gr + gb) * (one * hl.f32(0.5)), b * one]
-    r, gr, gb, b = (hl.f32(sums[s][2][x, y]) for s in ("r", "gr", "gb", "b"))
+    r, gr, gb, b = (sums[s][x, y][2] for s in ("r", "gr", "gb", "b"))
     planes += [r, hl.max(gr, gb), b]
     output[x, y, c] = hl.mux(c, planes)
     output.bound(c, 0, 9).reorder(c, x, y).unroll(c).parallel(y)
-    for funcs in sums.values():
-        for func in funcs:
-            func.compute_at(output, x)
+    for func in sums.values():
+        func.compute_at(output, x)
     return output, [mosaic, limits]

@@ -46,7 +46,7 @@ class Source:
         if self.shape[0] * self.shape[1] <= IN_MEMORY:
             self._pixels = pixels
             return
-        self._file = TemporaryFile(prefix="report-")
+        self._file = TemporaryFile(prefix="report-")  # noqa: SIM115 - lives as long as the source
         for top in range(0, self.shape[0], STRIP):
             self._file.write(np.ascontiguousarray(pixels[top : top + STRIP]).data)
         self._file.flush()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from isp.io.info import describe as describe
     from isp.io.limits import Limits as Limits
     from isp.io.limits import parse_limits as parse_limits
+    from isp.io.picture_meaning import read_picture as read_picture
     from isp.io.picture_read import StoredPicture as StoredPicture
     from isp.io.picture_read import read_image as read_image
     from isp.io.read import read_raw as read_raw
@@ -35,6 +36,7 @@ _HOME = {
     "parse_limits": "limits",
     "read_depth": "depth_read",
     "read_image": "picture_read",
+    "read_picture": "picture_meaning",
     "read_raw": "read",
     "read_spectral": "spectral_read",
     "write_dng": "dng.write",
@@ -54,6 +56,7 @@ __all__ = [
     "parse_limits",
     "read_depth",
     "read_image",
+    "read_picture",
     "read_raw",
     "read_spectral",
     "write_dng",

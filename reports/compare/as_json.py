@@ -33,7 +33,7 @@ _INPUT = {
         "about": {"type": "object", "additionalProperties": {"type": "string"}},
     },
 }
-_PLACE = {"type": "array", "items": {"type": "integer"}, "minItems": 4, "maxItems": 4}
+_PLACE = {"type": "array", "description": "x, y, width, height [px]", "items": {"type": "integer"}, "minItems": 4}
 
 SCHEMA: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -90,7 +90,7 @@ SCHEMA: dict[str, Any] = {
             "items": {
                 "type": "object",
                 "required": ["place", "why"],
-                "properties": {"place": _PLACE | {"description": "x, y, width, height [px]"}, "why": {"type": "string"}},
+                "properties": {"place": _PLACE, "why": {"type": "string"}},
             },
         },
         "stages": {

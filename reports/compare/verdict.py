@@ -11,6 +11,7 @@ from reports.model import Finding, Input, Quantity, Verdict
 
 SURE = 1 - CONFIDENCE
 """Probability below which a difference is more than chance, after correction for how many are asked."""
+_NOTHING = 1e-12
 
 
 def judged(inputs: Sequence[Input], quantities: Sequence[Quantity], same: Sequence[tuple[int, int]] = ()) -> Verdict:
@@ -44,7 +45,7 @@ def judged(inputs: Sequence[Input], quantities: Sequence[Quantity], same: Sequen
     for rank, (p, quantity, pair, gap) in enumerate(asked):
         # Holm: the smallest probability is multiplied by the number of questions, the next by one less, ...
         largest = max(largest, min(1.0, p * (len(asked) - rank)))
-        if largest < SURE and abs(gap) >= quantity.noticeable and gap != 0:
+        if largest < SURE and abs(gap) >= max(quantity.noticeable, _NOTHING):
             findings.append(Finding(quantity, pair, gap, largest, better_of(quantity, pair)))
     findings.sort(key=lambda f: -effect(f))
     return Verdict(_sentence(inputs, findings, len(asked), same), tuple(findings), len(asked))
@@ -53,7 +54,7 @@ def judged(inputs: Sequence[Input], quantities: Sequence[Quantity], same: Sequen
 def probability(gap: Estimate) -> float:
     """Two-sided probability of a difference this far from 0 if there were none, by its interval."""
     side = float(gap) - gap.interval[0] if gap > 0 else gap.interval[1] - float(gap)
-    if gap == 0:
+    if abs(gap) < _NOTHING:
         return 1.0
     if side <= 0:
         return 0.0

@@ -64,10 +64,10 @@ def jpeg(pixels: NDArray[np.uint8], most: int = VIEW_BYTES) -> Image:
 
     data = b""
     for quality in _QUALITIES:
-        data = imagecodecs.jpeg8_encode(pixels, quality, subsampling="444")
+        data = bytes(imagecodecs.jpeg8_encode(pixels, quality, subsampling="444"))
         if len(data) <= most:
             break
-    return Image(bytes(data), "image/jpeg", (pixels.shape[1], pixels.shape[0]))
+    return Image(data, "image/jpeg", (pixels.shape[1], pixels.shape[0]))
 
 
 def png(pixels: NDArray[np.uint8]) -> Image:

@@ -1,0 +1,16 @@
+"""The chapters of measurements, in the order of the page: each makes of a `Subject` a section with its quantities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from reports.compare.chapters.tonality import tonality
+from reports.compare.subject import Chapter, Subject
+
+CHAPTERS: Mapping[str, Callable[[Subject], Chapter]] = MappingProxyType(
+    {
+        "tone and colour of the whole": tonality,
+    }
+)
+"""By what is said while they are made."""

@@ -196,7 +196,8 @@ def _compared(
         ideal = Taken("reference", Wanted(reference), Source(picture), sha256=picture.origin.sha256)
         del picture
     taken = take(wanted, settings=settings, reading=how, threads=threads, progress=begin)
-    command = " ".join(shlex.quote(_bare(word)) for word in ("isp", "report", *words, *(f"--set={s}" for s in settings)))
+    spoken = ("isp", "report", *(_bare(word) for word in words), *(f"--set={s}" for s in settings))
+    command = " ".join(shlex.quote(word) for word in spoken)
     return build(
         taken, Options(title, regions, given, chart, stages, command), ideal, tell=lambda what: bar.start(what)
     )
@@ -224,8 +225,9 @@ def read_corners(text: str) -> Float64:
         found = np.zeros(0)
     if found.shape != (4, 2) or not np.isfinite(found).all():
         raise UsageError(f"--corners {text!r} must be four pairs of numbers: '10,20 310,22 308,220 12,218'")
-    turns = [np.cross(np.append(found[i - 1] - found[i - 2], 0), np.append(found[i] - found[i - 1], 0))[2] for i in range(4)]
-    if not (min(turns) > 0 or max(turns) < 0):
+    sides = np.roll(found, -1, 0) - found
+    turns = sides[:, 0] * np.roll(sides, -1, 0)[:, 1] - sides[:, 1] * np.roll(sides, -1, 0)[:, 0]
+    if not (turns.min() > 0 or turns.max() < 0):
         raise UsageError(f"--corners {text!r} must go round the chart, one corner after the other")
     return found
 

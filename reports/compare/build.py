@@ -115,7 +115,7 @@ def _size_notes(taken: Sequence[Taken], reference: Taken | None) -> list[str]:
     if len(set(sizes.values())) > 1:
         listed = ", ".join(f"{label} {shape[1]} x {shape[0]}" for label, shape in sizes.items())
         notes.append(
-            f"The pictures differ in size ({listed}): they are measured each on its own and not compared pixel by pixel."
+            f"The pictures differ in size ({listed}): each is measured on its own, none is compared pixel by pixel."
         )
     if reference is not None and any(shape != reference.source.shape for shape in sizes.values()):
         height, width = reference.source.shape
@@ -164,10 +164,8 @@ def equal(a: Source, b: Source) -> bool:
     if (a.shape, a.space, a.transfer, a.dtype) != (b.shape, b.space, b.transfer, b.dtype):
         return False
     height, width = a.shape
-    return all(
-        np.array_equal(a.codes(top, 0, min(STRIP, height - top), width), b.codes(top, 0, min(STRIP, height - top), width))
-        for top in range(0, height, STRIP)
-    )
+    strips = [(top, 0, min(STRIP, height - top), width) for top in range(0, height, STRIP)]
+    return all(np.array_equal(a.codes(*strip), b.codes(*strip)) for strip in strips)
 
 
 def _middle(source: Source) -> tuple[tuple[int, int, int, int], str]:

@@ -50,7 +50,7 @@ def linear(pixels: ArrayLike, encoding: Encoding = "linear", space: str = "srgb"
         An encoding that is not known, or pixels of a dtype that means nothing.
     """
     array = np.asarray(pixels)
-    if array.dtype.kind == "u" and encoding not in ("linear", "hlg") and array.size > np.iinfo(array.dtype).max:
+    if array.dtype.kind == "u" and encoding not in ("linear", "hlg") and array.size > np.iinfo(array.dtype).max + 1:
         # every code has one light (hlg's depends on all three channels): a table is ten times quicker
         return linear(np.arange(np.iinfo(array.dtype).max + 1, dtype=array.dtype), encoding, space)[array]
     given = values(array)

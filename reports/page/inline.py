@@ -46,6 +46,7 @@ def inline_svg(image: Image, prefix: str, alt: str) -> str:
         raise UsageError(f"figure {alt!r} is not SVG: its root is <{root.tag}>")
     _clean(root)
     for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]  # HTML knows SVG without its namespace
         for name, value in list(element.attrib.items()):
             if name.lower().startswith("on"):
                 del element.attrib[name]
@@ -64,8 +65,7 @@ def inline_svg(image: Image, prefix: str, alt: str) -> str:
     root.attrib.setdefault("viewBox", f"0 0 {image.size[0]} {image.size[1]}")
     root.set("role", "img")
     root.set("aria-label", alt)
-    ElementTree.register_namespace("", _SVG)
-    return ElementTree.tostring(root, encoding="unicode").replace(f' xmlns="{_SVG}"', "", 1)
+    return ElementTree.tostring(root, encoding="unicode")
 
 
 def _clean(element: ElementTree.Element) -> None:

@@ -42,7 +42,7 @@ def rounded(estimate: Estimate, *, signed: bool = False) -> Rounded:
     """An estimate with the digits that its interval supports.
 
     The half width of the interval keeps two significant digits, and value and bounds end where it ends; without an
-    interval the value keeps four.
+    interval the value keeps four, and a whole number stays one.
 
     Parameters
     ----------
@@ -66,6 +66,8 @@ def rounded(estimate: Estimate, *, signed: bool = False) -> Rounded:
     half = (high - low) / 2 if sure else 0.0
     digits = UNCERTAIN_DIGITS + magnitude - _exponent(half) if half > 0 else PLAIN_DIGITS
     digits = min(max(digits, 1), MOST_DIGITS)
+    if half == 0 and value.is_integer() and magnitude <= _PLAIN[1]:
+        digits = magnitude + 1  # a count
     power = 0 if _PLAIN[0] <= magnitude <= _PLAIN[1] else magnitude
     places = digits - 1 - magnitude + power
 

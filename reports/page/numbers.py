@@ -72,7 +72,8 @@ def rounded(estimate: Estimate, *, signed: bool = False) -> Rounded:
     places = digits - 1 - magnitude + power
 
     def text(number: float, plus: bool = False) -> str:
-        return _grouped(round(number / 10.0**power, places), max(places, 0), plus)
+        found = _grouped(round(number / 10.0**power, places), max(places, 0), plus)
+        return found.rstrip("0").rstrip(".") if not sure and "." in found else found  # no digits that nothing supports
 
     return Rounded(
         text(value, signed),

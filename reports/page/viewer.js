@@ -40,7 +40,10 @@ class Viewer {
     this.stage.setAttribute("role", "group");
     this.stage.setAttribute("aria-label", "Pictures: arrows pan, plus and minus zoom");
     this.listen();
-    this.paint();
+    this.draw();
+    const { width, height } = this.pane; // side by side where that makes them no smaller
+    this.beside = this.pairs && Math.min(width / 2 / this.frame.width, height / this.frame.height) > this.fitting * 0.95;
+    this.draw();
   }
 
   get frame() { return this.layers[this.left]; }
@@ -165,11 +168,9 @@ class Viewer {
     const { frame } = this, percent = this.zoom * 100;
     this.output.textContent = `${percent < 10 ? percent.toFixed(1) : Math.round(percent)} %`;
     this.stage.style.touchAction = this.fitted ? "pan-y" : "none"; // a finger scrolls the page until there is a picture to move
-    const other = this.layers[this.right], notes = [];
-    const reduced = [...new Set([frame, other])].filter((l) => l.scale > 1);
-    if (reduced.length) notes.push(`View is reduced ${reduced.map((l) => `${l.scale}:1`).filter((s, i, all) => all.indexOf(s) === i).join(" and ")}; crops below are full resolution.`);
-    if (other.width !== frame.width || other.height !== frame.height) notes.push(`${other.label} is scaled to the size of ${frame.label}.`);
-    this.root.querySelector(".about").textContent = notes.join(" ");
+    const other = this.layers[this.right], about = this.root.querySelector(".about");
+    about.hidden = other.width === frame.width && other.height === frame.height;
+    about.textContent = `${other.label} is shown scaled to the size of ${frame.label}.`;
     if (!this.pairs) return;
     this.selects.left.value = this.left;
     this.selects.right.value = this.right;

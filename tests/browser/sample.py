@@ -171,7 +171,7 @@ def report(count: int = 2, scale: int = 1, pictures: Sequence[Pixels] = (), name
     )  # fmt: skip
     sentence = {
         1: "One picture, measured: sharp to 0.21 cycles/pixel, SNR 31.2 dB; no colour chart was found.",
-        2: "B is sharper and A is less noisy: 5 of 8 quantities differ, 2 for A and 2 for B.",
+        2: "A is better in noise and overshoot, B is sharper: 5 of 8 quantities differ.",
     }.get(count, "B is sharpest, A has the least noise; C lies between.")
     command = "isp report 'a folder/IMG_1.dng' --profiles natural vivid --reference truth/ideal.png --seed 0 -o report.html"
     return Report(

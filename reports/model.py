@@ -153,11 +153,13 @@ class Crop:
     place : (x, y, width, height) [px]
     images : one for each input that has this place
     why : ``largest difference``, ``edge``, ...
+    labels : of the inputs shown, where it is not all of them in order
     """
 
     place: tuple[int, int, int, int]
     images: tuple[Image, ...]
     why: str
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -56,5 +56,5 @@ def report(wanted: Wanted) -> Iterator[Shown]:
         f"compared {' and '.join(repr(p) for p in PROFILES)} on a page: {made.verdict.sentence}",
         page,
         {"develop": developed - began, "report": time.perf_counter() - developed},
-        (f"open {page}", "isp report natural mine.yaml YOUR.dng -o report.html", f"isp report --sensor {CAMERA} -o s.html"),
+        ("isp report natural mine.yaml YOUR.dng -o report.html", f"isp report --sensor {CAMERA} -o {CAMERA}.html"),
     )

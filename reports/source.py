@@ -20,6 +20,15 @@ OVERVIEW = 1600
 """Longest side of the reduced copy [px]."""
 
 
+def averaged(values: NDArray[Any], step: int) -> NDArray[Any]:
+    """Means of `step` x `step` squares of (h, w) or (h, w, C); the sides are multiples of `step`."""
+    height, width = values.shape[:2]
+    # rows first: whole lines are added, which is what processors do fastest
+    rows = np.add.reduce(values.reshape(height // step, step, -1), axis=1)
+    columns = rows.reshape(height // step, width // step, step, *values.shape[2:])
+    return np.asarray(np.add.reduce(columns, axis=2) / (step * step))
+
+
 class Source:
     """A picture that gives parts of itself.
 
@@ -72,5 +81,5 @@ class Source:
         parts = []
         for top in range(0, height // step * step, rows):
             part = self.light(top, 0, min(rows, height // step * step - top), width // step * step)
-            parts.append(part.reshape(len(part) // step, step, width // step, step, 3).mean((1, 3), dtype=np.float32))
+            parts.append(averaged(part, step).astype(np.float32))
         return np.concatenate(parts), step

@@ -12,16 +12,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from isp.color.spaces import luma
 from isp.values import Float32, Float64
 from reports.light import to_lab
 from reports.model import Crop, Figure
-from reports.source import STRIP, Source
+from reports.source import STRIP, Source, averaged
 
 CELL_PIXELS = 400_000
 """Cells of a map, about: what a page shows, and a second of CIEDE2000."""
 CROP = (240, 180)
 """Width and height of a crop [px]: four beside each other on a page at 100 %."""
 CROPS = 6
+_APART = 0.12
+"""Distance of crops as a part of the picture's shorter side: six crops of one spot tell no more than one."""
 _TILE = 8
 """Cells along the side of a tile of the detail map."""
 _SHIFT_NOTED = 0.3
@@ -56,11 +59,10 @@ def cells(source: Source) -> Cells:
     for top in range(0, rows, at_once):
         count = min(at_once, rows - top)
         part = source.light(top * step, 0, count * step, columns * step)
-        squares = part.reshape(count, step, columns, step, 3)
-        light[top : top + count] = squares.mean((1, 3))
+        light[top : top + count] = averaged(part, step)
         # lightness by the cube root alone: its linear foot only matters below 0.9 % of white
-        lightness = np.cbrt(np.clip(squares @ np.array([0.2126, 0.7152, 0.0722]), 0, None).astype(np.float32)) * 116
-        detail[top : top + count] = lightness.var((1, 3))
+        lightness = np.cbrt(np.maximum(part @ luma(source.space), 0).astype(np.float32)) * np.float32(116)
+        detail[top : top + count] = averaged(lightness * lightness, step) - averaged(lightness, step) ** 2
     return Cells(to_lab(light, source.space), detail, step)
 
 
@@ -88,7 +90,8 @@ def compared(a: Cells, b: Cells) -> Difference:
 
     from reports.metrics import delta_e_2000
 
-    rms_a, rms_b = (np.sqrt(uniform_filter(c.detail.astype(np.float64), _TILE, mode="nearest")) for c in (a, b))
+    smooth = (uniform_filter(np.maximum(c.detail, 0).astype(np.float64), _TILE, mode="nearest") for c in (a, b))
+    rms_a, rms_b = (np.sqrt(np.maximum(s, 0)) for s in smooth)
     return Difference(delta_e_2000(a.lab, b.lab), rms_b - rms_a, a.step, _shift(a, b))
 
 
@@ -146,7 +149,8 @@ def interesting(
         x = int(np.clip((column + 0.5) * step - wide / 2, 0, width - wide))
         y = int(np.clip((row + 0.5) * step - high / 2, 0, height - high))
         found.append(((x, y, wide, high), why))
-        down, across = (slice(max(0, at - 2 * n), at + 2 * n + 1) for at, n in zip((row, column), size, strict=True))
+        apart = max(2 * max(size), round(_APART * min(score.shape)))
+        down, across = (slice(max(0, at - apart), at + apart + 1) for at in (row, column))
         tone[down, across] = detail[down, across] = 0  # the next place is another one
     return found
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from isp.color.spaces import conversion, srgb_encoded
 from reports.model import Image
-from reports.source import STRIP, Source
+from reports.source import STRIP, Source, averaged
 
 VIEW_PIXELS = 17_000_000
 """Pixels up to which the viewer has the picture itself; 16 megapixels are common, a browser copes with them."""
@@ -54,7 +54,7 @@ def view_of(source: Source) -> tuple[Image, int]:
             view[top : top + count] = screen(source, top, 0, count, width)
             continue
         light = source.light(top * step, 0, count * step, view.shape[1] * step)
-        view[top : top + count] = to_screen(light.reshape(count, step, -1, step, 3).mean((1, 3)), source.space)
+        view[top : top + count] = to_screen(averaged(light, step), source.space)
     return jpeg(view), step
 
 

@@ -12,7 +12,7 @@ from reports.compare.subject import Asked, Chapter, Subject
 from reports.estimate import Estimate, mean_of
 from reports.figures.style import DASHES, SERIES, plot
 from reports.model import Figure, Section
-from reports.source import STRIP, Source
+from reports.source import STRIP, Source, averaged
 
 GROUP = "tonality"
 _BLOCKS = 16
@@ -65,9 +65,11 @@ def _counted(source: Source) -> tuple[Float64, Float64, Float64]:
     for first in range(0, rows, at_once):
         count = min(at_once, rows - first)
         codes = source.codes(first * step, 0, count * step, columns * step)
-        high, low = (codes >= top_code).any(-1), (codes <= 0).all(-1)
+        red, green, blue = codes[..., 0], codes[..., 1], codes[..., 2]
+        high = (red >= top_code) | (green >= top_code) | (blue >= top_code)
+        low = (red <= 0) & (green <= 0) & (blue <= 0)
         for found, flags in ((white, high), (black, low)):
-            found[first : first + count] = flags.reshape(count, step, columns, step).mean((1, 3))
+            found[first : first + count] = averaged(flags.view(np.uint8).astype(np.uint32), step)
         grey = codes @ (np.array([0.2126, 0.7152, 0.0722], np.float32) / np.float32(top_code))
         if source.transfer == "linear":
             grey = np.clip(grey, 0, 1) ** (1 / 2.2)

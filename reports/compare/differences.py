@@ -23,7 +23,7 @@ CELL_PIXELS = 400_000
 CROP = (240, 180)
 """Width and height of a crop [px]: four beside each other on a page at 100 %."""
 CROPS = 6
-_APART = 0.12
+_APART = 0.2
 """Distance of crops as a part of the picture's shorter side: six crops of one spot tell no more than one."""
 _TILE = 8
 """Cells along the side of a tile of the detail map."""
@@ -142,7 +142,8 @@ def interesting(
     detail = np.max([uniform_filter(np.abs(d.detail), size, mode="nearest") for d in differences], axis=0)
     found: list[tuple[tuple[int, int, int, int], str]] = []
     for number in range(most):
-        score, why = ((detail, "fine detail differs most"), (tone, "colour or tone differs most"))[number % 2]
+        score, what = ((detail, "fine detail"), (tone, "colour or tone"))[number % 2]
+        why = f"{what} differs {'most' if number < 2 else 'much too'}"
         if score.max() <= 1e-6:
             continue
         row, column = np.unravel_index(int(np.argmax(score)), score.shape)

@@ -119,7 +119,7 @@ def _page(
 
     def drawn(figure: Figure) -> Markup:
         if figure.image.mime == "image/svg+xml":
-            return Markup(inline_svg(figure.image, f"f{next(numbers)}-", figure.alt or figure.title))  # noqa: S704
+            return Markup(inline_svg(figure.image, f"f{next(numbers)}-", figure.alt or figure.title))
         width, height = figure.image.size
         return Markup('<img src="{}" width="{}" height="{}" alt="{}" decoding="async">').format(
             data_url(figure.image), width, height, figure.alt or figure.title

@@ -119,13 +119,13 @@ def _page(
 
     def drawn(figure: Figure) -> Markup:
         if figure.image.mime == "image/svg+xml":
-            return Markup(inline_svg(figure.image, f"f{next(numbers)}-", figure.alt or figure.title))  # noqa: S704
+            return Markup(inline_svg(figure.image, f"f{next(numbers)}-", figure.alt or figure.title))
         width, height = figure.image.size
-        return Markup('<img src="{}" width="{}" height="{}" alt="{}" decoding="async">').format(
+        return Markup('<img src="{}" width="{}" height="{}" alt="{}">').format(
             data_url(figure.image), width, height, figure.alt or figure.title
         )
 
-    style, script = _asset("page.css"), _asset("viewer.js")
+    style, script = _asset("page.css"), _asset("viewer.js") + _asset("page.js")
     digest = b64encode(sha256(script.encode()).digest()).decode()
     text = _environment().get_template("page.html").render(
         report=report, chapters=chapters(report), pairs=pairs(report), first=FIRST, drawn=drawn, data_url=data_url,

@@ -1,7 +1,6 @@
 "use strict";
-/* The page works without this script; with it the pictures become a viewer, the theme can be chosen and the command
-   copied. Coordinates: a "frame" pixel is one of the left picture; k is CSS pixels for one of them; zoom is screen
-   pixels for one of them. Pictures are only ever transformed, never laid out or drawn again. */
+/* Pictures side by side become a viewer. Coordinates: a "frame" pixel is one of the left picture; k is CSS pixels for
+   one of them; zoom is screen pixels for one of them. Pictures are only ever transformed, never laid out again. */
 
 const MOST = 8; // zoom
 const STEP = 40; // CSS pixels of one arrow key
@@ -284,69 +283,3 @@ class Viewer {
     if (act && (this.pairs || !["swap", "left", "right"].includes(word))) act();
   }
 }
-
-function theme() {
-  const root = document.documentElement, button = document.querySelector(".theme");
-  const system = window.matchMedia("(prefers-color-scheme: dark)");
-  const isDark = () => (root.dataset.theme ?? (system.matches ? "dark" : "light")) === "dark";
-  const mark = () => button.setAttribute("aria-pressed", String(isDark()));
-  let kept = null;
-  try { kept = localStorage.getItem("report-theme"); } catch { /* a file may have no storage */ }
-  if (kept === "dark" || kept === "light") root.dataset.theme = kept;
-  button.hidden = false;
-  button.addEventListener("click", () => {
-    root.dataset.theme = isDark() ? "light" : "dark";
-    try { localStorage.setItem("report-theme", root.dataset.theme); } catch { /* as above */ }
-    mark();
-  });
-  system.addEventListener("change", mark);
-  mark();
-}
-
-function copying() {
-  for (const button of document.querySelectorAll(".copy")) {
-    button.hidden = false;
-    button.addEventListener("click", async () => {
-      const code = button.parentElement.querySelector("code");
-      let done = true;
-      try { await navigator.clipboard.writeText(code.textContent); } catch {
-        getSelection().selectAllChildren(code); // without permission, the old way
-        done = document.execCommand("copy");
-      }
-      button.textContent = done ? "Copied" : "Select and copy by hand";
-    });
-  }
-}
-
-function crops(viewer) {
-  for (const button of document.querySelectorAll("[data-crop]")) {
-    button.addEventListener("click", () => {
-      const index = viewer.layers.findIndex((l) => l.label === button.dataset.label);
-      if (index >= 0 && index !== viewer.left && index !== viewer.right) viewer.choose("right", index);
-      viewer.show(...button.dataset.crop.split(" ").map(Number));
-      viewer.root.scrollIntoView({ block: "nearest" });
-      viewer.stage.focus({ preventScroll: true });
-    });
-  }
-}
-
-function contents() { // marks the chapter that is being read
-  const links = new Map([...document.querySelectorAll(".top nav a")].map((a) => [a.hash.slice(1), a]));
-  const seen = new IntersectionObserver((entries) => {
-    for (const { isIntersecting, target } of entries) {
-      const link = links.get(target.id);
-      if (isIntersecting) {
-        links.forEach((a) => a.removeAttribute("aria-current"));
-        link.setAttribute("aria-current", "true");
-      }
-    }
-  }, { rootMargin: "-20% 0px -75% 0px" });
-  links.forEach((_, id) => seen.observe(document.getElementById(id)));
-}
-
-theme();
-copying();
-contents();
-const element = document.getElementById("viewer");
-if (element) crops(new Viewer(element));
-addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((d) => (d.open = true)));

@@ -30,9 +30,11 @@ class Browser:
     def __init__(self, driver: Any, folder: Path) -> None:
         self.driver, self.folder = driver, folder
 
-    def open(self, name: str, width: int = 1280, theme: str = "light", height: int = 800) -> None:
+    def open(self, name: str, width: int = 1280, theme: str = "light", height: int = 800, density: int = 1) -> None:
         """Loads a page at a size and in a theme, and waits until the viewer has drawn itself."""
-        self.command("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self.command(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=density, mobile=False
+        )
         features = {"prefers-color-scheme": theme, "prefers-reduced-motion": "reduce"}  # scrolling is over at once
         self.command("Emulation.setEmulatedMedia", features=[{"name": n, "value": v} for n, v in features.items()])
         self.driver.get(f"file://{self.folder}/{name}.html")
@@ -46,7 +48,9 @@ class Browser:
 
     def settle(self) -> None:
         """Until two frames are drawn."""
-        self.driver.execute_async_script("const f = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(f))")
+        self.driver.execute_async_script(
+            "const f = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(f))"
+        )
 
     def state(self) -> dict[str, Any]:
         """Of the viewer, as it is seen: zoom [%], divider [%], pictures, where they are drawn."""
@@ -81,7 +85,7 @@ class Browser:
         self.mouse("mouseMoved", x, y)
         self.mouse("mousePressed", x, y)
         for part in (0.5, 1.0):
-            self.mouse("mouseMoved", x + dx * part, y + dy * part, buttons=1)
+            self.mouse("mouseMoved", x + dx * part, y + dy * part, button="left", buttons=1)
         self.mouse("mouseReleased", x + dx, y + dy)
 
     def touch(self, *steps: list[tuple[float, float]]) -> None:
@@ -136,7 +140,10 @@ def write_pages(folder: Path) -> None:
     }  # fmt: skip
     for name, report in reports.items():
         (folder / f"{name}.html").write_text(render(report), encoding="utf-8")
-    sections = [Section("emva", "EMVA 1288", ("100 frames",)), Section("plots", "Plots", (), (sample.curves("A", "PTC"),) * 2)]
+    sections = [
+        Section("emva", "EMVA 1288", ("100 frames",)),
+        Section("plots", "Plots", (), (sample.curves("A", "PTC"),) * 2),
+    ]
     values = [Quantity("emva.gain", "System gain", "emva", (Estimate.normal(0.231, 0.001, "DN/e-"),)),
               Quantity("emva.dr", "Dynamic range", "emva", (Estimate.missing("no dark frames", "dB"),))]  # fmt: skip
     page = render_sections("A sensor", sections, quantities=values, facts=[("Pitch", "0.8 µm")], sheet=True)

@@ -76,7 +76,7 @@ def curves(labels: Sequence[str], title: str, wide: bool = False) -> Figure:
         axes.legend()
 
     return plot(
-        title, draw, caption="Median of the edges found, corrected for the finite difference; 1 is contrast kept whole.",
+        title, draw, caption="Median of the edges found, with the finite difference corrected; 1 is contrast kept.",
         alt="Contrast over frequency: B keeps more above 0.2 cycles/pixel.", wide=wide,
         size=(9.4, 3.0) if wide else (4.6, 3.0),
     )  # fmt: skip
@@ -147,25 +147,30 @@ def report(count: int = 2, scale: int = 1, pictures: Sequence[Pixels] = (), name
     given = list(pictures) or [scene(noise=0.02 + 0.02 * i, blur=5 - 2 * i, seed=i) for i in range(count)]
     called = list(names) or ["natural: IMG_1.dng", HOSTILE, LONG]
     labels = "ABC"[:count]
-    inputs = tuple(an_input(l, n, p, scale) for l, n, p in zip(labels, called, given, strict=False))
+    inputs = tuple(an_input(label, name, p, scale) for label, name, p in zip(labels, called, given, strict=False))
     measured = quantities(count)
     found = findings(measured, count)
     height, width = given[0].shape[:2]
+
+    def cut(x: int, y: int) -> tuple[Image, ...]:
+        return tuple(encoded(np.ascontiguousarray(p[y : y + 72, x : x + 96])) for p in given)
+
     crops = tuple(
-        Crop((x * scale, y * scale, 96, 72), tuple(encoded(np.ascontiguousarray(p[y : y + 72, x : x + 96])) for p in given), why)
+        Crop((x * scale, y * scale, 96, 72), cut(x, y), why)
         for x, y, why in ((width // 8, height // 2 + 8, "largest difference"), (width * 3 // 5, height // 4, "edge"),
                           (width // 3, height // 6, "flat, dark"), (width * 3 // 4, height * 2 // 3, "fine texture"))
     )  # fmt: skip
     gap = np.abs(given[0].astype(int) - given[-1]).mean(-1)
     heat = np.stack([np.clip(gap * 4, 0, 255), np.clip(gap * 2, 0, 255), np.clip(60 - gap, 0, 255)], -1)
     maps = (
-        Figure(encoded(heat.astype(np.uint8)), "FLIP, A against B", "Bright is where an observer would see a difference.",
+        Figure(encoded(heat.astype(np.uint8)), "FLIP, A against B", "Bright where an observer would see a difference.",
                "Map of visible differences: most of them in the striped half."),
-        Figure(encoded(heat.astype(np.uint8)[..., ::-1].copy()), "Difference of lightness", "Per pixel, in L*.", "Map."),
+        Figure(encoded(heat.astype(np.uint8)[..., ::-1].copy()), "Difference of lightness", "Per pixel, L*.", "Map."),
     ) if count > 1 else ()  # fmt: skip
     sections = (
         Section("sharpness", "Sharpness", ("Edges found: 14 in A, 15 in B.", "All at 5 to 10 degrees."),
-                (curves(labels, "SFR, horizontal"), curves(labels, "SFR, vertical"), curves(labels, "SFR over the field", True))),
+                (curves(labels, "SFR, horizontal"), curves(labels, "SFR, vertical"),
+                 curves(labels, "SFR over the field", True))),
         Section("noise", "Noise", (), (curves(labels, "Noise over lightness"),)),
         Section("color", "Colour", ("No colour chart was found, so that errors of colour are n.a.",)),
     )  # fmt: skip
@@ -173,10 +178,12 @@ def report(count: int = 2, scale: int = 1, pictures: Sequence[Pixels] = (), name
         1: "One picture, measured: sharp to 0.21 cycles/pixel, SNR 31.2 dB; no colour chart was found.",
         2: "A is better in noise and overshoot, B is sharper: 5 of 8 quantities differ.",
     }.get(count, "B is sharpest, A has the least noise; C lies between.")
-    command = "isp report 'a folder/IMG_1.dng' --profiles natural vivid --reference truth/ideal.png --seed 0 -o report.html"
+    command = (
+        "isp report 'a folder/IMG_1.dng' --profiles natural vivid --reference truth/ideal.png --seed 0 -o report.html"
+    )
     return Report(
-        "natural and vivid on IMG_1.dng", inputs, Verdict(sentence, found if count > 1 else (), 8), measured, maps, crops,
-        sections, (stages(given[0], 0),),
+        "natural and vivid on IMG_1.dng", inputs, Verdict(sentence, found, 8), measured, maps, crops, sections,
+        (stages(given[0], 0),),
         (ParameterRow("tone_curve", "contrast", ("1.0", "1.25", "1.1")[:count], "x"),
          ParameterRow("local_tone", "strength", (None, "0.4", None)[:count])) if count > 1 else (),
         (("Command", command), ("Versions", "mobile-isp 0.1.0, numpy 2.4.6, halide 21.0.0"), ("Seeds", "0")),

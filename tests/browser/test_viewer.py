@@ -54,7 +54,11 @@ def test_the_wheel_zooms_about_the_pointer_after_a_click(viewer):
 
 
 def test_zoom_is_in_pixels_of_the_picture_and_crisp_above_one(viewer):
-    for selector, zoom, crisp in (("[data-do=full]", 100, False), ("[data-do=in]", 200, True), ("[data-do=out]", 100, False)):
+    for selector, zoom, crisp in (
+        ("[data-do=full]", 100, False),
+        ("[data-do=in]", 200, True),
+        ("[data-do=out]", 100, False),
+    ):
         viewer.driver.find_element("css selector", selector).click()
         state = viewer.state()
         assert (state["zoom"], state["crisp"]) == (zoom, crisp)
@@ -62,7 +66,9 @@ def test_zoom_is_in_pixels_of_the_picture_and_crisp_above_one(viewer):
     for _ in range(6):
         viewer.driver.find_element("css selector", "[data-do=in]").click()
     assert viewer.state()["zoom"] == 800
-    assert viewer.run("return getComputedStyle(document.querySelector('.layer.shown img')).imageRendering") == "pixelated"
+    assert (
+        viewer.run("return getComputedStyle(document.querySelector('.layer.shown img')).imageRendering") == "pixelated"
+    )
     viewer.driver.find_element("css selector", "[data-do=fit]").click()
     assert viewer.state()["zoom"] < 300
 
@@ -73,7 +79,9 @@ def test_a_reduced_view_counts_pixels_of_the_picture(browser):
     state = browser.state()
     assert state["zoom"] == 100
     assert _scale(state["transforms"][0]) == pytest.approx(4)
-    assert "reduced 4:1; crops below are full resolution" in browser.run("return document.querySelector('#pictures').innerText")
+    assert "reduced 4:1; crops below are full resolution" in browser.run(
+        "return document.querySelector('#pictures').innerText"
+    )
 
 
 def test_dragging_pans_both_pictures_together_and_stops_at_the_edge(viewer):
@@ -165,7 +173,8 @@ def test_focus_is_visible(viewer):
         viewer.keys(selector, Keys.TAB)
         viewer.run("document.querySelector(arguments[0]).focus({focusVisible: true})", selector)
         width, style = viewer.run(
-            "const s = getComputedStyle(document.querySelector(arguments[0])); return [s.outlineWidth, s.outlineStyle]", selector
+            "const s = getComputedStyle(document.querySelector(arguments[0])); return [s.outlineWidth, s.outlineStyle]",
+            selector,
         )
         assert (width, style) == ("2px", "solid"), selector
 
@@ -181,7 +190,9 @@ def test_any_two_of_many_can_be_chosen(browser):
     browser.keys(".stage", "[")
     browser.keys(".stage", "[")
     assert (browser.state()["left"], browser.state()["right"]) == ("A", "R")  # never the same on both sides
-    browser.run("const s = document.querySelector('[data-side=left]'); s.value = 3; s.dispatchEvent(new Event('change'))")
+    browser.run(
+        "const s = document.querySelector('[data-side=left]'); s.value = 3; s.dispatchEvent(new Event('change'))"
+    )
     assert (browser.state()["left"], browser.state()["right"]) == ("R", "A")
 
 
@@ -197,6 +208,14 @@ def test_a_crop_shows_its_place(viewer):
     assert center[0] == pytest.approx(max(x + w / 2, box["width"] / 2 * 100 / state["zoom"]), abs=1)
     assert center[1] == pytest.approx(y + h / 2, abs=1)
     assert 0 <= box["top"] < 800
+
+
+def test_a_hundred_per_cent_is_one_screen_pixel_on_dense_screens(browser):
+    browser.open("two", density=2)
+    browser.keys(".stage", "1")
+    state = browser.state()
+    assert (state["zoom"], state["crisp"]) == (100, False)
+    assert _scale(state["transforms"][0]) == pytest.approx(0.5)
 
 
 def test_one_picture_has_a_viewer_without_divider(browser):

@@ -103,18 +103,22 @@ class Developer:
         self._reading, self._companions = reading, companions
 
     def check(self, job: Job) -> dict[str, Any]:
-        """Refuse an output that cannot be written, before anything is done."""
+        """Refuse what this machine can see is wrong with the files of a job, without reading them."""
         from isp.io import check_writable
+        from isp.io.source import open_source
 
         check_writable(job.target, overwrite=self._overwrite)
+        for path in (job.source, *job.more):
+            with open_source(path, self._reading["limits"]):
+                pass
         return {}
 
     def develop(self, job: Job, bar: Callable[[int, int], None] = checkpoint) -> dict[str, Any]:
         """Read, render and write one file; returns its record for `--json`."""
-        from isp.io import read_raw
+        from isp.io import check_writable, read_raw
         from isp.values import RawSet
 
-        self.check(job)
+        check_writable(job.target, overwrite=self._overwrite)
         began = time.perf_counter()
         frames = RawSet(tuple(read_raw(path, **self._reading) for path in (job.source, *job.more)))
         frame = frames[0]

@@ -1,8 +1,9 @@
-"""Which input becomes which output, and one by one through the lot whatever happens to each."""
+"""Which input becomes which output, and through the lot whatever happens to each."""
 
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -12,6 +13,7 @@ from typing import Any
 
 from isp.commands.console import OutputClosed, complain, exit_code, one_line, say
 from isp.errors import IspError, OutputError, UsageError
+from isp.spread import Piece, spread
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,15 @@ class Job:
     source: Path
     target: Path
     more: tuple[Path, ...] = ()
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Source, target, and the other sources."""
+        return (self.source, self.target, *self.more)
+
+    def absolute(self) -> Job:
+        """The same for a process with another working directory."""
+        return Job(self.source.absolute(), self.target.absolute(), tuple(path.absolute() for path in self.more))
 
 
 def is_folder(out: str) -> bool:
@@ -96,35 +107,118 @@ def folder(out: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one job: a record for `--json`, or an error."""
+    """What became of one job: a record for `--json`, or an error with its traceback."""
 
     job: Job
     record: dict[str, Any]
     code: int
+    trace: str = ""
 
 
-def work(jobs: Sequence[Job], do: Callable[[Job], dict[str, Any]], *, debug: bool = False) -> list[Outcome]:
-    """Do every job. A job that is refused is reported and the next one begins.
+Do = Callable[[Job], dict[str, Any]]
+
+
+def attempt(job: Job, do: Do) -> Outcome:
+    """Do one job, whatever happens."""
+    try:
+        return Outcome(job, do(job), 0)
+    except OutputClosed:
+        raise
+    except Exception as error:
+        return _failure(job, error, traceback.format_exc())
+
+
+def work(
+    jobs: Sequence[Job],
+    do: Do,
+    *,
+    show: Callable[[dict[str, Any]], None] = lambda record: None,
+    count: Callable[[int, int], None] = lambda done, total: None,
+    check: Do = lambda job: {},
+    debug: bool = False,
+    at_once: int | None = None,
+    scheduler: str | None = None,
+) -> list[Outcome]:
+    """Do every job. A job that is refused is reported and the others go on.
 
     Internal errors print their traceback; `debug` prints it for refusals also.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+    do : callable
+        From a job to its record. With a `scheduler` it travels, and gets jobs with absolute paths.
+    show : callable
+        Gets the record of each job that went well. Records and errors come in the order of `jobs`.
+    count : callable
+        Told how many jobs are done, of how many.
+    check : callable
+        Raises what is already wrong with a job here, before any travels.
+    at_once, scheduler : see `isp.spread.spread`
     """
-    outcomes = []
-    for job in jobs:
-        try:
-            outcomes.append(Outcome(job, do(job), 0))
-        except OutputClosed:
-            raise
-        except Exception as error:
-            code = exit_code(error)
-            if debug or code == 1:
-                traceback.print_exc()
-            text = _text(error, code)
-            if not any(str(path) in text for path in (job.source, *job.more, job.target)):
-                # a stage speaks of its frame, which has no name there
-                text = f"{job.source}: {text}"
-            complain(text)
-            outcomes.append(Outcome(job, {"input": job.source, "error": one_line(text), "exit_code": code}, code))
-    return outcomes
+    found: dict[int, Outcome] = {}
+    shown = 0
+
+    def done(key: str, result: Any) -> None:
+        nonlocal shown
+        job = jobs[int(key)]
+        found[int(key)] = _as_given(result, job) if isinstance(result, Outcome) else _failure(job, result)
+        count(len(found), len(jobs))
+        while shown in found:
+            _tell(found[shown], show, debug)
+            shown += 1
+
+    pieces = []
+    for number, job in enumerate(jobs):
+        key, there = f"{number:09d}", job if scheduler is None else job.absolute()
+        checked = attempt(job, check)
+        if checked.code:
+            done(key, checked)
+        else:
+            pieces.append([Piece(key, attempt, (there, do))])
+    if pieces:
+        spread(pieces, done, scheduler=scheduler, jobs=at_once)
+    return [found[number] for number in range(len(jobs))]
+
+
+def _failure(job: Job, error: Exception, trace: str = "") -> Outcome:
+    code = exit_code(error)
+    text = _text(error, code)
+    if not any(str(path) in text for path in (job.source, *job.more, job.target)):
+        # a stage speaks of its frame, which has no name there
+        text = f"{job.source}: {text}"
+    return Outcome(job, {"input": job.source, "error": one_line(text), "exit_code": code}, code, trace)
+
+
+def _tell(outcome: Outcome, show: Callable[[dict[str, Any]], None], debug: bool) -> None:
+    for warning in outcome.record.get("warnings", ()):
+        say(f"warning: {outcome.job.source}: {warning}")
+    if not outcome.code:
+        show(outcome.record)
+        return
+    if outcome.trace and (debug or outcome.code == 1):
+        sys.stderr.write(outcome.trace)
+    complain(outcome.record["error"])
+
+
+def _as_given(outcome: Outcome, job: Job) -> Outcome:
+    """The outcome of an absolute job in the words of the one that was given."""
+    if outcome.job == job:
+        return outcome
+    names = {str(a): str(b) for a, b in zip(outcome.job.paths, job.paths, strict=True)}
+
+    def given(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: given(v) if key in ("input", "output", "more", "error") else v for key, v in value.items()}
+        if isinstance(value, list):
+            return [given(v) for v in value]
+        text = str(value)
+        # the longest first: a name may be the beginning of another
+        for there in sorted(names, key=len, reverse=True):
+            text = text.replace(there, names[there])
+        return text
+
+    return Outcome(job, given(outcome.record), outcome.code, outcome.trace)
 
 
 def _text(error: Exception, code: int) -> str:

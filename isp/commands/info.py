@@ -20,7 +20,7 @@ def info(
     limit: options.Limit = None,
 ) -> None:
     """Print what a raw file says: CFA, levels, matrices, noise profile, opcodes, size."""
-    from isp.commands.run import reading
+    from isp.commands.developer import reading
     from isp.io import describe, read_raw
 
     facts = describe(read_raw(file, **reading(raw, in_process, limit)), file)

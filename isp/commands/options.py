@@ -24,6 +24,16 @@ Limit = Annotated[
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of every error.")]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, max=1024, help="Threads; all cores by default.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs", metavar="N", min=1, max=1024, help="Frames at once; by default as many as cores and memory allow."
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option("--scheduler", metavar="ADDRESS", help="Work on a Dask cluster that runs: tcp://HOST:PORT."),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="STAGE.PARAM=VALUE", help="Set a parameter, as often as you like."),

@@ -80,7 +80,7 @@ def explain(
     limit: options.Limit = None,
 ) -> None:
     """Print the segments of the compiled program, what fuses, and where memory goes."""
-    from isp.commands.run import reading
+    from isp.commands.developer import reading
     from isp.io import read_raw
     from isp.pipeline import Pipeline
     from isp.profile import read_profile

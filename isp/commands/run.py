@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,21 +11,15 @@ import typer
 
 from isp.commands import options
 from isp.commands.batch import Job, folder, is_folder, plan, summarise, work
-from isp.commands.console import Progress, emit, emit_json, one_line, progress, say
-from isp.errors import InputError, ProfileError, UsageError
+from isp.commands.console import emit, emit_json, one_line, progress, say
+from isp.commands.developer import Recipe, develop_there
+from isp.errors import UsageError
+from isp.spread import at_once, checkpoint
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from isp.pipeline import Pipeline
-    from isp.pipeline import Run as PipelineRun
     from isp.profile import Profile
-    from isp.values import Companions
 
 SUFFIXES = {"png": ".png", "tiff": ".tiff", "jpeg": ".jpg", "avif": ".avif"}
-_PLANE_BYTES = 1 << 30
-_MASK_PIXELS = 400_000_000
-"""Most pixels of a mask, one byte each: as many as a frame may have."""
 FORMATS = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".jpg": "jpeg", ".jpeg": "jpeg", ".avif": "avif"}
 _DEPTHS = {"png": (8, 16), "tiff": (8, 16), "jpeg": (8,), "avif": (8, 10, 12)}
 
@@ -59,6 +53,8 @@ def run(
     ] = None,
     in_process: options.InProcess = False,
     limit: options.Limit = None,
+    jobs: options.Jobs = None,
+    scheduler: options.Scheduler = None,
     debug: options.Debug = False,
 ) -> None:
     """Develop raw files with a profile.
@@ -66,35 +62,50 @@ def run(
     Prints the name of each picture on stdout. A file that fails does not stop the others; the exit code is the
     highest of all.
     """
-    from isp.pipeline import Pipeline
     from isp.profile import read_profile
 
-    recipe = read_profile(profile)
-    recipe = recipe.with_settings([*named_settings(output, tap, recipe.output.bits), *(settings or [])])
-    if tap is None:
-        check_depth(recipe)
-    developer = Developer(
-        recipe,
-        Pipeline(recipe, threads=threads),
+    read = read_profile(profile)
+    named = named_settings(output, tap, read.output.bits)
+    recipe = Recipe(
+        profile=profile,
+        settings=(*named, *(settings or ())),
+        threads=threads,
         tap=tap,
         overwrite=overwrite,
-        reading=reading(raw, in_process, limit),
-        companions=companions(depth, focus, defects),
+        raw=raw,
+        in_process=in_process,
+        limit=tuple(limit or ()),
+        depth=depth,
+        focus=focus,
+        defects=defects,
     )
-    jobs = plan(inputs, output, ".tiff" if tap else SUFFIXES[recipe.output.format], merge=merge)
+    developer = recipe.developer(read)
+    if tap is None:
+        check_depth(developer.profile)
+    container = developer.profile.output.format
+    pairs = plan(inputs, output, ".tiff" if tap else SUFFIXES[container], merge=merge)
+    if scheduler is None and jobs is None and len(pairs) > 1:
+        jobs = at_once([pair.source for pair in pairs])
     with folder(output), progress() as bar:
+        bar.start(pairs[0].source.name if len(pairs) == 1 else f"{len(pairs)} frames")
+        alone = len(pairs) == 1 and scheduler is None
 
-        def develop(job: Job) -> dict[str, Any]:
-            bar.start(job.source.name)
-            record = developer.develop(job, bar)
-            if not as_json:
-                report(record)
-            return record
+        def develop(pair: Job) -> dict[str, Any]:
+            return developer.develop(pair, bar if alone else checkpoint)
 
-        outcomes = work(jobs, develop, debug=debug)
+        outcomes = work(
+            pairs,
+            develop if scheduler is None else partial(develop_there, recipe.for_everywhere(developer.profile)),
+            show=(lambda record: None) if as_json else report,
+            count=(lambda done, total: None) if alone else bar,
+            check=(lambda pair: {}) if scheduler is None else developer.check,
+            debug=debug,
+            at_once=jobs if len(pairs) > 1 else None,
+            scheduler=scheduler,
+        )
     if as_json:
         code = max(o.code for o in outcomes)
-        emit_json({"profile": recipe.name, "files": [o.record for o in outcomes], "exit_code": code})
+        emit_json({"profile": developer.profile.name, "files": [o.record for o in outcomes], "exit_code": code})
     raise typer.Exit(summarise(outcomes))
 
 
@@ -128,108 +139,6 @@ def check_depth(profile: Profile) -> None:
     for entry in profile.stages:
         if entry.name == "encode" and entry.enabled:
             output_depth(profile.output.format, str(entry.given["transfer"]), profile.output.bits)
-
-
-def reading(raw: str | None, in_process: bool, limit: list[str] | None) -> dict[str, Any]:
-    """The arguments of `read_raw` that the command line asks for."""
-    from isp.io import parse_dump
-    from isp.io.limits import parse_limits
-
-    return {
-        "dump": parse_dump(raw) if raw is not None else None,
-        "limits": parse_limits(limit or []),
-        "in_process": in_process,
-    }
-
-
-def companions(depth: Path | None, focus: float | None, defects: Path | None = None) -> Companions:
-    """The planes and distances given beside the frame."""
-    from isp.values import Companions
-
-    planes: dict[str, NDArray[Any]] = {}
-    if depth is not None:
-        planes["depth"] = _plane(depth, "depth plane").astype("float32")
-    if defects is not None:
-        planes["defects"] = _plane(defects, "defect mask", _MASK_PIXELS, bool)
-    return Companions(planes, focus)
-
-
-def _plane(path: Path, what: str, *form: Any) -> NDArray[Any]:
-    """A companion plane from a `.npy` file; `form` as for `parse_npy`."""
-    from isp.profile.files import parse_npy, read_bounded
-
-    try:
-        return parse_npy(read_bounded(path, _PLANE_BYTES, what), str(path), *form)
-    except ProfileError as error:
-        raise InputError(str(error)) from None
-
-
-class Developer:
-    """Takes jobs from file to file with one pipeline."""
-
-    def __init__(
-        self,
-        profile: Profile,
-        pipeline: Pipeline,
-        *,
-        tap: str | None,
-        overwrite: bool,
-        reading: dict[str, Any],
-        companions: Companions,
-    ) -> None:
-        self._profile, self._pipeline = profile, pipeline
-        self._tap, self._overwrite = tap, overwrite
-        self._reading, self._companions = reading, companions
-
-    def develop(self, job: Job, bar: Progress) -> dict[str, Any]:
-        """Read, render and write one file; returns its record for `--json`."""
-        from isp.io import check_writable, read_raw
-        from isp.values import RawSet
-
-        check_writable(job.target, overwrite=self._overwrite)
-        began = time.perf_counter()
-        frames = RawSet(tuple(read_raw(path, **self._reading) for path in (job.source, *job.more)))
-        frame = frames[0]
-        read = time.perf_counter()
-        done = self._pipeline.run(frames, tap=self._tap, companions=self._companions, progress=bar)
-        rendered = time.perf_counter()
-        self._write(done, job.target)
-        wrote = time.perf_counter()
-        for warning in done.warnings:
-            say(f"warning: {job.source}: {warning}")
-        return {
-            "input": job.source,
-            "sha256": frame.origin.sha256,
-            **({"more": [{"input": p, "sha256": f.origin.sha256} for p, f in zip(job.more, frames[1:], strict=True)]}
-               if job.more else {}),
-            "output": job.target,
-            "size": [frame.shape[1], frame.shape[0]],
-            "seconds": {
-                "read": read - began, **done.seconds, "write": wrote - rendered, "total": wrote - began,
-            },
-            "warnings": done.warnings,
-            "stages": [{"name": s.name, "values": s.values, "origins": s.origins} for s in done.stages],
-            "exit_code": 0,
-        }
-
-    def _write(self, done: PipelineRun, target: Path) -> None:
-        from isp.io import write_picture, write_value
-        from isp.values import Picture
-
-        if self._tap is not None or not isinstance(done.value, Picture):
-            write_value(done.value, target, overwrite=self._overwrite)
-            return
-        output = self._profile.output
-        write_picture(
-            done.value,
-            target,
-            format=output.format,
-            bits=output.bits,
-            quality=output.quality,
-            chroma=output.chroma,
-            resize=output.resize,
-            overwrite=self._overwrite,
-        )
 
 
 def report(record: dict[str, Any]) -> None:

@@ -16,7 +16,8 @@ from isp.io import write_dng
 SLOW = """
 import sys, time
 from pathlib import Path
-from isp.commands import main, run
+from isp.commands import main
+from isp.commands.developer import Developer
 
 def develop(self, job, bar):
     if job.source.name != "a.dng":
@@ -24,7 +25,7 @@ def develop(self, job, bar):
     job.target.write_text("whole")
     return {"output": job.target, "size": [1, 1], "seconds": {"total": 1.0}}
 
-run.Developer.develop = develop
+Developer.develop = develop
 sys.exit(main(sys.argv[1:]))
 """
 """The command with a first file that is quick and a second that takes a minute."""

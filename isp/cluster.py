@@ -1,0 +1,165 @@
+"""Work on a Dask cluster: the connection, what its machines must have in common with this one, and what gets lost."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from isp.errors import InputError, UsageError
+from isp.spread import Done, Group, Lost, reported
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+CONNECT_SECONDS = 10.0
+"""To wait for the scheduler, and then for a first worker [s]."""
+SAME = ("mobile-isp", "halide", "numpy", "imagecodecs", "tifffile", "distributed")
+"""Packages whose versions must agree: what pixels and files depend on, and the protocol."""
+_ADDRESS = re.compile(r"(tcp|tls)://(\[[0-9A-Fa-f:.%]+\]|[^/\s:\[\]]+):[0-9]{1,5}")
+
+
+def spread_there(groups: Iterable[Group], done: Done, scheduler: str, jobs: int | None) -> None:
+    """`isp.spread.spread` on the cluster of `scheduler`."""
+    from distributed import as_completed
+
+    waiting = iter(groups)
+    left: dict[str, list[str]] = {}
+    keys: dict[str, str] = {}
+    run = secrets.token_hex(8)  # keys are common to all users of a scheduler
+
+    with connected(scheduler) as client:
+        futures = as_completed(loop=client.loop)
+
+        def submit() -> bool:
+            group = next(waiting, None)
+            if group is None:
+                return False
+            sent: dict[str, Any] = {}
+            for piece in group:
+                needs = [sent[key] for key in piece.after]
+                sent[piece.key] = client.submit(
+                    piece.call, *needs, *piece.arguments, key=f"{piece.key}-{run}", pure=False
+                )
+            open_keys = reported(group)
+            for key in open_keys:
+                keys[sent[key].key] = key
+                left[key] = open_keys
+                futures.add(sent[key])
+            return True
+
+        try:
+            count = 0
+            while (jobs is None or count < jobs) and submit():
+                count += 1
+            for future in futures:
+                key = keys.pop(future.key)
+                done(key, _result(future))
+                siblings = left.pop(key)
+                siblings.remove(key)
+                if not siblings:
+                    submit()
+        except BaseException:
+            with suppress(Exception):
+                client.cancel(list(futures.futures), force=True)
+            raise
+
+
+def _result(future: Any) -> Any:
+    from distributed import CancelledError, KilledWorker
+
+    try:
+        return future.result()
+    except KilledWorker as error:
+        count, last = error.allowed_failures + 1, error.last_worker.address
+        return Lost(f"{count} workers died while they worked on it, the last {last}; is there enough memory?")
+    except CancelledError:
+        raise InputError("the Dask scheduler has gone; what it had not finished is lost") from None
+
+
+@contextmanager
+def connected(scheduler: str) -> Iterator[Client]:
+    """A client of the scheduler, whose cluster has been found fit.
+
+    Raises
+    ------
+    UsageError
+        That is no address.
+    InputError
+        Nobody answers there, there are no workers, or other versions of what pictures depend on.
+    """
+    if not _ADDRESS.fullmatch(scheduler):
+        raise UsageError(f"--scheduler {scheduler!r} is not an address; write it as tcp://HOST:PORT")
+    from distributed import Client
+
+    with _quiet():
+        try:
+            client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
+        except (OSError, ValueError) as error:
+            reason = "" if isinstance(error, TimeoutError) else f": {error}"
+            raise InputError(
+                f"--scheduler {scheduler}: no Dask scheduler answers within {CONNECT_SECONDS:g} s{reason}"
+            ) from None
+        try:
+            _check(client, scheduler)
+            yield client
+        finally:
+            client.close(timeout=CONNECT_SECONDS)
+
+
+def _check(client: Client, scheduler: str) -> None:
+    try:
+        client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+    except TimeoutError:
+        raise InputError(f"--scheduler {scheduler}: it has no workers; start some: dask worker {scheduler}") from None
+    there: dict[str, Any] = dict(client.run(versions, on_error="return"))
+    try:
+        there["the scheduler"] = client.run_on_scheduler(versions)
+    except Exception as error:
+        there["the scheduler"] = error
+    here = versions()
+    faults = [f"{who}: {what}" for who, found in there.items() if (what := differences(here, found))]
+    if faults:
+        raise InputError(
+            f"--scheduler {scheduler}: {'; '.join(faults)}; every machine of the cluster must have what this one has"
+        )
+
+
+def versions() -> dict[str, str]:
+    """Versions of `SAME` on this machine."""
+    found = {}
+    for package in SAME:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
+def differences(here: Mapping[str, str], there: Mapping[str, str] | BaseException) -> str:
+    """How the versions of another machine differ, in words; empty if they agree."""
+    if isinstance(there, BaseException):
+        return "mobile-isp cannot be imported"
+    return ", ".join(
+        f"{package} {there.get(package, 'missing')} (here {here.get(package, 'missing')})"
+        for package in SAME
+        if there.get(package) != here.get(package)
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Dask's log and warnings kept off stderr: what matters becomes an error of ours."""
+    log = logging.getLogger("distributed")
+    before = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            # other versions are `_check`'s to judge
+            warnings.filterwarnings("ignore", message="(?s).*Mismatched versions found")
+            yield
+    finally:
+        log.setLevel(before)

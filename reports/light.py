@@ -90,3 +90,12 @@ def xyz_to_lab(xyz: ArrayLike, white: ArrayLike) -> Float64:
     t = np.asarray(xyz, np.float64) / np.asarray(white, np.float64)
     f = np.where(t > _EPSILON, np.cbrt(t), (_KAPPA * t + 16) / 116)
     return np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], axis=-1)
+
+
+def lab_to_xyz(lab: ArrayLike, white: ArrayLike | None = None) -> Float64:
+    """XYZ (..., 3) of CIE L*a*b* relative to the XYZ of `white` (D65): the inverse of `xyz_to_lab`."""
+    given = np.asarray(lab, np.float64)
+    y = (given[..., 0] + 16) / 116
+    f = np.stack([y + given[..., 1] / 500, y, y - given[..., 2] / 200], axis=-1)
+    t = np.where(f > 24 / 116, f**3, (116 * f - 16) / _KAPPA)
+    return np.asarray(t * np.asarray(xy_to_xyz(D65) if white is None else white, np.float64))

@@ -9,9 +9,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    pass
+    from reports.metrics.color_difference import delta_c as delta_c
+    from reports.metrics.color_difference import delta_e_76 as delta_e_76
+    from reports.metrics.color_difference import delta_e_2000 as delta_e_2000
+    from reports.metrics.color_difference import delta_h as delta_h
+    from reports.metrics.color_difference import parts_2000 as parts_2000
+    from reports.metrics.patch_colors import patch_errors as patch_errors
+    from reports.metrics.white import white_error as white_error
 
-_HOME: dict[str, str] = {}
+_HOME: dict[str, str] = {
+    "delta_c": "color_difference",
+    "delta_e_2000": "color_difference",
+    "delta_e_76": "color_difference",
+    "delta_h": "color_difference",
+    "parts_2000": "color_difference",
+    "patch_errors": "patch_colors",
+    "white_error": "white",
+}
 
 __all__ = sorted(_HOME)
 

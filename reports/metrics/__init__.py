@@ -9,9 +9,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    pass
+    from reports.metrics.artifacts import false_color as false_color
+    from reports.metrics.artifacts import zipper as zipper
+    from reports.metrics.geometry import distortion as distortion
+    from reports.metrics.lateral import lateral_color as lateral_color
+    from reports.metrics.leaves import texture_mtf as texture_mtf
+    from reports.metrics.similarity import flip as flip
+    from reports.metrics.similarity import ms_ssim as ms_ssim
+    from reports.metrics.similarity import psnr as psnr
+    from reports.metrics.similarity import ssim as ssim
 
-_HOME: dict[str, str] = {}
+_HOME: dict[str, str] = {
+    "distortion": "geometry",
+    "false_color": "artifacts",
+    "flip": "similarity",
+    "lateral_color": "lateral",
+    "ms_ssim": "similarity",
+    "psnr": "similarity",
+    "ssim": "similarity",
+    "texture_mtf": "leaves",
+    "zipper": "artifacts",
+}
 
 __all__ = sorted(_HOME)
 

@@ -9,12 +9,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from reports.metrics.artifacts import false_color as false_color
+    from reports.metrics.artifacts import zipper as zipper
     from reports.metrics.color_difference import delta_c as delta_c
     from reports.metrics.color_difference import delta_e_76 as delta_e_76
     from reports.metrics.color_difference import delta_e_2000 as delta_e_2000
     from reports.metrics.color_difference import delta_h as delta_h
     from reports.metrics.color_difference import parts_2000 as parts_2000
+    from reports.metrics.geometry import distortion as distortion
+    from reports.metrics.lateral import lateral_color as lateral_color
+    from reports.metrics.leaves import texture_mtf as texture_mtf
     from reports.metrics.patch_colors import patch_errors as patch_errors
+    from reports.metrics.similarity import flip as flip
+    from reports.metrics.similarity import ms_ssim as ms_ssim
+    from reports.metrics.similarity import psnr as psnr
+    from reports.metrics.similarity import ssim as ssim
     from reports.metrics.white import white_error as white_error
 
 _HOME: dict[str, str] = {
@@ -22,9 +31,18 @@ _HOME: dict[str, str] = {
     "delta_e_2000": "color_difference",
     "delta_e_76": "color_difference",
     "delta_h": "color_difference",
+    "distortion": "geometry",
+    "false_color": "artifacts",
+    "flip": "similarity",
+    "lateral_color": "lateral",
+    "ms_ssim": "similarity",
     "parts_2000": "color_difference",
     "patch_errors": "patch_colors",
+    "psnr": "similarity",
+    "ssim": "similarity",
+    "texture_mtf": "leaves",
     "white_error": "white",
+    "zipper": "artifacts",
 }
 
 __all__ = sorted(_HOME)

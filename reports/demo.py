@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from isp.demo.show import Shown, Wanted
 
@@ -30,10 +31,11 @@ def report(wanted: Wanted) -> Iterator[Shown]:
         check_writable(path, overwrite=wanted.overwrite)
     began = time.perf_counter()
     size = (min(SIZE[0], wanted.width), min(SIZE[1], wanted.height))
-    frame, truth = capture(
+    made: Any = capture(
         f"composed?seed={wanted.seed}", CAMERA, mode=MODE, iso=ISO, size=(2 * size[0], 2 * size[1]), seed=wanted.seed,
         lux=500.0, illuminant="daylight:5200", truth=True,
-    )
+    )  # fmt: skip
+    frame, truth = made
     if not isinstance(frame, RawFrame):
         raise InputError("the demo's capture is not one frame")
     regions = truth.regions
@@ -49,11 +51,11 @@ def report(wanted: Wanted) -> Iterator[Shown]:
     taken = take([Asked(raw, profile) for profile in PROFILES], threads=wanted.threads)
     developed = time.perf_counter()
     command = f"isp report {' '.join(PROFILES)} {raw.name} -o {page.name}"
-    made = build(taken, Options(f"{PROFILES[0]} against {PROFILES[1]}", regions, command=command))
+    page_data = build(taken, Options(f"{PROFILES[0]} against {PROFILES[1]}", regions, command=command))
     with atomic_write(page, wanted.overwrite) as file:
-        file.write(render(made).encode())
+        file.write(render(page_data).encode())
     yield Shown(
-        f"compared {' and '.join(repr(p) for p in PROFILES)} on a page: {made.verdict.sentence}",
+        f"compared {' and '.join(repr(p) for p in PROFILES)} on a page: {page_data.verdict.sentence}",
         page,
         {"develop": developed - began, "report": time.perf_counter() - developed},
         ("isp report natural mine.yaml YOUR.dng -o report.html", f"isp report --sensor {CAMERA} -o {CAMERA}.html"),

@@ -52,7 +52,8 @@ def linear(pixels: ArrayLike, encoding: Encoding = "linear", space: str = "srgb"
     array = np.asarray(pixels)
     if array.dtype.kind == "u" and encoding not in ("linear", "hlg") and array.size > np.iinfo(array.dtype).max + 1:
         # every code has one light (hlg's depends on all three channels): a table is ten times quicker
-        return linear(np.arange(np.iinfo(array.dtype).max + 1, dtype=array.dtype), encoding, space)[array]
+        table = linear(np.arange(np.iinfo(array.dtype).max + 1, dtype=array.dtype), encoding, space)
+        return np.asarray(table[array])
     given = values(array)
     if callable(encoding):
         return np.asarray(encoding(given), np.float64)

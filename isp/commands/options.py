@@ -42,10 +42,3 @@ ProfileName = Annotated[
     str, typer.Argument(metavar="PROFILE", help="A YAML file, or the name of a shipped profile: natural, reference.")
 ]
 Inputs = Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Raw files.")]
-Scheduler = Annotated[
-    str | None,
-    typer.Option("--scheduler", metavar="tcp://HOST:PORT", help="Work on this Dask cluster; this machine by default."),
-]
-Jobs = Annotated[
-    int | None, typer.Option("--jobs", min=1, max=1024, help="Frames in work at a time; default: by cores and memory.")
-]

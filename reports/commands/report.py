@@ -172,7 +172,7 @@ def _compared(
     words: list[str], bar: Any, *, reference: Path | None, truth: Path | None, corners: str | None, chart: str | None,
     title: str, stages: bool, settings: list[str], threads: int | None, reading: tuple[Any, ...],
 ) -> Report:  # fmt: skip
-    from isp.commands.run import reading as read_options
+    from isp.commands.developer import reading as read_options
     from reports.compare.build import Options, build
     from reports.compare.inputs import Taken, Wanted, take, understood
     from reports.source import Source

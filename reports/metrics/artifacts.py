@@ -87,7 +87,7 @@ def zipper(
         Pictures of different size, not of three channels, or with values that are not finite.
     """
     labs = [_lab(p, encoding, space) for p in _colored(picture, reference)]
-    nearest, least = np.zeros(labs[0].shape[:2], np.int8), np.full(labs[0].shape[:2], np.inf, np.float32)
+    least = np.full(labs[0].shape[:2], np.inf, np.float32)
     change = np.zeros_like(least)
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
@@ -96,8 +96,7 @@ def zipper(
             found, true = (_difference(lab, dy, dx) for lab in labs)
             better = true < least
             least = np.where(better, true, least)
-            change = np.where(better, found - true, change)
-    del nearest
+            change[better] = found[better] - true[better]
     shares = [Tiles.of(100.0 * mask).estimate("%", seed) for mask in (change > NOTICEABLE, abs(change) > NOTICEABLE)]
     return Zipper(shares[0], shares[1], change)
 

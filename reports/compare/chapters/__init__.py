@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from reports.compare.chapters.likeness import likeness
 from reports.compare.chapters.tonality import tonality
 from reports.compare.subject import Chapter, Subject
 
 CHAPTERS: Mapping[str, Callable[[Subject], Chapter]] = MappingProxyType(
     {
         "tone and colour of the whole": tonality,
+        "likeness to the reference": likeness,
     }
 )
 """By what is said while they are made."""

@@ -258,6 +258,7 @@ class Viewer {
     else if (onDivider && event.key === "Home") this.slide(0);
     else if (onDivider && event.key === "End") this.slide(1);
     else if (onStage && arrow) this.pan(arrow[0] * STEP * far, arrow[1] * STEP * far);
+    else if (event.key === "Escape") document.activeElement.blur(); // the wheel is the page's again
     else if (["1", "2", "4", "8"].includes(event.key)) this.zoomTo(Number(event.key));
     else {
       const word = { "+": "in", "=": "in", "-": "out", 0: "fit", "[": "left", "]": "right", x: "swap", d: "overlay", s: "beside", f: "screen" }[event.key];

@@ -15,8 +15,6 @@ from reports.model import Quantity, Section
 from reports.page import render, render_sections
 from tests.browser import sample
 
-selenium = pytest.importorskip("selenium", reason="selenium drives the browser; it is not installed")
-
 WIDTHS = (360, 1280, 2560)
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
@@ -115,6 +113,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     chromedriver = shutil.which("chromedriver")
     if not (chromium and chromedriver):
         pytest.skip("chromium and chromedriver are not installed")
+    pytest.importorskip("selenium", reason="selenium, which drives the browser, is not installed")
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 

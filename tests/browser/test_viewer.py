@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from selenium.webdriver.common.keys import Keys
+
+Keys = pytest.importorskip("selenium.webdriver.common.keys", reason="selenium is not installed").Keys
 
 
 def _scale(transform: str) -> float:
@@ -162,8 +163,9 @@ def test_the_keyboard_does_everything(viewer):
     boxes = viewer.run("return [...document.querySelectorAll('.layer')].map((l) => l.getBoundingClientRect().x)")
     assert boxes[0] > boxes[1]  # B is on the left
     assert not viewer.driver.find_element("css selector", ".divider").is_displayed()
-    viewer.keys(".stage", "d")
+    viewer.keys(".stage", "d" + Keys.ESCAPE)
     viewer.settle()
+    assert viewer.run("return document.activeElement === document.body")
     assert viewer.driver.find_element("css selector", ".divider").is_displayed()
 
 

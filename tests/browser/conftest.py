@@ -135,7 +135,7 @@ def write_pages(folder: Path) -> None:
     """Every kind of page."""
     reports = {
         "two": sample.report(2), "three": sample.report(3), "one": sample.report(1), "same": sample.same(),
-        "big": sample.report(2, scale=4),
+        "big": sample.report(2, scale=4), "six": sample.many(6), "sizes": sample.sizes(),
     }  # fmt: skip
     for name, report in reports.items():
         (folder / f"{name}.html").write_text(render(report), encoding="utf-8")

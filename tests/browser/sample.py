@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -197,3 +198,20 @@ def same() -> Report:
     full = report(2)
     verdict = Verdict("No difference: 8 quantities compared, none differs by more than chance.", (), 8)
     return Report(full.title, full.inputs, verdict, full.quantities, sections=full.sections)
+
+
+def sizes() -> Report:
+    """Two inputs, the second twice as wide and high as the first."""
+    full = report(2)
+    return replace(full, inputs=(full.inputs[0], an_input("B", "large.png", scene(960, 640))))
+
+
+def many(count: int) -> Report:
+    """More inputs than anybody should compare."""
+    full = report(3)
+    labels = "ABCDEFGH"[:count]
+    measured = tuple(replace(q, estimates=(q.estimates * count)[:count]) for q in full.quantities)
+    inputs = tuple(replace(full.inputs[i % 3], label=label) for i, label in enumerate(labels))
+    crops = tuple(replace(c, images=(c.images * count)[:count]) for c in full.crops)
+    verdict = Verdict("B is sharpest.", findings(measured, count), 8)
+    return replace(full, inputs=inputs, quantities=measured, crops=crops, verdict=verdict, parameters=())

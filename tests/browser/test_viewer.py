@@ -220,6 +220,19 @@ def test_a_hundred_per_cent_is_one_screen_pixel_on_dense_screens(browser):
     assert _scale(state["transforms"][0]) == pytest.approx(0.5)
 
 
+def test_pictures_of_different_size_are_shown_at_one_size(browser):
+    browser.open("sizes")
+    boxes = "return [...document.querySelectorAll('.layer img')].map((i) => i.getBoundingClientRect().toJSON())"
+    first, second = browser.run(boxes)
+    assert (second["x"], second["y"], second["width"]) == pytest.approx((first["x"], first["y"], first["width"]))
+    assert browser.run("return document.querySelector('.about').textContent") == "B is shown scaled to the size of A."
+    browser.keys(".stage", "1")
+    assert _scale(browser.state()["transforms"][1]) == pytest.approx(0.5)
+    browser.keys(".stage", "x")  # the same part of the scene, now counted in pixels of the larger one
+    assert browser.state()["zoom"] == 50
+    assert _scale(browser.state()["transforms"][0]) == pytest.approx(1)
+
+
 def test_one_picture_has_a_viewer_without_divider(browser):
     browser.open("one")
     assert browser.driver.find_elements("css selector", ".divider, [data-side], [data-do=swap]") == []

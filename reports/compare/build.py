@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from itertools import combinations
 from typing import Any
@@ -182,7 +182,7 @@ def _own_crops(subject: Subject) -> tuple[Crop, ...]:
     for label, source in zip(subject.labels, subject.sources, strict=True):
         place, why = _middle(source)
         (crop,) = crops([source], [(place, f"{why} of {label}")])
-        result.append(crop)
+        result.append(replace(crop, labels=(label,)))
     return tuple(result)
 
 

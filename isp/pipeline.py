@@ -70,6 +70,27 @@ class Run:
     warnings: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class StageCost:
+    """What one stage costs, compiled on its own, and what it gave.
+
+    Attributes
+    ----------
+    name : of the stage
+    seconds : of each repeat, for `pixels` of the frame [s]
+    pixels : how many of the frame's pixels were computed
+    held : bytes of the rows it keeps of its input, or of its output where it needs whole frames; scratch memory inside
+        its program is not counted
+    value : what it gave inside the crop: a Mosaic or float32 Picture
+    """
+
+    name: str
+    seconds: tuple[float, ...]
+    pixels: int
+    held: int
+    value: Mosaic | Picture
+
+
 class Pipeline:
     """A profile, ready to develop frames. Safe to use from several threads.
 
@@ -159,6 +180,41 @@ class Pipeline:
         return Run(
             result, clock.seconds, tuple(frame.resolved), tuple(s.name for s in plan.segments), missing,
             frame.statistics, tuple(dict.fromkeys((*_file_warnings(value), *frame.warnings))),
+        )
+
+    def costs(
+        self, raw: RawFrame, place: tuple[int, int, int, int] | None = None, *, repeats: int = 5,
+        companions: Companions | None = None,
+    ) -> tuple[StageCost, ...]:
+        """Time, memory and output of each stage that runs, from a variant in which every stage is compiled alone.
+
+        No clock can be put between fused stages; their sum here is more than `run` takes. Parameters are resolved on
+        the whole frame, as `run` does. Programs are cached like all others.
+
+        Parameters
+        ----------
+        raw : RawFrame
+        place : (left, top, width, height), optional
+            Crop of the frame whose values are kept [px], the middle by default. Behind a stage that changes the size it
+            is scaled with it.
+        repeats : int
+            How often the rows are computed; at most about 4 megapixels around the crop.
+
+        Raises
+        ------
+        InputError, UsageError
+            As `run`; or the crop lies outside the frame.
+        """
+        from isp.engine.apart import measured
+
+        frame = _Resolver(self.profile, raw, companions or Companions(), None, _Clock(), self.threads)
+        plan = frame.plan(_sink(self.profile.output.bits, frame.gives), apart=True)
+        _use_threads(self.threads)
+        return tuple(
+            StageCost(name, seconds, pixels, held, _cropped(value, frame.encoding))
+            for name, seconds, pixels, held, value in measured(
+                plan, raw.data, frame.start.context, frame.steps, place, repeats
+            )
         )
 
     def explain(self, raw: Given | None = None) -> list[str]:
@@ -275,15 +331,15 @@ class _Resolver:
             domain, context = self._resolve(entry, domain, context)
         self.gives, self.context = domain, context
 
-    def plan(self, sink: str) -> Plan:
+    def plan(self, sink: str, *, apart: bool = False) -> Plan:
         """The plan of the resolved steps (of a mere copy, where every stage is the identity)."""
-        return self._plan(self.steps, sink)
+        return self._plan(self.steps, sink, apart)
 
-    def _plan(self, steps: Sequence[Placed], sink: str) -> Plan:
+    def _plan(self, steps: Sequence[Placed], sink: str, apart: bool = False) -> Plan:
         path = _datapath(self.profile)
         branches = [b.plan("float32") for b in self.branches]
         dtype = "float32" if isinstance(self.value, RawSet) else self.value.data.dtype.name
-        return Plan(steps, dtype, self.start.domain, sink, path, branches)
+        return Plan(steps, dtype, self.start.domain, sink, path, branches, apart)
 
     def _resolve(self, entry: StageEntry, domain: Domain, context: Context) -> tuple[Domain, Context]:
         from isp.profile import resolve_entry
@@ -471,6 +527,13 @@ def _value(array: NDArray[Any], frame: _Resolver) -> Value:
     if domain == "encoded":
         return Picture(array, *frame.encoding, "display", turn, origin)
     return Picture(array, *MEANING[domain], turn, origin)
+
+
+def _cropped(value: Mosaic | Picture, encoding: tuple[str, str]) -> Mosaic | Picture:
+    """A tapped crop with the encoding that its profile resolved."""
+    if isinstance(value, Picture) and value.transfer != "linear":
+        return Picture(value.pixels, *encoding, "display", value.orientation)
+    return value
 
 
 def _use_threads(threads: int | None) -> None:

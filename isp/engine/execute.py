@@ -19,6 +19,8 @@ from isp.values import Mosaic, Picture, check_finite
 Pixels = NDArray[Any] | tuple[NDArray[Any], ...]
 """What a plan runs on: an array, or one for each frame of a set."""
 
+Watching = Callable[[Source, tuple[str, ...]], Source]
+
 STRIP_PIXELS = 1 << 22
 """Pixels per strip, about: keeps the windows of a 200 MP frame small."""
 
@@ -130,6 +132,7 @@ class Plan:
     datapath : fixed-point arithmetic to imitate between stages
     branches : for a set, the plan of each of its frames up to the stage that merges them, the first of `steps`;
         `domain` is what they give
+    apart : True to fuse nothing: every step is a segment of its own
     """
 
     def __init__(
@@ -140,10 +143,11 @@ class Plan:
         sink: str,
         datapath: Datapath | None = None,
         branches: Sequence[Plan] = (),
+        apart: bool = False,
     ) -> None:
         self.domain = domain
         self.branches = tuple(branches)
-        self.runs = blocks(steps)
+        self.runs = blocks(steps, apart=apart)
         self.gives: Domain = steps[-1].gives if steps else domain
         last = Port(sink, channels(self.gives), interleaved=channels(self.gives) == 3)
         self.parts: list[Segment | Placed] = []
@@ -225,8 +229,11 @@ class Plan:
             raise RuntimeError("a plan ends in a segment")
         return collect(source, strip_rows(source.grid.shape[1]), progress)
 
-    def link(self, data: Pixels, context: Context) -> Source:
-        """The chain over `data`, ready to be pulled; whole-frame stages run here."""
+    def link(self, data: Pixels, context: Context, watching: Watching | None = None) -> Source:
+        """The chain over `data`, ready to be pulled; whole-frame stages run here.
+
+        `watching` gets each source with the names of its stages and gives what stands in its place.
+        """
         domain = self.domain
         source: Source
         if isinstance(data, tuple):
@@ -243,6 +250,8 @@ class Plan:
                 result = run_host(part, _whole(source), domain, part.before, self.datapath)
                 source = FrameSource(result, grid.phase, grid.block)
             domain = run[-1].gives if run else domain
+            if watching is not None:
+                source = watching(source, tuple(p.step.stage.name for p in run))
         return source
 
 

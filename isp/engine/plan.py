@@ -32,8 +32,10 @@ def is_host(placed: Placed) -> bool:
     return placed.step.stage.kind in ("numpy", "frame")
 
 
-def blocks(steps: Sequence[Placed]) -> list[list[Placed]]:
-    """Runs of fused steps, cut at host stages (each a block of its own) and where reaches add up."""
+def blocks(steps: Sequence[Placed], *, apart: bool = False) -> list[list[Placed]]:
+    """Runs of fused steps, cut at host stages (each a block of its own) and where reaches add up, or every step."""
+    if apart:
+        return [[placed] for placed in steps]
     result: list[list[Placed]] = []
     total = 0
     for placed in steps:

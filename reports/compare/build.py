@@ -203,7 +203,8 @@ def _developed(
             if each.run is None or each.pipeline is None or each.frame is None:
                 continue
             tell(f"stages of {each.label}")
-            stages.append(stages_of(index, each.pipeline, each.frame, _centre(places)))
+            seconds = each.run.seconds.get("render", 0.0)
+            stages.append(stages_of(index, each.pipeline, each.frame, _centre(places), seconds))
     return tuple(stages), profile_diff(runs)
 
 
@@ -217,7 +218,7 @@ def _centre(places: Sequence[tuple[tuple[int, int, int, int], str]]) -> tuple[in
 def _repeat(taken: Sequence[Taken], asked: Options, reference: Taken | None) -> tuple[tuple[str, str], ...]:
     rows = [("command", asked.command)] if asked.command else []
     for each in (*taken, *([reference] if reference is not None else [])):
-        rows.append((f"input {each.label}", f"{each.wanted.name}, SHA-256 {each.sha256 or 'unknown'}"))
+        rows.append((f"input {each.label}", each.wanted.name))
         if each.frame is not None and each.frame.origin.seed is not None:
             rows.append((f"seed of {each.label}", str(each.frame.origin.seed)))
     rows.append(("seeds", "resampling 0; every other number is a function of the inputs"))

@@ -24,7 +24,7 @@ _ASKED = (
     (Asked("delta_e.p95", "CIEDE2000, 95 %", "lower", 0.5), lambda e: e.p95),
     (Asked("delta_e.max", "CIEDE2000, worst", "lower", 0.5), lambda e: e.maximum),
     (Asked("delta_e.mean_76", "dE*ab, mean", "lower", 0.5), lambda e: e.mean_76),
-    (Asked("delta_e.corrected", "CIEDE2000, chroma matched", "lower", 0.3, "hue and lightness alone"), lambda e: e.corrected),
+    (Asked("delta_e.corrected", "CIEDE2000, chroma matched", "lower", 0.3, "hue, lightness"), lambda e: e.corrected),
     (Asked("chroma.ratio", "Chroma", "", 2.0, "of the reference's"), lambda e: e.chroma),
     (Asked("exposure.factor", "Light to reach the reference", "", 0.05, "factor"), lambda e: e.exposure),
     (Asked("white.reproduction", "White, reproduction angle", "lower", 0.3), lambda e: e.white.reproduction),
@@ -115,6 +115,6 @@ def _figures(
         if chart is not None:
             image = draw_found(source, chart.outlines())
             caption = f"{'Found' if chart.how == 'found' else 'Given'}: the patches that are averaged."
-            figures.append(Figure(image, f"The chart in {label}", caption, f"The picture {label} with its chart marked"))
+            figures.append(Figure(image, f"The chart in {label}", caption, f"Picture {label} with its chart marked"))
             break
     return tuple(figures)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from isp.color.spaces import luma
 from reports.estimate import Estimate
 from reports.figures.style import DASHES, INK, SERIES, as_svg, canvas
+from reports.light import linear
 from reports.model import Figure
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ MOST_SERIES = 6
 _NAMES = {"iso": "ISO"}
 
 
-def heat_map(cells: Sequence[CellResult], metric: str, title: str) -> Figure:
+def heat_map(cells: Sequence[CellResult], metric: str, title: str, symbol: str) -> Figure:
     """Profiles and sensors against illuminants and ISO, the mean over seeds in each field.
 
     Parameters
@@ -31,6 +33,7 @@ def heat_map(cells: Sequence[CellResult], metric: str, title: str) -> Figure:
     cells : of one scene
     metric : name
     title : of the figure
+    symbol : short name of the metric, for axes
     """
     rows, columns = _values(cells, ROWS), _values(cells, COLUMNS)
     unit = _unit(cells, metric)
@@ -52,15 +55,14 @@ def heat_map(cells: Sequence[CellResult], metric: str, title: str) -> Figure:
         )  # fmt: skip
         axes.set_xlabel(" · ".join(_NAMES.get(a, a) for a in COLUMNS if _varies(cells, a)) or "ISO")
         bar = figure.colorbar(shown, ax=axes, pad=0.02)
-        bar.set_label(unit or metric)
+        bar.set_label(_axis(symbol, unit))
         bar.outline.set_visible(False)
         for (i, j), value in np.ndenumerate(grid):
             if not math.isfinite(value):
                 axes.text(j, i, "n.a.", ha="center", va="center", fontsize=7)
             elif len(columns) <= MOST_ANNOTATED:
-                dark = float(shown.norm(value)) < 0.6
-                axes.text(j, i, f"{value:.3g}", ha="center", va="center", fontsize=7.5,
-                          color="#ffffff" if dark else "#000000")  # fmt: skip
+                ink = _ink(shown.cmap(shown.norm(np.array([value])))[0])
+                axes.text(j, i, f"{value:.3g}", ha="center", va="center", fontsize=7.5, color=ink)
         image = as_svg(figure)
     known = grid[np.isfinite(grid)]
     span = f"from {known.min():.3g} to {known.max():.3g} {unit}".strip() if known.size else "all n.a."
@@ -69,7 +71,7 @@ def heat_map(cells: Sequence[CellResult], metric: str, title: str) -> Figure:
     return Figure(image, title, caption, f"Heat map of {title}: {span}.", wide)
 
 
-def trend(cells: Sequence[CellResult], metric: str, title: str) -> Figure:
+def trend(cells: Sequence[CellResult], metric: str, title: str, symbol: str) -> Figure:
     """A metric over ISO, a line with its 95 % band for each profile and sensor; the mean over illuminants and seeds.
 
     With more than six lines those of one profile are joined. Parameters as `heat_map`.
@@ -92,12 +94,18 @@ def trend(cells: Sequence[CellResult], metric: str, title: str) -> Figure:
         axes.set_xticks(isos, [f"{iso:g}" for iso in isos])
         axes.minorticks_off()
         axes.set_xlabel("ISO")
-        axes.set_ylabel(unit or metric)
+        axes.set_ylabel(_axis(symbol, unit))
         figure.legend(loc="outside lower center", ncols=1 if len(lines) > 2 else len(lines), fontsize=8, labelcolor=INK)
         image = as_svg(figure)
     caption = f"{_averaged(cells, (*axes_of, 'iso'))}Bands: 95 % of the measurement.{_fixed(cells, (*axes_of, 'iso'))}"
-    span = f"ISO {isos[0]:g} to {isos[-1]:g}"
-    return Figure(image, title, caption, f"{title} over {span} ({unit or metric}): {'; '.join(ends)}.")
+    span = f"from ISO {isos[0]:g} to {isos[-1]:g}"
+    return Figure(image, title, caption, f"{title}, {span}, {_axis(symbol, unit)}: {'; '.join(ends)}.")
+
+
+def _ink(rgba: Any) -> str:
+    """Black or white, whichever stands out more on a colour (relative luminance of WCAG 2.2)."""
+    luminance = float(linear(rgba[:3], "srgb") @ luma("srgb"))
+    return "#000000" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "#ffffff"
 
 
 def mean_over(estimates: Sequence[Estimate]) -> Estimate:
@@ -161,6 +169,10 @@ def _averaged(cells: Sequence[CellResult], axes: Sequence[str]) -> str:
     }
     over = [f"{n} {_NAMES.get(axis, axis)}s" for axis, n in counts.items() if n > 1]
     return f"Mean over {' and '.join(over)}. " if over else ""
+
+
+def _axis(symbol: str, unit: str) -> str:
+    return f"{symbol} [{unit}]" if unit else symbol
 
 
 def _unit(cells: Sequence[CellResult], metric: str) -> str:

@@ -29,6 +29,9 @@ TILE = 64
 BLOCK = 8
 """Side of the squares in which noise is measured, so that shading does not count [px]."""
 
+QUIET = 1e-6
+"""Noise below this share of the light is rounding of the arithmetic."""
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -37,12 +40,14 @@ class Metric:
     Parameters
     ----------
     label : in words
+    symbol : short, for axes
     unit : of the estimate
     better : which values are better
     measure : from a `View` to an estimate
     """
 
     label: str
+    symbol: str
     unit: str
     better: Better
     measure: Callable[[View], Estimate]
@@ -134,7 +139,7 @@ def _snr(view: View) -> Estimate:
     if len(blocks) < 3:
         return Estimate.missing(f"patch {name} is smaller than three squares of {BLOCK} pixels", "dB")
     moments = np.stack([blocks.mean(axis=1), blocks.var(axis=1, ddof=1)], axis=1)
-    if moments[:, 1].max() <= 0 or moments[:, 0].min() <= 0:
+    if moments[:, 0].min() <= 0 or math.sqrt(moments[:, 1].max()) < QUIET * moments[:, 0].max():
         return Estimate.missing(f"patch {name} has no noise or no light", "dB")
 
     def ratio(items: NDArray[Any]) -> float:
@@ -173,9 +178,9 @@ def _from_white(rgb: Float64) -> float:
 
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {
-        "delta_e_2000": Metric("Colour error, mean CIEDE2000 of the patches", "", "lower", _delta_e),
-        "snr": Metric("Signal to noise near middle grey", "dB", "higher", _snr),
-        "psnr": Metric("PSNR against the ideal picture", "dB", "higher", _psnr),
+        "delta_e_2000": Metric("Colour error, mean CIEDE2000 of the patches", "ΔE00", "", "lower", _delta_e),
+        "snr": Metric("Signal to noise near middle grey", "SNR", "dB", "higher", _snr),
+        "psnr": Metric("PSNR against the ideal picture", "PSNR", "dB", "higher", _psnr),
     }
 )
 """Every metric of a cell, by the name that `matrix.yaml` and the results use."""

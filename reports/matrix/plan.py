@@ -216,12 +216,12 @@ class _Reader:
         given = self.tree[key]
         if not isinstance(given, list) or not given:
             raise self.document.error((key,), f"{key} must be a list of one value or more, for example {key}: [...]")
-        found: list[Any] = []
+        found: dict[Any, None] = {}
         for number, value in enumerate(given):
             checked = self.checked((key, number), value, check)
             if checked in found:
                 raise self.document.error((key, number), f"{key}: {quoted(value)} is given twice; keep one")
-            found.append(checked)
+            found[checked] = None
         return tuple(found)
 
     def one(self, key: str, check: Callable[[Any], Any], default: Any) -> Any:
@@ -232,6 +232,8 @@ class _Reader:
         try:
             return check(value)
         except IspError as error:
+            if str(error).startswith(f"{self.document.source}:"):
+                raise
             raise self.document.error(path, f"{path[0]}: {error}") from None
 
     def profile(self, value: Any, settings: Sequence[str]) -> str:
@@ -239,7 +241,11 @@ class _Reader:
         from isp.profile.fingerprint import profile_fingerprint
 
         name = _text(value)
-        profile = read_profile(_path(name, self.folder)).with_settings(settings)
+        profile = read_profile(_path(name, self.folder))
+        try:
+            profile = profile.with_settings(settings)
+        except IspError as error:
+            raise self.document.error(("settings",), f"settings: {str(error).removeprefix('--set ')}") from None
         self.content["profile", name] = profile_fingerprint(profile)
         return name
 

@@ -89,9 +89,9 @@ def _section(results: Results, metric: str) -> Section:
             continue
         title = f"{about.label}, {scene}"
         if len(results.plan.axes["iso"]) > 1:
-            figures.append(trend(cells, metric, f"{title}, over ISO"))
+            figures.append(trend(cells, metric, f"{title}, over ISO", about.symbol))
         if len({(c.at["profile"], c.at["sensor"], c.at["illuminant"]) for c in cells}) > 1:
-            figures.append(heat_map(cells, metric, title))
+            figures.append(heat_map(cells, metric, title, about.symbol))
     return Section(metric, about.label, (*_by_profile(results, metric), *notes), tuple(figures))
 
 

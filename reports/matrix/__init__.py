@@ -1,0 +1,1 @@
+"""Matrix runs: profiles x sensors x scenes x illuminants x ISO through the simulator, measured cell by cell."""

@@ -19,7 +19,7 @@ from reports.compare.inputs import Taken
 from reports.compare.subject import Chapter, Subject
 from reports.compare.verdict import judged
 from reports.compare.views import view_of
-from reports.model import Crop, Figure, Input, Report
+from reports.model import Crop, Figure, Input, Report, Section
 from reports.source import STRIP, Source
 
 _PACKAGES = ("mobile-isp", "numpy", "scipy", "halide", "scikit-image", "colour-science", "matplotlib")
@@ -79,13 +79,20 @@ def build(
         quantities=quantities,
         maps=tuple(figures),
         crops=tuple(crops(subject.sources, places)) if subject.alike else _own_crops(subject),
-        sections=tuple(c.section for c in chapters),
+        sections=_sections(chapters),
         stages=stages,
         parameters=parameters,
         repeat=_repeat(taken, asked, reference),
         notes=tuple(notes),
         reference=_input(reference) if reference is not None else None,
     )
+
+
+def _sections(chapters: Sequence[Chapter]) -> tuple[Section, ...]:
+    """Chapters with something to show; the reasons of the others in one section at the end."""
+    full = [c.section for c in chapters if c.quantities or c.section.figures]
+    reasons = tuple(f"{c.section.title}: {note}" for c in chapters if c.section not in full for note in c.section.notes)
+    return (*full, Section("not-measured", "Not measured", reasons)) if reasons else tuple(full)
 
 
 def _input(taken: Taken) -> Input:

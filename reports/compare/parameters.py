@@ -100,6 +100,7 @@ def unit_of(stage: str, parameter: str) -> str:
     from isp.stages import find_stage
 
     try:
-        return str(find_stage(stage).parameter(parameter).unit or "")
-    except (KeyError, ValueError):
+        unit = find_stage(stage).parameter(parameter).unit
+    except KeyError:
         return ""
+    return "" if unit == "1" else unit

@@ -72,6 +72,9 @@ def report(
     sensor: Annotated[
         str | None, typer.Option("--sensor", metavar="NAME", help="The datasheet of a sensor or a phone's camera.")
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a matrix that was begun in this folder.")
+    ] = False,
     scheduler: options.Scheduler = None,
     jobs: options.Jobs = None,
     settings: options.Settings = None,
@@ -100,7 +103,10 @@ def report(
         from reports.matrix import matrix_report
 
         with progress() as bar:
-            page = matrix_report(matrix, output, scheduler=scheduler, jobs=jobs, overwrite=overwrite, progress=bar)
+            bar.start(matrix.name)
+            page = matrix_report(
+                matrix, output, scheduler=scheduler, jobs=jobs, overwrite=overwrite, resume=resume, progress=bar
+            )
         emit(one_line(str(page)))
         return
     from reports.compare.conditions import FAILED, failures, parse

@@ -100,7 +100,7 @@ def report(
     if matrix is not None:
         if output is None:
             raise UsageError("--matrix needs -o FOLDER for its results")
-        from reports.matrix import matrix_report
+        from reports.matrix.report import matrix_report
 
         with progress() as bar:
             bar.start(matrix.name)

@@ -32,6 +32,8 @@ SURE = 0.9
 """Agreement at which the search ends."""
 MARGIN = 0.05
 """By which the next best place or turn must agree less."""
+SLACK = 0.05
+"""By which a corner may be out of the picture, in patches: as exact as corners are."""
 NEAR, SEEN = 0.1, 14
 """Patches that must lie within so many steps of where the perspective puts them, of 24."""
 
@@ -103,7 +105,8 @@ def find_color_chart(source: Source) -> ColorChart | NotFound:
     if near.sum() < SEEN:
         return NotFound(f"a chart's colours, but only {near.sum()} of its 24 patches are seen clearly")
     chart = _chart(np.diag([step, step, 1.0]) @ homography, best.agreement, "found")
-    if (chart.corners < 0).any() or (chart.corners > source.shape[::-1]).any():
+    slack = SLACK * float(np.linalg.norm(chart.corners[1] - chart.corners[0])) / COLUMNS
+    if (chart.corners < -slack).any() or (chart.corners > np.array(source.shape[::-1]) + slack).any():
         return NotFound("part of the chart is out of the picture")
     return chart
 
@@ -112,8 +115,7 @@ def _search(light: Float32) -> Match | None:
     """The best place in pixels of `light`, if it is good enough."""
     reference = reference_rgb("iso")
     best: Match | None = None
-    for longest in LEVELS:
-        level, scale = _level(light, longest)
+    for level, scale in _levels(light):
         gradient = contrast(level)
         for threshold in THRESHOLDS:
             for lattice in lattices(even_regions(gradient, threshold)):
@@ -143,17 +145,18 @@ def _reduced(light: Float32, step: int) -> tuple[Float32, float]:
     return part.reshape(rows, step, columns, step, 3).mean((1, 3)), float(step)
 
 
-def _level(light: Float32, longest: int) -> tuple[Float32, float]:
-    """The picture reduced or enlarged to a longest side, and the size of its pixels."""
+def _levels(light: Float32) -> Iterator[tuple[Float32, float]]:
+    """The picture reduced or enlarged to about the `LEVELS`, and the size of its pixels."""
     from scipy.ndimage import zoom
 
-    height, width = light.shape[:2]
-    factor = max(height, width) / longest
-    if factor >= 2:
-        return _reduced(light, int(factor))
-    if factor < 0.75:
-        return zoom(light, (2, 2, 1), order=1, grid_mode=True, mode="nearest"), 0.5
-    return light, 1.0
+    longest = max(light.shape[:2])
+    for factor in dict.fromkeys(max(round(longest / level), longest / level > 0.75) for level in LEVELS):
+        if factor > 1:
+            yield _reduced(light, factor)
+        elif factor == 1:
+            yield light, 1.0
+        else:
+            yield zoom(light, (2, 2, 1), order=1, grid_mode=True, mode="nearest"), 0.5
 
 
 def _chart(homography: Float64, confidence: float, how: str) -> ColorChart:

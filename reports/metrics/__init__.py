@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from reports.metrics.geometry import distortion as distortion
     from reports.metrics.lateral import lateral_color as lateral_color
     from reports.metrics.leaves import texture_mtf as texture_mtf
+    from reports.metrics.noise import dynamic_range as dynamic_range
+    from reports.metrics.noise import snr as snr
     from reports.metrics.patch_colors import patch_errors as patch_errors
     from reports.metrics.similarity import flip as flip
     from reports.metrics.similarity import ms_ssim as ms_ssim
@@ -32,6 +34,7 @@ _HOME: dict[str, str] = {
     "delta_e_76": "color_difference",
     "delta_h": "color_difference",
     "distortion": "geometry",
+    "dynamic_range": "noise",
     "false_color": "artifacts",
     "flip": "similarity",
     "lateral_color": "lateral",
@@ -39,6 +42,7 @@ _HOME: dict[str, str] = {
     "parts_2000": "color_difference",
     "patch_errors": "patch_colors",
     "psnr": "similarity",
+    "snr": "noise",
     "ssim": "similarity",
     "texture_mtf": "leaves",
     "white_error": "white",

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from isp.errors import UsageError
 from isp.values import Float32, Float64, frozen
 from reports.charts.chart_refine import CELLS, PITCH, refine
 from reports.charts.chart_search import Match, best_match
 from reports.charts.flat_regions import contrast, even_regions
-from reports.charts.lattice import fit_homography, lattices, project
-from reports.charts.references import COLUMNS, PATCHES, ROWS, reference_rgb
+from reports.charts.lattice import lattices, project
+from reports.charts.references import COLUMNS, ROWS, reference_rgb
 from reports.source import Source
 
 PATCH = 1 / 1.15

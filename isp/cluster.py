@@ -178,13 +178,15 @@ def differences(here: Mapping[str, str], there: Mapping[str, str] | BaseExceptio
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Dask's log and warnings kept off stderr: what matters becomes an error of ours."""
-    log = logging.getLogger("distributed")
-    before = log.level
-    log.setLevel(logging.CRITICAL + 1)
+    names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == "distributed"]
+    before = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     try:
         with warnings.catch_warnings():
             # other versions are `_check`'s to judge
             warnings.filterwarnings("ignore", message="(?s).*Mismatched versions found")
             yield
     finally:
-        log.setLevel(before)
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)

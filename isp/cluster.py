@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from isp.errors import InputError, UsageError
@@ -34,42 +35,39 @@ def spread_there(groups: Iterable[Group], done: Done, scheduler: str, jobs: int 
     """`isp.spread.spread` on the cluster of `scheduler`."""
     from distributed import as_completed
 
-    waiting = iter(groups)
-    left: dict[str, list[str]] = {}
-    keys: dict[str, str] = {}
-    run = secrets.token_hex(8)  # keys are common to all users of a scheduler
+    waiting = enumerate(groups)
+    left: dict[str, set[str]] = {}
+    run = secrets.token_hex(8)  # names are common to all users of a scheduler
 
     with connected(scheduler) as client:
         futures = as_completed(loop=client.loop)
 
-        def submit() -> bool:
-            group = next(waiting, None)
-            if group is None:
-                return False
-            sent: dict[str, Any] = {}
-            for piece in group:
-                needs = [sent[key] for key in piece.after]
-                sent[piece.key] = client.submit(
-                    call_there, piece.call, *needs, *piece.arguments, key=f"{piece.key}-{run}", pure=False
-                )
-            open_keys = reported(group)
-            for key in open_keys:
-                keys[sent[key].key] = key
-                left[key] = open_keys
-                futures.add(sent[key])
-            return True
+        def submit(count: int | None) -> None:
+            """The next groups; earlier ones come first on the workers too."""
+            for number, group in islice(waiting, count):
+                sent: dict[str, Any] = {}
+                for piece in group:
+                    needs = [sent[key] for key in piece.after]
+                    sent[piece.key] = client.submit(
+                        call_there, piece.call, *needs, *piece.arguments,
+                        key=f"{piece.key} {run}", pure=False, priority=-number,
+                    )  # fmt: skip
+                still = set(reported(group))
+                left.update(dict.fromkeys(still, still))
+                futures.update([sent[key] for key in still])
 
         try:
-            count = 0
-            while (jobs is None or count < jobs) and submit():
-                count += 1
-            for future in futures:
-                key = keys.pop(future.key)
-                done(key, _result(future))
-                siblings = left.pop(key)
-                siblings.remove(key)
-                if not siblings:
-                    submit()
+            submit(jobs)
+            while not futures.is_empty():
+                future = next(futures)
+                key, result = future.key.rpartition(" ")[0], _result(future)
+                # a future that is held is computed again when the worker that has its result dies
+                del future
+                done(key, result)
+                still = left.pop(key)
+                still.remove(key)
+                if not still:
+                    submit(1)
         except BaseException:
             with suppress(Exception):
                 client.cancel(list(futures.futures), force=True)
@@ -180,13 +178,15 @@ def differences(here: Mapping[str, str], there: Mapping[str, str] | BaseExceptio
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Dask's log and warnings kept off stderr: what matters becomes an error of ours."""
-    log = logging.getLogger("distributed")
-    before = log.level
-    log.setLevel(logging.CRITICAL + 1)
+    names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == "distributed"]
+    before = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     try:
         with warnings.catch_warnings():
             # other versions are `_check`'s to judge
             warnings.filterwarnings("ignore", message="(?s).*Mismatched versions found")
             yield
     finally:
-        log.setLevel(before)
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)

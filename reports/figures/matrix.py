@@ -86,10 +86,12 @@ def trend(cells: Sequence[CellResult], metric: str, title: str, symbol: str) -> 
         for number, line in enumerate(lines):
             means = [mean_over([c.metrics[metric] for c in _where(cells, {**line, "iso": iso})]) for iso in isos]
             color = SERIES[number]
-            axes.plot(isos, means, color=color, ls=DASHES[number], marker="o", ms=3, label=_label(line, cells) or "all")
+            axes.plot(isos, means, color=color, ls=DASHES[number], marker="o", ms=3, label=_label(line, cells))
             low, high = zip(*(m.interval for m in means), strict=True)
             axes.fill_between(isos, low, high, color=color, alpha=0.18, lw=0)
-            ends.append(f"{_label(line, cells) or 'all'} {means[0]:.3g} to {means[-1]:.3g}")
+            axes.vlines(isos, low, high, color=color, lw=0.8)  # a point between two n.a. has no band
+            first, last = (f"{m:.3g}" if m.known else "n.a." for m in (means[0], means[-1]))
+            ends.append(f"{_label(line, cells)} {first} to {last}")
         axes.set_xscale("log", base=2)
         axes.set_xticks(isos, [f"{iso:g}" for iso in isos])
         axes.minorticks_off()

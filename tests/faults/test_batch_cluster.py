@@ -147,6 +147,18 @@ def test_an_interruption_takes_waiting_work_from_the_cluster(pair, frames, tmp_p
     assert not list(tmp_path.rglob("*.part"))
 
 
+def test_a_scheduler_that_dies_is_one_line(pair, frames, here, tmp_path):
+    (pair.folder / "hang 2.dng").touch()
+    (pair.folder / "hang 3.dng").touch()
+    with _started(pair, frames, tmp_path / "out", "--jobs", "2") as process:
+        until(lambda: len(_runs(pair)) == 4)
+        pair.processes[0].kill()
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (4, "error: the Dask scheduler has gone; what it had not finished is lost\n")
+    assert out.splitlines() == [f"{tmp_path}/out/{i}.tiff" for i in (0, 1)]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"0.tiff", "1.tiff"}
+
+
 def test_nobody_there_is_one_line(frames, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(clusters, "CONNECT_SECONDS", 0.5)
     with socket.socket() as taken:

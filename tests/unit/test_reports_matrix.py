@@ -329,7 +329,7 @@ def test_figures_show_every_cell(tmp_path):
     assert drawn.alt == "Heat map of Noise: from 30 to 37 dB."
     assert "sensor imx586:bin2" in drawn.caption
     lines = trend(cells, "snr", "Noise", "SNR")
-    assert "natural 35 to 36" in lines.alt
+    assert lines.alt.endswith("SNR [dB]: reference 31 to n.a.; natural 35 to 36.")
     assert lines.caption.startswith("Mean over 2 illuminants. Bands: 95 % of the measurement.")
     assert heat_map(cells, "snr", "Noise", "SNR").image.data == drawn.image.data
 

@@ -16,6 +16,8 @@ LINE, BLUR = (0, 1, 2, 3, 4, 5), (0, 1, 2, 5)
 """Numbers of the model that pixels near the edge decide, and those that bins across it do."""
 FINE = 32
 """Bins per pixel: their width adds 0.0001 px^2 to the variance of the blur."""
+PENALTY = 2.0
+"""Of the criterion, for each number of the formula."""
 SHARPEST = 0.08
 """Least standard deviation of the blur beside the pixel's aperture [px]."""
 MISFIT = 0.002
@@ -123,7 +125,7 @@ def _ordered(model: EdgeModel, bins: _Bins, weights: Float64) -> tuple[EdgeModel
         # a floor far below any noise keeps the logarithm of a perfect fit finite
         floor = (1e-6 * candidate.step) ** 2
         total = chi + bins.scatter
-        score = pixels * math.log(total / pixels + floor) + (6 + order) * math.log(pixels)
+        score = pixels * math.log(total / pixels + floor) + PENALTY * (6 + order)
         if best is None or score < best[0]:
             best, worse = (score, candidate, normal * (total / max(pixels - 6 - order, 1))), 0
         else:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from reports.metrics.color_difference import delta_e_2000 as delta_e_2000
     from reports.metrics.color_difference import delta_h as delta_h
     from reports.metrics.color_difference import parts_2000 as parts_2000
+    from reports.metrics.emva import cfa_planes as cfa_planes
+    from reports.metrics.emva import photon_transfer as photon_transfer
     from reports.metrics.geometry import distortion as distortion
     from reports.metrics.lateral import lateral_color as lateral_color
     from reports.metrics.leaves import texture_mtf as texture_mtf
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from reports.metrics.white import white_error as white_error
 
 _HOME: dict[str, str] = {
+    "cfa_planes": "emva",
     "delta_c": "color_difference",
     "delta_e_2000": "color_difference",
     "delta_e_76": "color_difference",
@@ -41,6 +44,7 @@ _HOME: dict[str, str] = {
     "ms_ssim": "similarity",
     "parts_2000": "color_difference",
     "patch_errors": "patch_colors",
+    "photon_transfer": "emva",
     "psnr": "similarity",
     "snr": "noise",
     "ssim": "similarity",

@@ -127,16 +127,20 @@ def _here(pieces: Group, done: Done, jobs: int) -> None:
 
     running = _Running()
     made: dict[str, Any] = {}
-    for piece in pieces:
-        call = dask.delayed(running, pure=False, traverse=False)
-        made[piece.key] = call(
-            piece.call, piece.arguments, *(made[key] for key in piece.after), dask_key_name=piece.key
+    keys: dict[str, str] = {}
+    for number, piece in enumerate(pieces):
+        # Dask begins with the last name; the order changes nothing but when results are seen
+        name = f"{len(pieces) - number:09d}"
+        keys[name] = piece.key
+        made[piece.key] = dask.delayed(running, pure=False, traverse=False)(
+            piece.call, piece.arguments, *(made[key] for key in piece.after), dask_key_name=name
         )
-    wanted = set(reported(pieces))
+    wanted = reported(pieces)
+    seen = set(wanted)
 
-    def finished(key: Any, result: Any, *_: Any) -> None:
-        if key in wanted:
-            done(key, result)
+    def finished(name: Any, result: Any, *_: Any) -> None:
+        if keys[name] in seen:
+            done(keys[name], result)
 
     stop = threading.Event()
     # its threads do not keep the process alive

@@ -53,18 +53,22 @@ def color_agreement(measured: Float64, references: Float64) -> Float64:
 
     Returns
     -------
-    (K, 3) float64
-        Coefficients of determination, of lightness, red-green and blue-green, when the logarithms of the references are
-        fitted by an affine map of the logarithms of what was measured: gains, gamma and crosstalk between channels
-        do not matter; 0 where nothing agrees.
+    (K,) float64
+        0..1, the better of two fits by least squares: the references as an affine map of what was measured, which
+        undoes the colours of a camera, and their logarithms as an affine map of its logarithms, which undoes gains and
+        tone curves. Of each fit the coefficient of determination of lightness, red-green or blue-green, whichever is
+        least.
     """
-    logs = _logs(measured[None])[0]
-    basis = np.linalg.qr(np.column_stack([np.ones(len(logs)), logs]))[0]
-    wanted = _logs(references)
+    fits = ((measured, references), (_logs(measured[None])[0], _logs(references)))
+    return np.asarray(np.max([_determination(seen, wanted) for seen, wanted in fits], axis=0))
+
+
+def _determination(seen: Float64, wanted: Float64) -> Float64:
+    basis = np.linalg.qr(np.column_stack([np.ones(len(seen)), seen]))[0]
     parts = np.stack([wanted.mean(-1), wanted[..., 0] - wanted[..., 1], wanted[..., 2] - wanted[..., 1]], axis=-1)
     parts = parts - parts.mean(1, keepdims=True)
     explained = ((np.swapaxes(parts, 1, 2) @ basis) ** 2).sum(-1)
-    return np.asarray(explained / np.maximum((parts**2).sum(1), 1e-12))
+    return np.asarray((explained / np.maximum((parts**2).sum(1), 1e-12)).min(-1))
 
 
 def best_match(light: Float32, lattice: Lattice, reference: Float64) -> tuple[Match | None, float]:
@@ -96,7 +100,7 @@ def best_match(light: Float32, lattice: Lattice, reference: Float64) -> tuple[Ma
                 regions = int(occupied[window].sum())
                 if regions < FEWEST or known.sum() < FEWEST + 3:
                     continue
-                scores = color_agreement(seen[known], stack[:, known]).min(1)
+                scores = color_agreement(seen[known], stack[:, known])
                 for (_, turn, mirrored), score in zip(layouts, scores, strict=True):
                     shift = np.array([[1, 0, start[0] + column], [0, 1, start[1] + row], [0, 0, 1.0]])
                     matrix = lattice.homography @ shift @ turn

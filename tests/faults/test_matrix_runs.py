@@ -124,7 +124,7 @@ def test_a_changed_matrix_keeps_the_cells_that_are_the_same(matrix, through, tmp
 def test_a_run_that_is_there_is_not_overwritten(matrix, tmp_path, through):
     plan = read_plan(matrix)
     before = (through / JOURNAL).read_bytes()
-    with pytest.raises(OutputError, match="journal.jsonl: exists; give --resume to go on, or --overwrite"):
+    with pytest.raises(OutputError, match=r"journal\.jsonl: exists; give --resume to go on, or --overwrite"):
         run_matrix(plan, through)
     assert (through / JOURNAL).read_bytes() == before
     with pytest.raises(OutputError, match="folder cannot be made"):
@@ -190,7 +190,8 @@ def test_a_cluster_gives_the_same_though_a_worker_dies(matrix, through, tmp_path
 
     with cluster(folder, SPY) as made:
         code = RUN.replace("jobs=int(sys.argv[3])", "scheduler=sys.argv[3]")
-        with subprocess.Popen([sys.executable, "-W", "error", "-c", code, str(matrix), str(out), made.address]) as process:
+        words = [sys.executable, "-W", "error", "-c", code, str(matrix), str(out), made.address]
+        with subprocess.Popen(words) as process:
             try:
                 until(lambda: len(_lines(out)) == 1 + 10)
                 (killed,) = [int(pid) for pid, *what in runs() if what == ["uniform", "800"]]

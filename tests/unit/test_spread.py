@@ -50,6 +50,28 @@ def test_a_shared_piece_runs_once_and_many_run_at_once():
     assert runs == ["shared"]
 
 
+def test_work_begins_in_the_given_order_and_ends_a_group_before_the_next():
+    """So that names are printed early, and two threads hold two or three shared results, not all of them."""
+    begun: list[str] = []
+
+    def note(*words: object) -> str:
+        begun.append(str(words[-1]))
+        time.sleep(0.002)
+        return str(words[-1])
+
+    singles = [[Piece(f"p{n}", note, (n,))] for n in range(30)]
+    spread(singles, lambda *_: None, jobs=2)
+    assert max(abs(n - int(found)) for n, found in enumerate(begun)) <= 2
+    begun.clear()
+    groups = [
+        [Piece(f"s{n}", note, (f"s{n}",)), *(Piece(f"{n}.{m}", note, (f"{n}.{m}",), (f"s{n}",)) for m in range(4))]
+        for n in range(9)
+    ]
+    spread(groups, lambda *_: None, jobs=2)
+    for n in range(7):
+        assert max(begun.index(f"{n}.{m}") for m in range(4)) < begun.index(f"s{n + 2}") + 2
+
+
 def test_done_is_called_in_the_thread_of_the_caller():
     threads = []
     spread([[Piece(str(n), int)] for n in range(4)], lambda *_: threads.append(threading.current_thread()), jobs=2)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from reports.metrics.leaves import texture_mtf as texture_mtf
     from reports.metrics.noise import dynamic_range as dynamic_range
     from reports.metrics.noise import snr as snr
+    from reports.metrics.nps import noise_spectrum as noise_spectrum
     from reports.metrics.patch_colors import patch_errors as patch_errors
     from reports.metrics.similarity import flip as flip
     from reports.metrics.similarity import ms_ssim as ms_ssim
@@ -42,6 +43,7 @@ _HOME: dict[str, str] = {
     "flip": "similarity",
     "lateral_color": "lateral",
     "ms_ssim": "similarity",
+    "noise_spectrum": "nps",
     "parts_2000": "color_difference",
     "patch_errors": "patch_colors",
     "photon_transfer": "emva",

@@ -337,9 +337,7 @@ def _ranges(full: Estimate, dark_noise: Estimate) -> tuple[Estimate, Estimate]:
     return Estimate(20 * math.log10(full / (dark_noise + 0.5)), (low, high), "dB"), most
 
 
-def _linearity(
-    levels: Sequence[_Level], dark: _Level, top: float | None, why: str
-) -> tuple[Estimate, list[float]]:
+def _linearity(levels: Sequence[_Level], dark: _Level, top: float | None, why: str) -> tuple[Estimate, list[float]]:
     deviation = [math.nan] * len(levels)
     exposure = np.array([level.exposure for level in levels])
     if not why and not np.isfinite(exposure).all():

@@ -41,9 +41,7 @@ def data(pairs: Any, dark: Any) -> PhotonTransfer:
     ("bits", "pedestal", "gain", "read", "full"), [(12, 64.0, 0.16, 5.0, 24000.0), (10, 64.0, 0.1, 6.0, 9000.0)]
 )
 def test_a_known_sensor(bits: int, pedestal: float, gain: float, read: float, full: float) -> None:
-    part = sensor(
-        gain=gain, pre_e=read, prnu=0.01, dsnu_e=3.0, full_well_e=full, bits=bits, pedestal=pedestal
-    )
+    part = sensor(gain=gain, pre_e=read, prnu=0.01, dsnu_e=3.0, full_well_e=full, bits=bits, pedestal=pedestal)
     found = data(*flats(part, (1024, 1024)))
     assert found.gain_dn_per_e == pytest.approx(gain, rel=2e-3)
     assert found.read_noise_e == pytest.approx(read, rel=1e-2)

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from reports.metrics.similarity import ms_ssim as ms_ssim
     from reports.metrics.similarity import psnr as psnr
     from reports.metrics.similarity import ssim as ssim
+    from reports.metrics.tone import exposure_error as exposure_error
+    from reports.metrics.tone import tone_response as tone_response
+    from reports.metrics.veil import glare as glare
     from reports.metrics.white import white_error as white_error
 
 _HOME: dict[str, str] = {
@@ -39,8 +42,10 @@ _HOME: dict[str, str] = {
     "delta_h": "color_difference",
     "distortion": "geometry",
     "dynamic_range": "noise",
+    "exposure_error": "tone",
     "false_color": "artifacts",
     "flip": "similarity",
+    "glare": "veil",
     "lateral_color": "lateral",
     "ms_ssim": "similarity",
     "noise_spectrum": "nps",
@@ -51,6 +56,7 @@ _HOME: dict[str, str] = {
     "snr": "noise",
     "ssim": "similarity",
     "texture_mtf": "leaves",
+    "tone_response": "tone",
     "white_error": "white",
     "zipper": "artifacts",
 }

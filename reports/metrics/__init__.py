@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from reports.metrics.similarity import ssim as ssim
     from reports.metrics.tone import exposure_error as exposure_error
     from reports.metrics.tone import tone_response as tone_response
+    from reports.metrics.uniformity import shading as shading
     from reports.metrics.veil import glare as glare
     from reports.metrics.white import white_error as white_error
 
@@ -53,6 +54,7 @@ _HOME: dict[str, str] = {
     "patch_errors": "patch_colors",
     "photon_transfer": "emva",
     "psnr": "similarity",
+    "shading": "uniformity",
     "snr": "noise",
     "ssim": "similarity",
     "texture_mtf": "leaves",

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from reports.metrics.tone import tone_response as tone_response
     from reports.metrics.uniformity import shading as shading
     from reports.metrics.veil import glare as glare
+    from reports.metrics.visual import pixels_per_degree as pixels_per_degree
+    from reports.metrics.visual import visual_noise as visual_noise
     from reports.metrics.white import white_error as white_error
 
 _HOME: dict[str, str] = {
@@ -53,12 +55,14 @@ _HOME: dict[str, str] = {
     "parts_2000": "color_difference",
     "patch_errors": "patch_colors",
     "photon_transfer": "emva",
+    "pixels_per_degree": "visual",
     "psnr": "similarity",
     "shading": "uniformity",
     "snr": "noise",
     "ssim": "similarity",
     "texture_mtf": "leaves",
     "tone_response": "tone",
+    "visual_noise": "visual",
     "white_error": "white",
     "zipper": "artifacts",
 }

@@ -16,35 +16,53 @@ if TYPE_CHECKING:
     from reports.metrics.color_difference import delta_e_2000 as delta_e_2000
     from reports.metrics.color_difference import delta_h as delta_h
     from reports.metrics.color_difference import parts_2000 as parts_2000
+    from reports.metrics.emva import cfa_planes as cfa_planes
+    from reports.metrics.emva import photon_transfer as photon_transfer
     from reports.metrics.geometry import distortion as distortion
     from reports.metrics.lateral import lateral_color as lateral_color
     from reports.metrics.leaves import texture_mtf as texture_mtf
     from reports.metrics.noise import dynamic_range as dynamic_range
     from reports.metrics.noise import snr as snr
+    from reports.metrics.nps import noise_spectrum as noise_spectrum
     from reports.metrics.patch_colors import patch_errors as patch_errors
     from reports.metrics.similarity import flip as flip
     from reports.metrics.similarity import ms_ssim as ms_ssim
     from reports.metrics.similarity import psnr as psnr
     from reports.metrics.similarity import ssim as ssim
+    from reports.metrics.tone import exposure_error as exposure_error
+    from reports.metrics.tone import tone_response as tone_response
+    from reports.metrics.uniformity import shading as shading
+    from reports.metrics.veil import glare as glare
+    from reports.metrics.visual import pixels_per_degree as pixels_per_degree
+    from reports.metrics.visual import visual_noise as visual_noise
     from reports.metrics.white import white_error as white_error
 
 _HOME: dict[str, str] = {
+    "cfa_planes": "emva",
     "delta_c": "color_difference",
     "delta_e_2000": "color_difference",
     "delta_e_76": "color_difference",
     "delta_h": "color_difference",
     "distortion": "geometry",
     "dynamic_range": "noise",
+    "exposure_error": "tone",
     "false_color": "artifacts",
     "flip": "similarity",
+    "glare": "veil",
     "lateral_color": "lateral",
     "ms_ssim": "similarity",
+    "noise_spectrum": "nps",
     "parts_2000": "color_difference",
     "patch_errors": "patch_colors",
+    "photon_transfer": "emva",
+    "pixels_per_degree": "visual",
     "psnr": "similarity",
+    "shading": "uniformity",
     "snr": "noise",
     "ssim": "similarity",
     "texture_mtf": "leaves",
+    "tone_response": "tone",
+    "visual_noise": "visual",
     "white_error": "white",
     "zipper": "artifacts",
 }

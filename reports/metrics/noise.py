@@ -144,7 +144,9 @@ def unusable(given: NDArray[Any]) -> str:
     if min(height, width) < SMALLEST:
         return f"the patch of {width}x{height} pixels is smaller than {SMALLEST}x{SMALLEST}"
     top = np.iinfo(given.dtype).max if given.dtype.kind in "ui" else 1.0
-    share = float(((given == 0) | (given == top)).reshape(height * width, -1).any(axis=1).mean())
+    # light that goes below 0 was not cut off there: a raw frame without its black level
+    low = 0.0 if given.min() >= 0 else -math.inf
+    share = float(((given == low) | (given == top)).reshape(height * width, -1).any(axis=1).mean())
     if share > CLIPPED:
         return f"{100 * share:.0f} % of the patch's pixels are clipped"
     return ""

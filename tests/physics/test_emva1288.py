@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from reports.metrics import photon_transfer
 from sensors.sensor import Sensor
 from tests.physics.sensor_fakes import sensor
 from tests.physics.test_capture_noise import photograph
@@ -16,6 +17,8 @@ from tests.physics.test_capture_noise import photograph
 pytest.importorskip("emva1288", reason="the EMVA's package is not installed")
 
 SIZE = (192, 192)
+SHARES = (0.0, *np.linspace(0.025, 0.925, 37), 0.95, 0.96, 0.97, 0.98, 0.99, 1.0)
+"""Levels of the pairs [share of saturation]."""
 BRIGHT, STACK = 0.5, 64
 """Level of the stack for the fixed pattern [share of saturation], and its frames."""
 
@@ -26,7 +29,15 @@ def camera() -> Sensor:
 
 
 @pytest.fixture(scope="module")
-def results(camera: Sensor, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def frames() -> dict[str, np.ndarray]:
+    """Raw frames by name, filled as they are taken."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def results(
+    camera: Sensor, frames: dict[str, np.ndarray], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Any]:
     """What the package makes of 44 pairs of flats and of two stacks."""
     folder = tmp_path_factory.mktemp("emva")
     with pytest.MonkeyPatch.context() as patch:
@@ -35,8 +46,6 @@ def results(camera: Sensor, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         from emva1288.process.data import Data1288
         from emva1288.process.loader import LoadImageData
         from emva1288.process.results import Results1288
-
-        frames: dict[str, np.ndarray] = {}
 
         def add(share: float, count: int) -> list[str]:
             first = len(frames)
@@ -49,14 +58,13 @@ def results(camera: Sensor, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             return names
 
         # the abscissa is photons of a photosite; here every one of them gives an electron
-        shares = [0.0, *np.linspace(0.025, 0.925, 37), 0.95, 0.96, 0.97, 0.98, 0.99, 1.0]
         full = 18000.0
         images = {
             "width": SIZE[0],
             "height": SIZE[1],
             "bits": 12,
             "version": "4.0",
-            "temporal": {1.0: {share * full: add(share, 2) for share in shares}},
+            "temporal": {1.0: {share * full: add(share, 2) for share in SHARES}},
             "spatial": {1.0: {share * full: add(share, STACK) for share in (0.0, BRIGHT)}},
         }
         loaded = LoadImageData(
@@ -99,3 +107,17 @@ def test_fixed_pattern(results: Any) -> None:
 
 def test_dynamic_range(camera: Sensor, results: Any) -> None:
     assert results.DR_dB() / 6.0206 == pytest.approx(camera.dynamic_range_ev(100.0), abs=0.2)
+
+
+def test_our_photon_transfer_agrees(results: Any, frames: dict[str, np.ndarray]) -> None:
+    temporal = [frames[str(i)] for i in range(2 * len(SHARES))]
+    pairs = [(a, b, share) for a, b, share in zip(temporal[::2], temporal[1::2], SHARES, strict=True)]
+    found = photon_transfer(pairs[1:], pairs[0])
+    # the package weighs all levels alike, which scatters more
+    assert pytest.approx(results.K, rel=0.01) == found.gain_dn_per_e
+    assert found.read_noise_e == pytest.approx(results.sigma_d, rel=0.01)
+    assert found.full_well_e == pytest.approx(results.u_e_sat, rel=0.01)
+    assert found.dynamic_range_db == pytest.approx(results.DR_dB(), abs=0.1)
+    assert found.snr_max_db == pytest.approx(results.SNR_max_dB(), abs=0.1)
+    assert found.dsnu_e == pytest.approx(results.DSNU1288, rel=0.06)
+    assert 100 * found.prnu == pytest.approx(results.PRNU1288, rel=0.03)

@@ -137,7 +137,7 @@ def _fitted(points: Float64, grid: Float64, size: tuple[int, int], terms: int) -
         return np.asarray((gap * half).ravel())
 
     first = np.concatenate([start.ravel(), np.zeros(2 + terms)])
-    fixed = least_squares(misfit, first, args=(False,), x_scale="jac")
+    fixed = least_squares(misfit, first, args=(False,), x_scale="jac", max_nfev=50)
     free = least_squares(misfit, np.append(fixed.x, [0.0, 0.0]), args=(True,), x_scale="jac", max_nfev=30)
     # a centre that the picture does not know, or knows to be far outside, would only bend the other numbers
     spread = _deviations(free)

@@ -51,7 +51,7 @@ def test_coefficients_come_back(k, setting):
         assert half < 1e-3
     corner = 100 / (1 + sum(k)) - 100
     assert found.corner == pytest.approx(corner, abs=0.01)
-    assert found.worst == pytest.approx(float(found.curve(found.radius)[np.argmax(found.radius)]), abs=0.02)
+    assert found.worst == pytest.approx(float(found.curve(found.radius)[np.argmax(found.radius)]), abs=0.06)
     assert found.residual == pytest.approx(0.05, rel=0.1)
     centre = np.array(setting.get("centre", (0, 0))) * HALF + np.array(SIZE) / 2
     assert found.center_x == pytest.approx(centre[0], abs=60 if abs(k[0]) < 0.01 else 1.5)

@@ -22,6 +22,8 @@ MARGIN = 14
 """Around a place: the largest shift that can be seen, and what interpolation needs [px]."""
 FEWEST = 8
 """Places below which nothing is fitted."""
+APART = 0.3
+"""Least range of distances from the middle that a polynomial is fitted to [halves of the diagonal]."""
 ALIKE = 0.9
 """Least share of one channel's variance that green, shifted, must explain."""
 FAINT = 2e-3
@@ -47,7 +49,7 @@ class LateralColor(Measured):
     red_corner, blue_corner : Estimate
         Fitted shift at half the diagonal, signed [px].
     positions : (N, 2) float64
-        x, y of the middles of the places measured [px].
+        x, y of the middles of the detail at the places measured [px].
     radius : (N,) float64
         Their distance from the picture's middle [halves of the diagonal].
     red_shift, blue_shift : (N,) float64
@@ -113,9 +115,9 @@ def lateral_color(
     places = list(_places(shape, read, space))
     middle = np.array(shape[::-1]) / 2
     half = float(np.hypot(*middle))
-    found = np.array([(*p, *_shifts(read, *p, middle)) for p in places]).reshape(-1, 4)
+    found = np.array([_shifts(read, *p, middle) for p in places]).reshape(-1, 4)
     kept = np.isfinite(found[:, 2:]).any(1)
-    positions = found[kept][:, :2] + SIDE / 2
+    positions = found[kept][:, :2]
     radius = np.hypot(*(positions - middle).T) / half
     return _fitted(positions, radius, found[kept][:, 2], found[kept][:, 3], (shape[1], shape[0]), seed)
 
@@ -143,15 +145,21 @@ def _places(shape: tuple[int, int], read: Reader, space: str) -> Iterator[tuple[
                 yield left + int(at_x) + MARGIN, top + int(at_y) + MARGIN
 
 
-def _shifts(read: Reader, left: int, top: int, middle: Float64) -> tuple[float, float]:
-    """Radial shifts of red and blue at one place; NaN where they cannot be told."""
+def _shifts(read: Reader, left: int, top: int, middle: Float64) -> tuple[float, float, float, float]:
+    """Where the detail of one place lies (x, y), and the radial shifts of red and blue; NaN where they cannot be told."""
+    from scipy.ndimage import gaussian_filter
+
     whole = SIDE + 2 * MARGIN
     part = read(top - MARGIN, left - MARGIN, whole, whole)
-    away = np.array([left, top]) + SIDE / 2 - middle
-    distance = float(np.hypot(*away))
+    # a shift is seen where the slopes are, which may be at one side of the place
+    slope = np.square(np.gradient(gaussian_filter(part[..., 1], 1.0))).sum(0)[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    along = np.arange(SIDE) + 0.5
+    at = np.array([left + slope.sum(0) @ along / slope.sum(), top + slope.sum(1) @ along / slope.sum()])
+    distance = float(np.hypot(*(at - middle)))
     if distance < _CENTRE * float(np.hypot(*middle)):
-        return np.nan, np.nan
-    return tuple(_registered(part[..., c], part[..., 1], away / distance) for c in (0, 2))  # type: ignore[return-value]
+        return *at, np.nan, np.nan
+    red, blue = (_registered(part[..., c], part[..., 1], (at - middle) / distance) for c in (0, 2))
+    return *at, red, blue
 
 
 def _registered(plane: Float64, green: Float64, direction: Float64) -> float:
@@ -195,7 +203,7 @@ def _fitted(
     within = np.linspace(0, max(float(radius.max()), 1e-3) if len(radius) else 1.0, 101)
     for n, shifts in enumerate((red, blue)):
         good = np.isfinite(shifts)
-        reasons.append(f"{good.sum()} places with neutral detail are too few" if good.sum() < FEWEST else "")
+        reasons.append(_reason(radius[good]))
         if reasons[-1]:
             terms.append(np.full(2, np.nan))
             draws.append(np.full((1, 2), np.nan))
@@ -224,6 +232,14 @@ def _fitted(
     else:
         worst = Estimate.missing(reasons[0], "px")
     return LateralColor(worst, *colors, *corners, positions, radius, red, blue, terms[0], terms[1], size)
+
+
+def _reason(radius: Float64) -> str:
+    if len(radius) < FEWEST:
+        return f"{len(radius)} places with neutral detail are too few"
+    if np.ptp(radius) < APART:
+        return "places with neutral detail lie all at about the same distance from the middle"
+    return ""
 
 
 def _powers(radius: Float64) -> Float64:

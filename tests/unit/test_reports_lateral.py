@@ -81,7 +81,9 @@ def test_edges_of_one_direction_tell_radial_shifts():
 def test_spokes_along_the_radius_are_left_out():
     found = lateral_color(picture("siemens?cycles=36", (1.003, 1.0, 0.998)))
     good = np.isfinite(found.red_shift)
-    assert np.abs(found.red_shift - 0.003 * HALF * found.radius)[good].max(initial=0) < 0.25
+    assert np.abs(found.red_shift - 0.003 * HALF * found.radius)[good].max(initial=0) < 0.1
+    # the rim of the star is all that is left, at one distance from the middle
+    assert not found.worst.known
 
 
 @pytest.mark.parametrize("shape", [(600, 800, 3), (20, 20, 3)])

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from reports.metrics.artifacts import false_color as false_color
     from reports.metrics.artifacts import zipper as zipper
     from reports.metrics.color_difference import delta_c as delta_c
-    from reports.metrics.color_difference import delta_e_76 as delta_e_76
     from reports.metrics.color_difference import delta_e_2000 as delta_e_2000
+    from reports.metrics.color_difference import delta_e_76 as delta_e_76
     from reports.metrics.color_difference import delta_h as delta_h
     from reports.metrics.color_difference import parts_2000 as parts_2000
     from reports.metrics.emva import cfa_planes as cfa_planes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 COLUMNS = 6
 """Patches in a row of the chart."""
-LIGHT = 60.0
+LIGHT = 50.0
 """L* from which black letters read better than white ones."""
 TEMPERATURES = (2500, 3000, 4000, 5000, 6500, 10000)
 """Black bodies named on the locus [K]."""
@@ -39,7 +39,7 @@ def chart_map(results: Mapping[str, PatchErrors]) -> Figure:
         for place, (label, result) in enumerate(results.items(), 1):
             axes = figure.add_subplot(rows, columns, place)
             _chart(axes, result)
-            axes.set_title(f"{label}: mean ΔE00 {float(result.mean):.2f}", fontsize=9)
+            axes.set_title(f"{label}: mean ΔE00 {result.mean:.2f}", fontsize=9)
         worst = "; ".join(f"{label}: {_worst(result)}" for label, result in results.items())
         return Figure(
             as_svg(figure), "Colour chart, patch by patch",
@@ -67,7 +67,7 @@ def ab_errors(results: Mapping[str, PatchErrors]) -> Figure:
             axes.plot(*end.T, ls="", marker=MARKS[number % len(MARKS)], ms=4, color=color, label=label)
         axes.set(xlabel="a*  (green - red)", ylabel="b*  (blue - yellow)", aspect="equal")
         axes.set_axisbelow(True)
-        axes.legend(loc="upper left", fontsize=8)
+        _legend(axes)
         axes.set_adjustable("datalim")
 
     chromas = "; ".join(f"{label}: chroma {float(r.chroma):.0f} % of the reference" for label, r in results.items())
@@ -92,14 +92,14 @@ def white_points(results: Mapping[str, PatchErrors]) -> Figure:
             at = _uv_of_kelvin(kelvin)
             if np.abs(at - white).max() < 0.95 * reach:
                 axes.plot(*at, marker="|", color=INK, ms=6)
-                axes.annotate(f"{kelvin} K", at, (0, -11), textcoords="offset points", fontsize=7, ha="center")
+                axes.annotate(f"{kelvin} K", (at[0], at[1]), (5, -4), textcoords="offset points", fontsize=7)
         axes.plot(*white, marker="+", ms=13, mew=1.4, color=INK, ls="", label="D65")
         for number, (label, spot) in enumerate(zip(results, spots, strict=True)):
             color, mark = SERIES[number % len(SERIES)], MARKS[number % len(MARKS)]
             axes.plot(*spot.T, ls="", marker=mark, ms=4.5, color=color, alpha=0.85, label=label)
         axes.set(xlabel="u'", ylabel="v'", aspect="equal")
         axes.set(xlim=(white[0] - reach, white[0] + reach), ylim=(white[1] - reach, white[1] + reach))
-        axes.legend(loc="lower right", fontsize=8)
+        _legend(axes)
 
     angles = "; ".join(f"{label}: {result.white.reproduction}" for label, result in results.items())
     return plot(
@@ -118,20 +118,17 @@ def patch_bars(results: Mapping[str, PatchErrors]) -> Figure:
         share = 0.8 / len(results)
         for number, (label, result) in enumerate(results.items()):
             at = np.arange(len(result.de00)) - 0.4 + (number + 0.5) * share
-            hatch = ("", "////", "....", "xxxx", "\\\\\\\\", "++++")[number % 6]
-            axes.bar(
-                at, np.nan_to_num(result.de00), share * 0.95, label=f"{label}: mean {float(result.mean):.2f}",
-                color=SERIES[number % len(SERIES)], hatch=hatch, edgecolor="white", linewidth=0.3,
-            )  # fmt: skip
+            color = SERIES[number % len(SERIES)]
+            axes.bar(at, np.nan_to_num(result.de00), share * 0.9, color=color, label=f"{label}: mean {result.mean:.2f}")
         axes.set_xticks(np.arange(len(names)), names, rotation=60, ha="right", rotation_mode="anchor", fontsize=8)
         axes.set(ylabel="ΔE00", xlim=(-0.7, len(names) - 0.3))
         axes.grid(False, axis="x")
-        axes.legend(loc="upper left", bbox_to_anchor=(0, 1.18), ncols=min(len(results), 4), fontsize=8)
+        _legend(axes)
 
     worst = "; ".join(f"{label}: {_worst(result)}" for label, result in results.items())
     return plot(
         "ΔE00 patch by patch", draw, size=(9.2, 3.4), wide=True,
-        caption="About 1 is just noticed side by side. A patch without a bar was left out.",
+        caption="Bars in the order of the inputs; no bar: left out. About 1 is just noticed side by side.",
         alt=f"Bars of the colour difference of each patch. Worst patches: {worst}.",
     )  # fmt: skip
 
@@ -143,20 +140,20 @@ def _chart(axes: Axes, result: PatchErrors) -> None:
     for number, (got, wanted, off) in enumerate(zip(measured, reference, result.de00, strict=True)):
         row, column = divmod(number, COLUMNS)
         known = np.isfinite(off)
-        for shift, color in ((0.04, got if known else wanted), (0.5, wanted)):
-            axes.add_patch(Rectangle((column + shift, row + 0.04), 0.46, 0.92, color=color, lw=0))
-        # a rim of the other colour, since the two halves may differ in lightness
-        ink, rim = ("black", "white") if result.reference[number, 0] > LIGHT else ("white", "black")
-        text = axes.text(column + 0.5, row + 0.5, f"{off:.1f}" if known else "n.a.", color=ink, ha="center", va="center")
-        text.set_path_effects(_rim(rim))
+        # the reference lies below the measured half, so that no seam shows between the two
+        for width, color in ((0.92, wanted), (0.46, got if known else wanted)):
+            axes.add_patch(Rectangle((column + 0.04, row + 0.04), width, 0.92, color=color, lw=0))
+        # on the half whose lightness is known, so that it can always be read
+        ink = "black" if result.reference[number, 0] > LIGHT else "white"
+        text = f"{off:.1f}" if known else "n.a."
+        axes.text(column + 0.73, row + 0.5, text, color=ink, ha="center", va="center", fontsize=8)
     axes.set(xlim=(0, COLUMNS), ylim=(-(-len(measured) // COLUMNS), 0), aspect="equal")
     axes.axis("off")
 
 
-def _rim(color: str) -> list[Any]:
-    from matplotlib.patheffects import withStroke
-
-    return [withStroke(linewidth=1.6, foreground=color, alpha=0.5)]
+def _legend(axes: Axes) -> None:
+    """Above the axes, where nothing is drawn."""
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, fontsize=8, columnspacing=1.2, handlelength=1.4)
 
 
 def _hex(lab: Float64) -> list[str]:

@@ -246,7 +246,8 @@ class TestWhiteError:
             assert getattr(one, name) == pytest.approx(getattr(two, name), rel=1e-9)
 
     def test_small_angles_are_not_lost(self):
-        assert white_error([1.0, 1.0, 1.0 + 1e-9]).recovery == pytest.approx(np.degrees(1e-9 * np.sqrt(2) / 3), rel=1e-4)
+        tiny = white_error([1.0, 1.0, 1.0 + 1e-9]).recovery
+        assert tiny == pytest.approx(np.degrees(1e-9 * np.sqrt(2) / 3), rel=1e-4)
 
     @pytest.mark.parametrize("kelvin", [2500, 4000, 9000])
     def test_temperature_and_chromaticity_as_colour_science_has_them(self, kelvin):

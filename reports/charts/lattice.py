@@ -100,7 +100,9 @@ def fit_homography(source: ArrayLike, target: ArrayLike) -> Float64:
     one, zero = np.ones(len(a)), np.zeros((len(a), 3))
     rows = np.column_stack([a, one])
     system = np.concatenate([np.hstack([rows, zero, -x[:, None] * rows]), np.hstack([zero, rows, -y[:, None] * rows])])
-    matrix = np.linalg.inv(to_b) @ np.linalg.svd(system)[2][-1].reshape(3, 3) @ to_a
+    # the singular vector of the least singular value, without the large factor that a full decomposition makes
+    least = np.linalg.eigh(system.T @ system)[1][:, 0]
+    matrix = np.linalg.inv(to_b) @ least.reshape(3, 3) @ to_a
     return np.asarray(matrix / matrix[2, 2])
 
 

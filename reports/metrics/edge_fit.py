@@ -88,7 +88,7 @@ def fitted(plane: Float64) -> Fit | str:
 
 @dataclass(frozen=True)
 class _Bins:
-    """Pixels by distance from the line: mean distance (as x on the middle row), mean value, how many, sum of squares."""
+    """Pixels by distance from the line: mean distance (as x on the middle row), mean value, how many, scatter."""
 
     x: Float64
     values: Float64
@@ -112,7 +112,7 @@ def _binned(model: EdgeModel, x: Float64, y: Float64, values: Float64) -> _Bins:
 
 
 def _ordered(model: EdgeModel, bins: _Bins, weights: Float64) -> tuple[EdgeModel, Float64] | None:
-    """The formula with as many terms as the data ask for (the least Schwarz criterion)."""
+    """The formula with as many terms as the data ask for (the least Akaike criterion)."""
     best: tuple[float, EdgeModel, Float64] | None = None
     worse, pixels, zero = 0, float(bins.counts.sum()), np.zeros_like(bins.x)
     for order in ORDERS:

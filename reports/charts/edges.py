@@ -57,8 +57,8 @@ def find_edges(source: Source, most: int = 40) -> list[Edge]:
     """Regions with one usable edge each, the strongest first, none overlapping.
 
     An edge is usable if it is straight, alone in its region of 60 x 80 px, 2 to 43 degrees off the pixel axes, not
-    clipped, of enough contrast, and far enough above the noise for an MTF50. Candidates are found in the reduced picture
-    and measured in the full one.
+    clipped, of enough contrast, and far enough above the noise for an MTF50. Candidates are found in the reduced
+    picture and measured in the full one.
     """
     from scipy.ndimage import gaussian_filter, uniform_filter
 

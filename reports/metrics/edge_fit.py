@@ -64,12 +64,13 @@ def fitted(plane: Float64) -> Fit | str:
     model = _start(plane)
     if isinstance(model, str):
         return model
+    line = np.zeros((6, 6))
     for _ in range(2):
         near = np.abs(model.distance(x, y)) < 4 * model.width + 4
         fit = _least_squares(model, x[near], y[near], values[near], np.ones(int(near.sum())), LINE)
         if fit is None:
             return "no edge could be fitted"
-        model = fit[0]
+        model, line, _chi = fit
     bins = _binned(model, x, y, values)
     chosen = _ordered(model, bins, np.ones_like(bins.counts))
     if chosen is not None:
@@ -81,7 +82,7 @@ def fitted(plane: Float64) -> Fit | str:
     noise = float(np.sqrt(np.mean(residuals**2)))
     # the errors of the line itself are those of its own fit
     covariance[3:5] = covariance[:, 3:5] = 0
-    covariance[3:5, 3:5] = fit[1][3:5, 3:5]
+    covariance[3:5, 3:5] = line[3:5, 3:5] * noise**2
     reason = _doubtful(plane, best, residuals, noise)
     return reason or Fit(best, covariance, noise, _contradicted(best, x, y, residuals))
 

@@ -186,7 +186,8 @@ def _is_vertical(light: Float64) -> bool:
     return bool((across**2).sum() >= (down**2).sum())
 
 
-def _shared(found: Fit, vertical: bool) -> dict[str, Estimate]:
+def _shared(found: Fit, vertical: bool) -> tuple[Estimate, Estimate, Estimate]:
+    """Angle, contrast, signal to noise."""
     model, deviations = found.model, found.deviations
     other = model.low + model.step
     slant = math.degrees(math.atan(model.slope))
@@ -194,13 +195,11 @@ def _shared(found: Fit, vertical: bool) -> dict[str, Estimate]:
     total = model.low + other
     contrast = abs(model.step) / total if total > 0 else math.nan
     spread_of = math.hypot(deviations[1], deviations[0]) / max(total, 1e-12)
-    return {
-        "angle": Estimate.normal(clockwise, math.degrees(deviations[3] / (1 + model.slope**2)), "deg"),
-        "contrast": Estimate.normal(contrast, spread_of)
-        if total > 0
-        else Estimate.missing("the levels of the sides are not positive"),
-        "snr": Estimate(abs(model.step) / found.noise if found.noise > 0 else math.inf, reason="of the fit"),
-    }
+    levels = (
+        Estimate.normal(contrast, spread_of) if total > 0 else Estimate.missing("the sides' levels are not positive")
+    )
+    ratio = Estimate(abs(model.step) / found.noise if found.noise > 0 else math.inf, reason="of the fit")
+    return Estimate.normal(clockwise, math.degrees(deviations[3] / (1 + model.slope**2)), "deg"), levels, ratio
 
 
 def _modelled(found: Fit, vertical: bool) -> SlantedEdge:
@@ -226,15 +225,16 @@ def _modelled(found: Fit, vertical: bool) -> SlantedEdge:
         curves[i] = (up.transfer(FREQUENCIES) - down.transfer(FREQUENCIES)) / (2 * steps[i])
     deviations = np.sqrt(np.maximum(np.einsum("ik,ij,jk->k", slopes, covariance, slopes), 0))
     band = np.sqrt(np.maximum(np.einsum("ik,ij,jk->k", curves, covariance, curves), 0))
-    estimates = {
-        name: _told(value, deviation, unit, name)
+    estimates = [
+        _told(value, deviation, unit, name)
         for name, value, deviation, unit in zip(names, values, deviations, units, strict=True)
-    }
+    ]
     reach = max(6.0, 5 * found.model.width)
     position = np.linspace(-reach, reach, 241)
     esf = found.model.low + found.model.step * found.model.response(position)
+    angle, contrast, ratio = _shared(found, vertical)
     return SlantedEdge(
-        **estimates, **_shared(found, vertical), frequency=FREQUENCIES, sfr=curve, sfr_deviation=band,
+        *estimates, angle, contrast, ratio, frequency=FREQUENCIES, sfr=curve, sfr_deviation=band,
         position=position, esf=esf, vertical=vertical, method="model",
     )  # fmt: skip
 
@@ -317,6 +317,6 @@ def _classical(curve: Spread, found: Fit, vertical: bool) -> SlantedEdge:
         Estimate.normal(float(np.interp(0.5, f, sfr)), float(np.interp(0.5, f, band))),
         Estimate.normal(over, noise, "%"), Estimate.normal(under, noise, "%"),
         Estimate(width_of(curve.position, curve.response), unit="px", reason="no interval from bins"),
-        **_shared(found, vertical), frequency=f, sfr=sfr, sfr_deviation=band, position=curve.position,
+        *_shared(found, vertical), frequency=f, sfr=sfr, sfr_deviation=band, position=curve.position,
         esf=found.model.low + found.model.step * curve.response, vertical=vertical, method="iso12233",
     )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from reports.charts.color_chart import ColorChart
@@ -44,15 +46,15 @@ def noise(subject: Subject) -> Chapter:
             ranges[label], spectra[label] = found["dynamic"], found["spectrum"]
     from reports.figures.noise import noise_spectra, snr_curve
 
-    notes = ["Noise is that of one picture, after uneven light is taken out: what noise reduction left, fixed pattern too."]
+    notes = ["Noise is that of one picture, after uneven light is taken out: what noise reduction left, fixed pattern."]
     figures = (snr_curve(ranges), noise_spectra(spectra))
     quantities = tuple(what.of(NOISE, rows[key]) for key, what in asked.items())
     return Chapter(Section(NOISE, "Noise", tuple(notes), figures), quantities)
 
 
-def _noise(source: Source, steps: GreySteps) -> dict[str, object]:
+def _noise(source: Source, steps: GreySteps) -> dict[str, Any]:
     patches = patches_of(source, steps.patches)
-    how = {"encoding": source.transfer, "space": source.space}
+    how: dict[str, Any] = {"encoding": source.transfer, "space": source.space}
     found: list[Snr] = [snr(p, **how) for p in patches]
     levels = [float(f.mean) if f.mean.known else -1.0 for f in found]
     middle = int(np.argmin([abs(v - 0.18) if v > 0 else np.inf for v in levels]))

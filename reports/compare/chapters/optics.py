@@ -36,7 +36,7 @@ def geometry(subject: Subject) -> Chapter:
     rows = (
         (Asked("geometry.distortion", "Distortion, largest", "zero", 0.1, "local, ISO 17850"), bends, "worst"),
         (Asked("geometry.tv", "TV distortion, SMIA", "zero", 0.1), bends, "tv"),
-        (Asked("geometry.lateral", "Lateral colour, largest", "lower", 0.05, "red or blue against green"), fringes, "worst"),
+        (Asked("geometry.lateral", "Lateral colour, largest", "lower", 0.05, "against green"), fringes, "worst"),
         (Asked("geometry.lateral_red", "Red at the corner", "zero", 0.05), fringes, "red_corner"),
         (Asked("geometry.lateral_blue", "Blue at the corner", "zero", 0.05), fringes, "blue_corner"),
     )
@@ -73,8 +73,8 @@ def texture(subject: Subject) -> Chapter:
     from reports.figures.texture import texture_curves
 
     note = (
-        "Against the power law of dead leaves, without taking noise away: noise and sharpening count as texture here. A "
-        "reference of the same size (the ideal picture) is used where there is one, and neither counts then."
+        "Against the power law of dead leaves, without taking noise away: noise and sharpening count as texture here. "
+        "A reference of the same size (the ideal picture) is used where there is one, and noise does not count then."
     )
     shown = {label: r for label, r in zip(subject.labels, results, strict=True) if len(r.frequency)}
     figures = (texture_curves(shown),) if shown else ()

@@ -41,8 +41,8 @@ def sharpness(subject: Subject) -> Chapter:
     quantities += _by_zone(edges) + _by_direction(edges)
     counts = ", ".join(f"{label} {len(each)}" for label, each in zip(subject.labels, edges, strict=True))
     notes = [
-        f"Edges measured: {counts}. Frequencies are along the normal of each edge, of luminance, after the transfer that "
-        "the file states is undone; a tone curve is not undone and biases them."
+        f"Edges measured: {counts}. Frequencies are along the normal of each edge, of luminance, after the transfer "
+        "that the file states is undone; a tone curve is not undone and biases them."
     ]
     shown = {label: _middle(each).result for label, each in zip(subject.labels, edges, strict=True) if each}
     figures = [mtf_curves(shown), edge_spreads(shown)]
@@ -79,7 +79,7 @@ def _edges(subject: Subject) -> list[list[Edge]]:
             if all(np.hypot(*(middle - other)) > 60 for other, _ in centres):
                 centres.append((middle, edge.vertical))
     places = [
-        [measured(source, (float(c[0]), float(c[1])), vertical) for source in subject.sources] for c, vertical in centres
+        [measured(source, (float(x), float(y)), vertical) for source in subject.sources] for (x, y), vertical in centres
     ]
     return _columns(places, len(subject.sources))
 

@@ -39,8 +39,8 @@ def refine(light: Float32, homography: Float64) -> tuple[Float64, Float64]:
     Notes
     -----
     In the picture straightened by the homography, the variance inside a square slightly smaller than a patch is least
-    where the square lies within the patch. The middle of all such places is the patch's; it needs no edge to be found and
-    holds for any noise that averages out over a patch.
+    where the square lies within the patch. The middle of all such places is the patch's: no edge has to be found, and
+    noise does not matter as long as it averages out over a patch.
     """
     off = np.full(len(CELLS), np.nan)
     for _ in range(ROUNDS):

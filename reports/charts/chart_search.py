@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -16,6 +17,8 @@ FLOOR = 0.01
 """Added before logarithms, relative to the brightest patch: glare and noise hide what is darker."""
 FEWEST = 9
 """Regions that a place of the chart must hold."""
+MOST = 0.6
+"""Of the regions in the fullest place: places that hold fewer are not tried."""
 
 
 @dataclass(frozen=True)
@@ -87,24 +90,25 @@ def best_match(light: Float32, lattice: Lattice, reference: Float64) -> tuple[Ma
     colors = cell_colors(light, lattice.homography, start, count)
     occupied = np.zeros((count[1], count[0]), bool)
     occupied[tuple((lattice.cells.astype(int) - start).T[::-1])] = True
+    windows = [
+        (wide, row, column, int(occupied[_window(wide, row, column)].sum()))
+        for wide in (True, False)
+        for row in range(count[1] - (ROWS if wide else COLUMNS) + 1)
+        for column in range(count[0] - (COLUMNS if wide else ROWS) + 1)
+    ]
+    fewest = max(FEWEST, MOST * max(regions for *_, regions in windows))
     found: list[Match] = []
-    for wide in (True, False):
-        columns, rows = (COLUMNS, ROWS) if wide else (ROWS, COLUMNS)
+    for wide, row, column, regions in windows:
+        seen = colors[_window(wide, row, column)].reshape(-1, 3)
+        known = np.isfinite(seen).all(1)
+        if regions < fewest or known.sum() < FEWEST + 3:
+            continue
         layouts = _layouts(wide)
-        stack = np.stack([reference[order.ravel()] for order, _, _ in layouts])
-        for row in range(count[1] - rows + 1):
-            for column in range(count[0] - columns + 1):
-                window = np.s_[row : row + rows, column : column + columns]
-                seen = colors[window].reshape(-1, 3)
-                known = np.isfinite(seen).all(1)
-                regions = int(occupied[window].sum())
-                if regions < FEWEST or known.sum() < FEWEST + 3:
-                    continue
-                scores = color_agreement(seen[known], stack[:, known])
-                for (_, turn, mirrored), score in zip(layouts, scores, strict=True):
-                    shift = np.array([[1, 0, start[0] + column], [0, 1, start[1] + row], [0, 0, 1.0]])
-                    matrix = lattice.homography @ shift @ turn
-                    found.append(Match(matrix, float(score), mirrored, bool(known.all()), regions))
+        scores = color_agreement(seen[known], np.stack([reference[order.ravel()] for order, _, _ in layouts])[:, known])
+        shift = np.array([[1, 0, start[0] + column], [0, 1, start[1] + row], [0, 0, 1.0]])
+        for (_, turn, mirrored), score in zip(layouts, scores, strict=True):
+            matrix = lattice.homography @ shift @ turn
+            found.append(Match(matrix, float(score), mirrored, bool(known.all()), regions))
     if not found:
         return None, 0.0
     found.sort(key=lambda match: -match.agreement)
@@ -134,6 +138,12 @@ def _logs(light: Float64) -> Float64:
     return np.asarray(np.log(np.maximum(light / top, 0.0) + FLOOR))
 
 
+def _window(wide: bool, row: int, column: int) -> tuple[slice, slice]:
+    rows, columns = (ROWS, COLUMNS) if wide else (COLUMNS, ROWS)
+    return slice(row, row + rows), slice(column, column + columns)
+
+
+@cache
 def _layouts(wide: bool) -> list[tuple[np.ndarray, Float64, bool]]:
     """Ways the chart can lie on a window: which patch each cell holds, (3, 3) from chart to cells, mirrored or not."""
     chart = np.arange(24).reshape(ROWS, COLUMNS)

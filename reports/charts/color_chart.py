@@ -1,38 +1,24 @@
-"""The 24-patch colour chart in a picture: found, given by hand, or known from a simulation."""
+"""The 24-patch colour chart in a picture: where it is, whoever says so."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from isp.values import Float32, Float64, frozen
-from reports.charts.chart_refine import CELLS, PITCH, refine
-from reports.charts.chart_search import Match, best_match
-from reports.charts.flat_regions import contrast, even_regions
-from reports.charts.lattice import lattices, project
-from reports.charts.references import COLUMNS, ROWS, reference_rgb
-from reports.source import Source
+from isp.errors import UsageError
+from isp.values import Float64, frozen
+from reports.charts.chart_refine import CELLS
+from reports.charts.lattice import fit_homography, project
+from reports.charts.references import COLUMNS, PATCHES, ROWS
 
 PATCH = 1 / 1.15
 """Width of a patch by the step from patch to patch: 40 mm patches with gaps of 6 mm."""
 INNER = 0.5
 """Of the step from patch to patch: what is averaged."""
-LEVELS = (400, 800, 1600)
-"""Longest sides of the reduced pictures searched [px], the cheapest first."""
-THRESHOLDS = (0.02, 0.04, 0.08, 0.012)
-"""Gradients between even and edge (`contrast`), the likeliest first."""
-AGREEMENT = 0.85
-"""Least `Match.agreement` of a chart."""
-SURE = 0.9
-"""Agreement at which the search ends."""
-MARGIN = 0.05
-"""By which the next best place or turn must agree less."""
-SLACK = 0.05
-"""By which a corner may be out of the picture, in patches: as exact as corners are."""
-NEAR, SEEN = 0.1, 14
-"""Patches that must lie within so many steps of where the perspective puts them, of 24."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +38,14 @@ class ColorChart:
     Parameters
     ----------
     corners : (4, 2) float64
-        (x, y) [px] of the outer corners of the corner patches, from the brown one's along the first row and on; 0 is the
-        outer edge of the first pixel.
+        (x, y) [px] of the outer corners of the corner patches, clockwise from the brown one's; 0 is the outer edge of
+        the first pixel.
     patches : (24, 4, 2) float64
         (x, y) [px] of the middle part of each patch, row by row from the brown one, that is safe to average.
     orientation : int
         0, 90, 180, 270: by how much the chart is turned clockwise, to the nearest quarter [deg].
     confidence : float
-        0..1: how well the colours agree with the chart's (see `chart_search.Match`); 1 by hand or from the truth.
+        0..1: how well the colours agree with the chart's (`reports.charts.chart_search.Match`); 1 by hand or truth.
     how : str
         ``found``, ``by hand``, ``truth``
     """
@@ -76,92 +62,65 @@ class ColorChart:
         return [("colour chart", self.corners), *numbered]
 
 
-def find_color_chart(source: Source) -> ColorChart | NotFound:
-    """Find the 24-patch chart in any picture: linear or rendered, white-balanced or not, turned any way.
+def chart_from_corners(corners: ArrayLike) -> ColorChart:
+    """The chart where a hand has marked it.
 
     Parameters
     ----------
-    source : Source
+    corners : (4, 2) float
+        (x, y) [px] of the outer corners of the patches: of the brown one, then along the first row, clockwise.
 
-    Returns
-    -------
-    ColorChart or NotFound
-        A chart only if its colours agree with their order, all of it is in the picture, and its patches are where the
-        perspective puts them. Of several charts the one whose colours agree best.
+    Raises
+    ------
+    UsageError
+        They are not four corners of a convex figure in this order.
     """
-    light, step = source.overview
-    best = _search(light)
-    if best is None:
-        return NotFound("no 24 patches of its colours in rows of six")
-    if best.mirrored:
-        return NotFound("the chart is mirrored")
-    if not best.inside:
-        return NotFound("part of the chart is out of the picture")
-    homography, off = _refined(light, best.homography)
-    near = np.isfinite(off) & (off < NEAR)
-    if near.sum() < SEEN:
-        return NotFound(f"a chart's colours, but only {near.sum()} of its 24 patches are seen clearly")
-    chart = _chart(np.diag([step, step, 1.0]) @ homography, best.agreement, "found")
-    slack = SLACK * float(np.linalg.norm(chart.corners[1] - chart.corners[0])) / COLUMNS
-    if (chart.corners < -slack).any() or (chart.corners > np.array(source.shape[::-1]) + slack).any():
-        return NotFound("part of the chart is out of the picture")
-    return chart
+    points = np.asarray(corners, np.float64)
+    if points.shape != (4, 2) or not np.isfinite(points).all():
+        raise UsageError(f"chart corners of shape {points.shape} must be 4 finite points (x, y)")
+    sides = np.roll(points, -1, 0) - points
+    after = np.roll(sides, -1, 0)
+    if not (sides[:, 0] * after[:, 1] - sides[:, 1] * after[:, 0] > 0).all():
+        raise UsageError(
+            f"chart corners {points.tolist()} must go clockwise around a convex figure from the brown patch's corner"
+        )
+    return chart_of_homography(fit_homography(_outer(), points), 1.0, "by hand")
 
 
-def _search(light: Float32) -> Match | None:
-    """The best place in pixels of `light`, if it is good enough."""
-    reference = reference_rgb("iso")
-    best: Match | None = None
-    for level, scale in _levels(light):
-        gradient = contrast(level)
-        for threshold in THRESHOLDS:
-            for lattice in lattices(even_regions(gradient, threshold)):
-                match, second = best_match(level, lattice, reference)
-                if match is None or match.agreement < max(AGREEMENT, second + MARGIN):
-                    continue
-                if best is None or match.agreement > best.agreement:
-                    best = replace(match, homography=np.diag([scale, scale, 1.0]) @ match.homography)
-            if best is not None and best.agreement >= SURE:
-                return best
-    return best
+def chart_from_truth(regions: Sequence[Mapping[str, Any]]) -> ColorChart:
+    """The chart of a simulated scene.
+
+    Parameters
+    ----------
+    regions : of ``truth.json`` or `sensors.Truth`
+
+    Raises
+    ------
+    UsageError
+        The scene has no 24-patch chart.
+    """
+    patches = [region for region in regions if region.get("kind") == "patch"]
+    if len(patches) != 24 or not all(str(r["name"]).startswith(p) for r, p in zip(patches, PATCHES, strict=True)):
+        raise UsageError(f"the {len(patches)} patches of this truth are not those of the 24-patch chart")
+    rims = [np.asarray(patches[i]["corners"], np.float64)[k] for k, i in enumerate((0, COLUMNS - 1, 23, 24 - COLUMNS))]
+    inner = np.array([patch["inner"] for patch in patches], np.float64)
+    return ColorChart(frozen(np.stack(rims)), frozen(inner), _quarter(np.stack(rims)), 1.0, "truth")
 
 
-def _refined(light: Float32, homography: Float64) -> tuple[Float64, Float64]:
-    """`refine` on a copy reduced so far that a step has about as many pixels as samples."""
-    steps = np.linalg.norm(np.diff(project(homography, CELLS).reshape(ROWS, COLUMNS, 2), axis=1), axis=-1)
-    factor = max(int(np.median(steps)) // PITCH, 1)
-    level, scale = _reduced(light, factor)
-    to_level = np.diag([1 / scale, 1 / scale, 1.0])
-    found, off = refine(level, to_level @ homography)
-    return np.diag([scale, scale, 1.0]) @ found, off
-
-
-def _reduced(light: Float32, step: int) -> tuple[Float32, float]:
-    rows, columns = light.shape[0] // step, light.shape[1] // step
-    part = light[: rows * step, : columns * step]
-    return part.reshape(rows, step, columns, step, 3).mean((1, 3)), float(step)
-
-
-def _levels(light: Float32) -> Iterator[tuple[Float32, float]]:
-    """The picture reduced or enlarged to about the `LEVELS`, and the size of its pixels."""
-    from scipy.ndimage import zoom
-
-    longest = max(light.shape[:2])
-    for factor in dict.fromkeys(max(round(longest / level), longest / level > 0.75) for level in LEVELS):
-        if factor > 1:
-            yield _reduced(light, factor)
-        elif factor == 1:
-            yield light, 1.0
-        else:
-            yield zoom(light, (2, 2, 1), order=1, grid_mode=True, mode="nearest"), 0.5
-
-
-def _chart(homography: Float64, confidence: float, how: str) -> ColorChart:
-    half = PATCH / 2
-    right, bottom = COLUMNS - 1 + half, ROWS - 1 + half
-    outer = np.array([[-half, -half], [right, -half], [right, bottom], [-half, bottom]])
+def chart_of_homography(homography: Float64, confidence: float, how: str) -> ColorChart:
+    """The chart of a map from (column, row) of the patches, (0, 0) the brown one, to (x, y) [px]."""
     square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * INNER / 2
-    corners = project(homography, outer)
+    corners = project(homography, _outer())
+    patches = project(homography, CELLS[:, None] + square)
+    return ColorChart(frozen(corners), frozen(patches), _quarter(corners), confidence, how)
+
+
+def _outer() -> Float64:
+    """(4, 2) column and row of the outer corners of the corner patches."""
+    low, right, bottom = -PATCH / 2, COLUMNS - 1 + PATCH / 2, ROWS - 1 + PATCH / 2
+    return np.array([[low, low], [right, low], [right, bottom], [low, bottom]])
+
+
+def _quarter(corners: Float64) -> int:
     along = corners[1] - corners[0] + corners[2] - corners[3]
-    turn = round(np.degrees(np.arctan2(along[1], along[0])) / 90) % 4 * 90
-    return ColorChart(frozen(corners), frozen(project(homography, CELLS[:, None] + square)), turn, confidence, how)
+    return round(float(np.degrees(np.arctan2(along[1], along[0]))) / 90) % 4 * 90

@@ -85,4 +85,4 @@ def even_regions(gradient: Float32, threshold: float) -> Regions:
 
 
 def _sums(numbers: NDArray[np.intp], values: NDArray[np.generic], count: int) -> Float64:
-    return np.bincount(numbers, values, count)
+    return np.asarray(np.bincount(numbers, values, count), np.float64)

@@ -67,7 +67,8 @@ def lattices(regions: Regions) -> Iterator[Lattice]:
         if len(best) < FEWEST:
             continue
         taken.update(best.values())
-        found = fit_lattice(np.array(list(best)), regions.centers[list(best.values())])
+        places = regions.centers[list(best.values())]
+        found = fit_lattice(_shortest(np.array(list(best)), places), places)
         if found is not None:
             yield found
 
@@ -80,7 +81,7 @@ def fit_lattice(cells: ArrayLike, places: ArrayLike, tolerance: float = 0.15) ->
         if len(index) < FEWEST or min(len(np.unique(index[:, 0])), len(np.unique(index[:, 1]))) < 3:
             return None
         matrix = fit_homography(index, at)
-        off = np.linalg.norm(project(np.linalg.inv(matrix), at) - index, axis=1)
+        off = np.linalg.norm(project(np.asarray(np.linalg.inv(matrix)), at) - index, axis=1)
         if off.max() <= tolerance:
             return Lattice(index, at, matrix)
         keep = off <= max(tolerance, float(np.median(off)) * 2)
@@ -98,10 +99,10 @@ def fit_homography(source: ArrayLike, target: ArrayLike) -> Float64:
     x, y = b.T
     one, zero = np.ones(len(a)), np.zeros((len(a), 3))
     rows = np.column_stack([a, one])
-    system = np.concatenate(
-        [np.hstack([rows, zero, -x[:, None] * rows]), np.hstack([zero, rows, -y[:, None] * rows])]
-    )
-    matrix = np.linalg.inv(to_b) @ np.linalg.svd(system)[2][-1].reshape(3, 3) @ to_a
+    system = np.concatenate([np.hstack([rows, zero, -x[:, None] * rows]), np.hstack([zero, rows, -y[:, None] * rows])])
+    # the singular vector of the least singular value, without the large factor that a full decomposition makes
+    least = np.linalg.eigh(system.T @ system)[1][:, 0]
+    matrix = np.linalg.inv(to_b) @ least.reshape(3, 3) @ to_a
     return np.asarray(matrix / matrix[2, 2])
 
 
@@ -137,6 +138,25 @@ def _corners(regions: Regions, seed: int, near: Float64) -> Iterator[tuple[Float
                 pairs.append((lengths[i] + lengths[j], i, j))
     for _, i, j in sorted(pairs)[:4]:
         yield steps[i], steps[j]
+
+
+def _shortest(cells: Float64, places: Float64) -> Float64:
+    """Cells counted by the shortest steps: a lattice that began at a gap was grown along its diagonals.
+
+    The reduction of two vectors by Lagrange and Gauss.
+    """
+    steps = np.linalg.lstsq(np.column_stack([cells, np.ones(len(cells))]), places, rcond=None)[0][:2]
+    change = np.eye(2)  # from steps of the lattice to the shorter ones
+    for _ in range(8):
+        if steps[0] @ steps[0] > steps[1] @ steps[1]:
+            swap = np.array([[0.0, 1.0], [-1.0, 0.0]])
+            steps, change = swap @ steps, swap @ change
+        times = np.round(steps[0] @ steps[1] / max(steps[0] @ steps[0], 1e-12))
+        if times == 0:
+            break
+        shear = np.array([[1.0, 0.0], [-times, 1.0]])
+        steps, change = shear @ steps, shear @ change
+    return np.asarray(np.rint(cells @ np.linalg.inv(change)))
 
 
 def _grow(regions: Regions, tree: object, seed: int, right: Float64, down: Float64) -> dict[tuple[int, int], int]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from reports.metrics.color_difference import delta_e_2000 as delta_e_2000
     from reports.metrics.color_difference import delta_h as delta_h
     from reports.metrics.color_difference import parts_2000 as parts_2000
+    from reports.metrics.cpiq import acutance as acutance
     from reports.metrics.emva import cfa_planes as cfa_planes
     from reports.metrics.emva import photon_transfer as photon_transfer
     from reports.metrics.geometry import distortion as distortion
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from reports.metrics.noise import snr as snr
     from reports.metrics.nps import noise_spectrum as noise_spectrum
     from reports.metrics.patch_colors import patch_errors as patch_errors
+    from reports.metrics.sfr import slanted_edge as slanted_edge
     from reports.metrics.similarity import flip as flip
     from reports.metrics.similarity import ms_ssim as ms_ssim
     from reports.metrics.similarity import psnr as psnr
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from reports.metrics.white import white_error as white_error
 
 _HOME: dict[str, str] = {
+    "slanted_edge": "sfr",
+    "acutance": "cpiq",
     "cfa_planes": "emva",
     "delta_c": "color_difference",
     "delta_e_2000": "color_difference",

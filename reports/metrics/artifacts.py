@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,8 @@ FAINT = 0.02
 """Steps of the square root of light below this are no edge, however many there are [of white, per pixel]."""
 NEIGHBORHOOD = 5
 """Side of the square whose median colour difference is taken for the true one [px] (Maschal et al. 2010)."""
+
+Window = tuple[slice, slice]
 
 
 @dataclass(frozen=True)
@@ -89,14 +92,11 @@ def zipper(
     labs = [_lab(p, encoding, space) for p in _colored(picture, reference)]
     least = np.full(labs[0].shape[:2], np.inf, np.float32)
     change = np.zeros_like(least)
-    for dy in (-1, 0, 1):
-        for dx in (-1, 0, 1):
-            if dx == dy == 0:
-                continue
-            found, true = (_difference(lab, dy, dx) for lab in labs)
-            better = true < least
-            least = np.where(better, true, least)
-            change[better] = found[better] - true[better]
+    for here, there in _neighbors(least.shape):
+        found, true = (np.sqrt(((lab[here] - lab[there]) ** 2).sum(-1)) for lab in labs)
+        nearer = true < least[here]
+        np.copyto(least[here], true, where=nearer)
+        np.copyto(change[here], found - true, where=nearer)
     shares = [Tiles.of(100.0 * mask).estimate("%", seed) for mask in (change > NOTICEABLE, abs(change) > NOTICEABLE)]
     return Zipper(shares[0], shares[1], change)
 
@@ -156,15 +156,14 @@ def _lab(pixels: NDArray[np.generic], encoding: Encoding, space: str) -> Float32
     return np.asarray(to_lab(linear(pixels, encoding, space), space), np.float32)
 
 
-def _difference(lab: Float32, dy: int, dx: int) -> Float32:
-    """(H, W) CIE 1976 difference to the neighbour at (dy, dx); infinite where it lies outside."""
-    height, width = lab.shape[:2]
-    result = np.full((height, width), np.inf, np.float32)
-    here = np.s_[max(0, -dy) : height - max(0, dy), max(0, -dx) : width - max(0, dx)]
-    there = np.s_[max(0, dy) : height + min(0, dy), max(0, dx) : width + min(0, dx)]
-    gap = lab[here] - lab[there]
-    result[here] = np.sqrt(np.einsum("ijk,ijk->ij", gap, gap))
-    return result
+def _neighbors(shape: tuple[int, ...]) -> Iterator[tuple[Window, Window]]:
+    """For each of the eight neighbours: the pixels that have it, and where it is."""
+    height, width = shape
+    for dy in (-1, 0, 1):
+        for dx in (-1, 0, 1):
+            if dx or dy:
+                here = slice(max(0, -dy), height - max(0, dy)), slice(max(0, -dx), width - max(0, dx))
+                yield here, (slice(max(0, dy), height + min(0, dy)), slice(max(0, dx), width + min(0, dx)))
 
 
 def _edges(light: Float64, space: str) -> NDArray[np.bool_]:

@@ -19,6 +19,8 @@ from isp.values import Float64
 
 _C7 = 25.0**7
 """Chroma to the seventh where greys stop being stretched (Sharma 2005, eq. 4)."""
+ROUNDING = 1e-9
+"""Hues [deg] so near to opposite count as opposite: two of Sharma's pairs are, but for the last bit."""
 
 
 class Parts2000(NamedTuple):
@@ -88,7 +90,7 @@ def parts_2000(lab_a: ArrayLike, lab_b: ArrayLike) -> Parts2000:
     turn = np.where(colored, (h2 - h1 + 180.0) % 360.0 - 180.0, 0.0)
     # exactly opposite hues: the paper counts +180 where the second angle is the larger, -180 where it is not
     turn = np.where((turn == -180.0) & (h2 > h1), 180.0, turn)
-    far = np.abs(h1 - h2) > 180.0
+    far = np.abs(h1 - h2) > 180.0 + ROUNDING
     mean_h = np.where(far, (h1 + h2 + np.where(h1 + h2 < 360.0, 360.0, -360.0)) / 2, (h1 + h2) / 2)
     mean_h = np.where(colored, mean_h, h1 + h2)
     mean_l, mean_c = (one[..., 0] + two[..., 0]) / 2, (c1 + c2) / 2

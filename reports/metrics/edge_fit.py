@@ -16,6 +16,8 @@ LINE, BLUR = (0, 1, 2, 3, 4, 5), (0, 1, 2, 5)
 """Numbers of the model that pixels near the edge decide, and those that bins across it do."""
 FINE = 32
 """Bins per pixel: their width adds 0.0001 px^2 to the variance of the blur."""
+PENALTY = 2.0
+"""Of the criterion, for each number of the formula."""
 SHARPEST = 0.08
 """Least standard deviation of the blur beside the pixel's aperture [px]."""
 MISFIT = 0.002
@@ -86,7 +88,7 @@ def fitted(plane: Float64) -> Fit | str:
 
 @dataclass(frozen=True)
 class _Bins:
-    """Pixels by distance from the line: mean distance (as x on the middle row), mean value, how many, sum of squares."""
+    """Pixels by distance from the line: mean distance (as x on the middle row), mean value, how many, scatter."""
 
     x: Float64
     values: Float64
@@ -110,7 +112,7 @@ def _binned(model: EdgeModel, x: Float64, y: Float64, values: Float64) -> _Bins:
 
 
 def _ordered(model: EdgeModel, bins: _Bins, weights: Float64) -> tuple[EdgeModel, Float64] | None:
-    """The formula with as many terms as the data ask for (the least Schwarz criterion)."""
+    """The formula with as many terms as the data ask for (the least Akaike criterion)."""
     best: tuple[float, EdgeModel, Float64] | None = None
     worse, pixels, zero = 0, float(bins.counts.sum()), np.zeros_like(bins.x)
     for order in ORDERS:
@@ -123,7 +125,7 @@ def _ordered(model: EdgeModel, bins: _Bins, weights: Float64) -> tuple[EdgeModel
         # a floor far below any noise keeps the logarithm of a perfect fit finite
         floor = (1e-6 * candidate.step) ** 2
         total = chi + bins.scatter
-        score = pixels * math.log(total / pixels + floor) + (6 + order) * math.log(pixels)
+        score = pixels * math.log(total / pixels + floor) + PENALTY * (6 + order)
         if best is None or score < best[0]:
             best, worse = (score, candidate, normal * (total / max(pixels - 6 - order, 1))), 0
         else:

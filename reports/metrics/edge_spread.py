@@ -59,7 +59,6 @@ def spread(plane: Float64, found: Fit, frequency: Float64) -> Spread | str:
     response = (esf - model.low) / model.step
     variance = (found.noise / model.step) ** 2 / counts
 
-    lsf = np.diff(response)
     place = middle[:-1] + 0.5 / OVERSAMPLING
     window = _tukey(place, reach)
     phase = np.exp(-2j * np.pi * frequency[:, None] * place)

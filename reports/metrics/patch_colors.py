@@ -150,17 +150,17 @@ def _errors(
     grey = keep & (chromas < GREY) & (wanted[:, 0] > DARKEST) & (wanted[:, 0] < LIGHTEST)
     to_rgb = np.linalg.inv(rgb_to_xyz("srgb")).T
     white = white_error(lab_to_xyz(lab[grey]) @ to_rgb, lab_to_xyz(wanted[grey]) @ to_rgb)
-    maximum = Estimate.missing(factor.reason or "no patch is left")
+    maximum = mean = median = p95 = mean_76 = Estimate.missing(factor.reason or "no patch is left")
     if len(kept):
+        mean, mean_76 = mean_of(kept), mean_of(delta_e_76(wanted[keep], lab[keep]))
+        median = bootstrap(kept, lambda v: float(np.median(v)))
+        p95 = bootstrap(kept, lambda v: float(np.quantile(v, 0.95)))
         maximum = Estimate(kept.max(), reason="the largest of some has no bootstrap interval")
     return PatchErrors(
         names, frozen(lab), frozen(wanted), frozen(off),
         frozen(delta_e_76(wanted, lab)), frozen(lab[:, 0] - wanted[:, 0]), frozen(delta_c(wanted, lab)),
         frozen(delta_h(wanted, lab)),
-        mean_of(kept),
-        bootstrap(kept, lambda v: float(np.median(v))),
-        bootstrap(kept, lambda v: float(np.quantile(v, 0.95))),
-        maximum, mean_of(delta_e_76(wanted[keep], lab[keep])), factor, saturation, corrected, white, notes,
+        mean, median, p95, maximum, mean_76, factor, saturation, corrected, white, notes,
     )  # fmt: skip
 
 

@@ -2,8 +2,8 @@
 
 The classical e-SFR bins the pixels by their distance from the edge, differentiates and transforms. Differentiation
 amplifies noise, so its MTF50 scatters several times more than the data allow. Here the edge is fitted by a formula
-(`EdgeModel`) with as many terms of its series as the data ask for (Schwarz 1978); a Gaussian edge then costs no more than
-the Cramer-Rao bound. Where binned residuals contradict the formula, the classical result is given instead.
+(`EdgeModel`) with as many terms of its series as the data ask for (Akaike 1974); a Gaussian edge then scatters as the
+Cramer-Rao bound says. Where binned residuals contradict the formula, the classical result is given instead.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FREQUENCIES = np.linspace(0.0, 1.0, 201)
 SMALLEST = 16
 """Least width and height of a region [px]."""
 LEAST_SLANT, MOST_SLANT = 1.0, 44.0
-"""From the pixel rows or columns [deg]: a straighter edge shows each pixel the same phase, beyond 44 it is the other."""
+"""From the pixel rows or columns [deg]: a straighter edge shows every pixel one phase, beyond 44 it is the other."""
 WIDEST_INTERVAL = 0.5
 """Half of an interval by its value, from which the value is n.a."""
 PERCENT_OF_PEAK = 0.5
@@ -93,14 +93,14 @@ def slanted_edge(
     Parameters
     ----------
     region : (h, w) or (h, w, 3)
-        Codes or values with one edge from side to side, 1 to 44 degrees off the pixel columns or rows, and even areas on
-        both sides of it. Of colours the luminance is taken.
+        Codes or values with one edge from side to side, 1 to 44 degrees off the pixel columns or rows, and even areas
+        on both sides of it. Of colours the luminance is taken.
     encoding : str or callable
         How pixels stand for light; see `reports.light.Encoding`. A tone curve that is not undone bends the edge: give
         its inverse.
     method : str
-        ``model`` fits a formula, ``iso12233`` bins, differentiates and transforms as the standard's e-SFR does, ``auto``
-        is the first unless the data contradict it.
+        ``model`` fits a formula, ``iso12233`` bins, differentiates and transforms as the standard's e-SFR does,
+        ``auto`` is the first unless the data contradict it.
 
     Returns
     -------
@@ -136,7 +136,7 @@ def slanted_edge(
         return nothing(found)
     slant = math.degrees(math.atan(found.model.slope))
     if not LEAST_SLANT <= abs(slant) <= MOST_SLANT:
-        return nothing(f"the edge is {abs(slant):.1f} degrees off the pixel axis; {LEAST_SLANT:g} to {MOST_SLANT:g} work")
+        return nothing(f"the edge is {abs(slant):.1f} degrees off a pixel axis; {LEAST_SLANT:g} to {MOST_SLANT:g} work")
     if method == "iso12233" or (method == "auto" and found.contradicted):
         curve = spread(plane, found, FREQUENCIES)
         return nothing(curve) if isinstance(curve, str) else _classical(curve, found, vertical)
@@ -199,7 +199,7 @@ def _shared(found: Fit, vertical: bool) -> dict[str, Estimate]:
         "contrast": Estimate.normal(contrast, spread_of)
         if total > 0
         else Estimate.missing("the levels of the sides are not positive"),
-        "snr": Estimate(abs(model.step) / found.noise if found.noise > 0 else math.inf, reason="no interval: of the fit"),
+        "snr": Estimate(abs(model.step) / found.noise if found.noise > 0 else math.inf, reason="of the fit"),
     }
 
 

@@ -48,6 +48,7 @@ SCENES: Mapping[str, Recipe] = MappingProxyType(
         "slanted-edge": Recipe("one straight edge through the middle", _from("edge", "SlantedEdge")),
         "siemens": Recipe("Siemens star", _from("star", "SiemensStar")),
         "dead-leaves": Recipe("overlapping disks of all sizes, a texture like nature's", _from("leaves", "DeadLeaves")),
+        "dots": Recipe("a grid of round dots", _from("dots", "Dots")),
         "composed": Recipe("a still life that shows everything, with depth", _from("composed", "Composed")),
         "photo": Recipe("a photograph (PNG, JPEG, TIFF), taken as sRGB", _from("pictures", "photo"), ("FILE",)),
         "hdr": Recipe("linear light (OpenEXR, Radiance HDR)", _from("pictures", "hdr"), ("FILE",)),

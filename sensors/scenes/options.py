@@ -109,6 +109,12 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = MappingProxyType(
             Option("smallest", "number", "smallest radius [frame heights]", 0.0005, 0.5),
             Option("largest", "number", "largest radius [frame heights]", 0.001, 1),
         ),
+        "dots": (
+            Option("pitch", "number", "from dot to dot [frame heights]", 0.01, 0.5),
+            Option("diameter", "number", "of a dot [pitches]", 0.1, 0.8),
+            _CONTRAST,
+            _LIGHT,
+        ),
         "composed": (_SEED,),
         "hdr": (Option("white", "number", "luminance of RGB (1, 1, 1), whatever the light [cd/m^2]", 1e-6, 6e4),),
         "spectral": (Option("kind", "choice", "what its values are", choices=("file", "reflective", "emissive")),),

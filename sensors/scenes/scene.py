@@ -130,7 +130,7 @@ class Scene(ABC):
         Returns
         -------
         list of dict
-            ``name``; ``kind`` (``patch``, ``edge``, ``star``, ``texture``); ``corners``, four [x, y] [photosites]
+            ``name``; ``kind`` (``patch``, ``edge``, ``star``, ``texture``, ``dot``); ``corners``, four [x, y] [photosites]
             clockwise from the top left of the whole thing; ``inner``, the same of the part that is safe to average.
         """
         return []

@@ -143,3 +143,15 @@ def test_what_cannot_be_compared_is_refused(function):
         function(np.zeros(4), np.zeros(4))
     with pytest.raises(NumericError, match="reference holds values that are not finite"):
         function(np.zeros((20, 30)), np.full((20, 30), np.nan))
+
+
+def test_ms_ssim_is_that_of_an_independent_program():
+    from scipy.ndimage import gaussian_filter
+
+    y, x = np.mgrid[:512, :768]
+    reference = 0.5 + 0.35 * np.sin(0.0007 * (x**2 + 0.6 * y**2)) + 0.1 * np.sin(x / 29) * np.cos(y / 17)
+    picture = np.clip(gaussian_filter(reference, 1.0) + 0.04 * np.sin(x * 1.9), 0, 1)
+    # ms_ssim(..., data_range=1.0) and ssim of pytorch-msssim 1.0.0 with torch 2.13.0, on these arrays as float64
+    assert ms_ssim(picture, reference) == pytest.approx(0.9719536681919307, abs=1e-6)
+    assert ssim(picture, reference) == pytest.approx(0.9286306493299629, abs=1e-5)
+    assert ms_ssim(reference, reference) == pytest.approx(1)

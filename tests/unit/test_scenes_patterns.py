@@ -25,6 +25,7 @@ PATTERNS = [
     "siemens?cycles=36&kind=sine",
     "dead-leaves?smallest=0.01",
     "dead-leaves?smallest=0.01&colored=1",
+    "dots",
     "composed",
 ]
 
@@ -177,6 +178,25 @@ def test_grey_steps_are_equal_in_density():
     densities = -np.log10(scene.factors[:12, 40])
     np.testing.assert_allclose(np.diff(densities), 0.15, atol=1e-12)
     assert densities[0] == pytest.approx(0.1)
+
+
+def test_dots_lie_where_their_regions_say():
+    scene = make_scene("dots?pitch=0.1&diameter=0.4")
+    plane = scene.planes(View((300, 200), 0, 0, 300, 200), np.array([[1.0], [0.0]], np.float32))[0]
+    regions = scene.regions((300, 200))
+    assert len(regions) == 15 * 9
+    assert "dot 0 0" in {r["name"] for r in regions}
+    for region in regions:
+        (left, top), _, (right, bottom), _ = region["corners"]
+        x0, y0 = math.floor(left) - 1, math.floor(top) - 1
+        part = plane[max(y0, 0) : math.ceil(bottom) + 1, max(x0, 0) : math.ceil(right) + 1].astype(np.float64)
+        assert part.sum() == pytest.approx(math.pi * 4**2, rel=0.01)
+        v, u = np.mgrid[: part.shape[0], : part.shape[1]] + 0.5
+        assert (part * u).sum() / part.sum() + max(x0, 0) == pytest.approx((left + right) / 2, abs=0.01)
+        assert (part * v).sum() / part.sum() + max(y0, 0) == pytest.approx((top + bottom) / 2, abs=0.01)
+    # outside the frame the grid goes on
+    beyond = scene.planes(View((300, 200), 300, 95, 20, 10), np.array([[1.0], [0.0]], np.float32))[0]
+    assert beyond[3:7, 8:12].min() == 1
 
 
 def test_radiance_of_a_field_is_absolute():

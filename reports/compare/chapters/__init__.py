@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from reports.compare.chapters.colour import colour
+from reports.compare.chapters.greys import noise, tone
 from reports.compare.chapters.likeness import likeness
+from reports.compare.chapters.optics import evenness, geometry, texture
+from reports.compare.chapters.sharpness import sharpness
 from reports.compare.chapters.tonality import tonality
 from reports.compare.subject import Chapter, Subject
 
@@ -13,6 +17,13 @@ CHAPTERS: Mapping[str, Callable[[Subject], Chapter]] = MappingProxyType(
     {
         "tone and colour of the whole": tonality,
         "likeness to the reference": likeness,
+        "colour": colour,
+        "tone curve": tone,
+        "sharpness": sharpness,
+        "texture": texture,
+        "noise": noise,
+        "evenness": evenness,
+        "geometry": geometry,
     }
 )
 """By what is said while they are made."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from isp.values import Float64
-from reports.charts.color_chart import ColorChart, chart_from_corners, chart_from_truth, find_color_chart, read_patches
+from reports.charts.color_chart import ColorChart, chart_from_corners, chart_from_truth
+from reports.charts.color_chart_finder import find_color_chart
 from reports.charts.draw import draw_found
+from reports.charts.patch_reading import read_patches
 from reports.charts.references import DEFAULT, PATCHES, reference_lab
 from reports.compare.subject import Asked, Chapter, Subject
 from reports.estimate import Estimate
@@ -18,7 +22,7 @@ GROUP = "color"
 TITLE = "Colour"
 _PATCHES = len(PATCHES)
 
-_ASKED = (
+_ASKED: tuple[tuple[Asked, Callable[[PatchErrors], Estimate]], ...] = (
     (Asked("delta_e.mean", "CIEDE2000, mean", "lower", 0.3, "exposure-normalised"), lambda e: e.mean),
     (Asked("delta_e.median", "CIEDE2000, median", "lower", 0.3), lambda e: e.median),
     (Asked("delta_e.p95", "CIEDE2000, 95 %", "lower", 0.5), lambda e: e.p95),
@@ -39,7 +43,7 @@ _ASKED = (
 def colour(subject: Subject) -> Chapter:
     """CIEDE2000 and its kin, chroma and white."""
     notes: list[str] = []
-    charts = _charts(subject, notes)
+    charts = charts_of(subject, notes)
     if not any(charts):
         return Chapter(Section(GROUP, TITLE, tuple(notes)))
     wanted, whose = _wanted(subject, charts)
@@ -50,7 +54,7 @@ def colour(subject: Subject) -> Chapter:
             continue
         patches = read_patches(source, chart)
         errors[label] = patch_errors(
-            patches.mean, wanted, space=source.space, names=PATCHES, exclude=patches.clipped
+            patches.rgb, wanted, space=source.space, names=PATCHES, exclude=patches.unusable
         )  # fmt: skip
         notes += [f"{label}: {note}." for note in errors[label].notes]
         worst = ", ".join(f"{name} {value:.1f}" for name, value in errors[label].worst())
@@ -63,7 +67,7 @@ def colour(subject: Subject) -> Chapter:
     return Chapter(Section(GROUP, TITLE, tuple(notes), _figures(subject, charts, errors)), quantities)
 
 
-def _charts(subject: Subject, notes: list[str]) -> list[ColorChart | None]:
+def charts_of(subject: Subject, notes: list[str]) -> list[ColorChart | None]:
     """The chart of each picture; one that is known for one holds for all of that size."""
     given: ColorChart | None = None
     if subject.corners is not None:
@@ -98,8 +102,8 @@ def _wanted(subject: Subject, charts: list[ColorChart | None]) -> tuple[Float64,
     reference, chart = subject.reference, next(c for c in charts if c is not None)
     if reference is not None and subject.alike and reference.shape == subject.sources[0].shape:
         patches = read_patches(reference, chart)
-        if not np.any(patches.clipped):
-            return to_lab(patches.mean, reference.space), "the reference picture"
+        if not np.any(patches.unusable):
+            return to_lab(patches.rgb, reference.space), "the reference picture"
     name = "iso" if chart.how == "truth" else DEFAULT
     return reference_lab(name), f"the reference {name!r} (--chart names another)"
 
@@ -107,13 +111,12 @@ def _wanted(subject: Subject, charts: list[ColorChart | None]) -> tuple[Float64,
 def _figures(
     subject: Subject, charts: list[ColorChart | None], errors: dict[str, PatchErrors]
 ) -> tuple[Figure, ...]:
-    from reports.figures.color import chart_map, error_bars, error_vectors, white_points
+    from reports.figures.color import ab_errors, chart_map, patch_bars, white_points
 
-    figures = [chart_map(label, each) for label, each in errors.items()]
-    figures += [error_vectors(errors), error_bars(errors), white_points(errors)]
+    figures = [chart_map(errors), ab_errors(errors), patch_bars(errors), white_points(errors)]
     for label, source, chart in zip(subject.labels, subject.sources, charts, strict=True):
         if chart is not None:
-            image = draw_found(source, chart.outlines())
+            image = draw_found(source, [chart])
             caption = f"{'Found' if chart.how == 'found' else 'Given'}: the patches that are averaged."
             figures.append(Figure(image, f"The chart in {label}", caption, f"Picture {label} with its chart marked"))
             break

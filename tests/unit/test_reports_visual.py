@@ -33,6 +33,27 @@ def test_grey_noise_is_its_closed_form():
     assert found[0].edition == EDITION
 
 
+def test_coloured_noise_is_its_closed_form():
+    colour = pytest.importorskip("colour")
+    level, sigma, white = 0.3, 0.005, np.array([0.3127, 0.3290])
+    to_xyz = colour.RGB_COLOURSPACES["sRGB"].matrix_RGB_to_XYZ
+    to_e = colour.adaptation.matrix_chromatic_adaptation_VonKries(
+        colour.xy_to_XYZ(white), np.ones(3), transform="Bradford"
+    )
+    opponent = np.array([[0, 1, 0], [1, -1, 0], [0, 0.4, -0.4]]) @ to_e
+    f = (np.arange(384) + 0.5) / 384 - 0.5
+    responses = np.stack(contrast_sensitivity(VIEWING * np.hypot(f[:, None], f))).reshape(3, -1)
+    seen_noise = (responses @ responses.T / f.size**2) * (opponent @ to_xyz @ to_xyz.T @ opponent.T) * sigma**2
+    back = np.linalg.inv(opponent)
+    mean, step = to_xyz @ np.full(3, level), 1e-5
+    slopes = [colour.XYZ_to_Luv(mean + step * e, white) - colour.XYZ_to_Luv(mean, white) for e in np.eye(3)]
+    jacobian = np.array(slopes).T / step @ back
+    wanted = np.sqrt(np.diag(jacobian @ seen_noise @ jacobian.T))
+    found = [visual_noise(level + sigma * white_noise(seed, 96, 96, 3), VIEWING) for seed in range(30)]
+    for name, value in zip(("lightness", "red_green", "yellow_blue"), wanted, strict=True):
+        assert np.mean([getattr(f, name) for f in found]) == pytest.approx(value, rel=0.015), name
+
+
 def test_luv_is_that_of_colour_science():
     colour = pytest.importorskip("colour")
     xyz = np.random.Generator(np.random.Philox(3)).uniform(0.001, 0.9, (50, 3))

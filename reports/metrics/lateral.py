@@ -231,7 +231,9 @@ def _fitted(
         worst = Estimate(abs(colors[n]), (0.0 if inside else low, high), "px")
     else:
         worst = Estimate.missing(reasons[0], "px")
-    return LateralColor(worst, *colors, *corners, positions, radius, red, blue, terms[0], terms[1], size)
+    return LateralColor(
+        worst, colors[0], colors[1], corners[0], corners[1], positions, radius, red, blue, terms[0], terms[1], size
+    )
 
 
 def _reason(radius: Float64) -> str:

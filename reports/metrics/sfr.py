@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -225,16 +226,16 @@ def _modelled(found: Fit, vertical: bool) -> SlantedEdge:
         curves[i] = (up.transfer(FREQUENCIES) - down.transfer(FREQUENCIES)) / (2 * steps[i])
     deviations = np.sqrt(np.maximum(np.einsum("ik,ij,jk->k", slopes, covariance, slopes), 0))
     band = np.sqrt(np.maximum(np.einsum("ik,ij,jk->k", curves, covariance, curves), 0))
-    estimates = [
-        _told(value, deviation, unit, name)
+    told: dict[str, Any] = {
+        name: _told(value, deviation, unit, name)
         for name, value, deviation, unit in zip(names, values, deviations, units, strict=True)
-    ]
+    }
     reach = max(6.0, 5 * found.model.width)
     position = np.linspace(-reach, reach, 241)
     esf = found.model.low + found.model.step * found.model.response(position)
     angle, contrast, ratio = _shared(found, vertical)
     return SlantedEdge(
-        *estimates, angle, contrast, ratio, frequency=FREQUENCIES, sfr=curve, sfr_deviation=band,
+        **told, angle=angle, contrast=contrast, snr=ratio, frequency=FREQUENCIES, sfr=curve, sfr_deviation=band,
         position=position, esf=esf, vertical=vertical, method="model",
     )  # fmt: skip
 

@@ -72,7 +72,7 @@ class Tiles:
     @property
     def items(self) -> Float64:
         """(N,) what the mean is the mean of, tiles of unequal size included: the pseudo-values of a ratio."""
-        return self.mean + (self.sums - self.mean * self.counts) / self.counts.mean()
+        return np.asarray(self.mean + (self.sums - self.mean * self.counts) / self.counts.mean())
 
     def estimate(self, unit: str = "", seed: int = 0) -> Estimate:
         """The mean with its bootstrap interval, and the tiles for paired comparison."""
@@ -212,7 +212,7 @@ def ms_ssim(picture: ArrayLike, reference: ArrayLike, *, seed: int = 0) -> Estim
     scales = []
     for scale in range(len(WEIGHTS)):
         last = scale == len(WEIGHTS) - 1
-        inner = _structure(*planes, luminance=last)
+        inner = _structure(planes[0], planes[1], luminance=last)
         grid = tuple(-(-n // COARSE_TILE) for n in pair[0].shape[:2])
         scales.append(_placed(inner, COARSE_TILE >> scale, grid))
         planes = [_halved(p) for p in planes]

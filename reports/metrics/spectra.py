@@ -99,7 +99,8 @@ def _spectrum(block: Float64) -> Complex:
 
 @cache
 def _frequencies(side: int) -> tuple[Float64, Float64]:
-    return np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None, :]
+    down, across = np.fft.fftfreq(side), np.fft.rfftfreq(side)
+    return down.astype(np.float64)[:, None], across.astype(np.float64)[None, :]
 
 
 @cache

@@ -17,8 +17,9 @@ from reports.metrics.spectra import Spectra, blocks, cross, radial, usual_side
 
 EXPONENT = -1.93
 """Of the power spectrum of leaves of all sizes, measured by Cao, Guichard, Hornung (SPIE 7250, 2009)."""
-NORMAL_FIRST, NORMAL_LAST = 2, 0.1
-"""The curve is 1 at frequency 0, extrapolated from the bins between: number of the first, last frequency [cy/px]."""
+LAST = {"power": 0.2, "cross": 0.1}
+"""Curves are 1 at frequency 0, extrapolated from those up to here [cycles/pixel]: the power of one picture's few large
+leaves differs much from the chart's, and needs the longer range."""
 COHERENT = 0.3
 """Least coherence with the reference, at the frequencies of the normalisation; below it is another picture."""
 
@@ -123,7 +124,7 @@ def texture_mtf(
         if truth.shape != plane.shape:
             raise UsageError(f"region {plane.shape} and reference {truth.shape} must have one size")
         found = cross(plane, truth, side)
-        if found.coherence(NORMAL_LAST) < COHERENT:
+        if found.coherence(LAST[method]) < COHERENT:
             return _missing("the picture does not show what the reference shows", method)
     return _measured(found, method, seed)
 
@@ -148,18 +149,19 @@ def _measured(found: Spectra, method: str, seed: int) -> TextureMtf:
     count, bins = found.over.shape
     frequency = np.arange(1, bins + 1) / (2 * bins)
     random = np.random.Generator(np.random.Philox(seed))
-    curve = _normalised(frequency, found.curve(np.ones((1, count))))[0]
+    curve = _normalised(frequency, found.curve(np.ones((1, count))), LAST[method])[0]
     weights = random.multinomial(count, np.full(count, 1 / count), DRAWS).astype(np.float64)
-    draws = _normalised(frequency, found.curve(weights)) if count > 2 else curve[None]
+    draws = _normalised(frequency, found.curve(weights), LAST[method]) if count > 2 else curve[None]
     low, high = np.quantile(draws, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
     if count <= 2:
         low, high = np.full((2, bins), np.nan)
     return TextureMtf(_half(frequency, curve, draws), frequency, curve, low, high, method, draws)
 
 
-def _normalised(frequency: Float64, curves: Float64) -> Float64:
+def _normalised(frequency: Float64, curves: Float64, last: float) -> Float64:
     """Curves (B, F) divided by their value at frequency 0."""
-    used = np.flatnonzero(frequency <= NORMAL_LAST)[NORMAL_FIRST - 1 :]
+    # the first ring lies within the window's own width
+    used = np.flatnonzero(frequency <= last)[1:]
     at = frequency[used]
     matrix = np.stack([np.ones_like(at), at, at * at], 1)
     # rings hold about as many values as their frequency is high

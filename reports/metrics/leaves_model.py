@@ -34,6 +34,11 @@ def leaves_power(smallest: float, largest: float) -> Power:
     smallest, largest : float
         Radii [px].
 
+    Returns
+    -------
+    callable
+        From frequency [cycles/pixel] to power, of variance 1 in all.
+
     Raises
     ------
     UsageError
@@ -52,7 +57,7 @@ def leaves_power(smallest: float, largest: float) -> Power:
     alike = np.where(distance < 2 * largest, common / (2 * whole - common), 0.0)
     power = fht(distance * alike, step, 0.0)
     wave = np.exp(np.arange(count) * step) / distance[-1]
-    power = power / wave
+    power = 2 * np.pi * power / wave
     return lambda frequency: np.interp(np.log(2 * np.pi * frequency), np.log(wave), power)
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reports.metrics.geometry import distortion as distortion
     from reports.metrics.lateral import lateral_color as lateral_color
     from reports.metrics.leaves import texture_mtf as texture_mtf
-    from reports.metrics.similarity import flip as flip
+    from reports.metrics.perceptual import flip as flip
     from reports.metrics.similarity import ms_ssim as ms_ssim
     from reports.metrics.similarity import psnr as psnr
     from reports.metrics.similarity import ssim as ssim
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _HOME: dict[str, str] = {
     "distortion": "geometry",
     "false_color": "artifacts",
-    "flip": "similarity",
+    "flip": "perceptual",
     "lateral_color": "lateral",
     "ms_ssim": "similarity",
     "psnr": "similarity",

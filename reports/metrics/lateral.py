@@ -146,7 +146,7 @@ def _places(shape: tuple[int, int], read: Reader, space: str) -> Iterator[tuple[
 
 
 def _shifts(read: Reader, left: int, top: int, middle: Float64) -> tuple[float, float, float, float]:
-    """Where the detail of one place lies (x, y), and the radial shifts of red and blue; NaN where they cannot be told."""
+    """Where the detail of one place lies (x, y), and the radial shifts of red and blue, NaN where unknown [px]."""
     from scipy.ndimage import gaussian_filter
 
     whole = SIDE + 2 * MARGIN
@@ -231,7 +231,9 @@ def _fitted(
         worst = Estimate(abs(colors[n]), (0.0 if inside else low, high), "px")
     else:
         worst = Estimate.missing(reasons[0], "px")
-    return LateralColor(worst, *colors, *corners, positions, radius, red, blue, terms[0], terms[1], size)
+    return LateralColor(
+        worst, colors[0], colors[1], corners[0], corners[1], positions, radius, red, blue, terms[0], terms[1], size
+    )
 
 
 def _reason(radius: Float64) -> str:

@@ -85,4 +85,4 @@ def _common(reach: Float64) -> Float64:
     t = np.exp(-s)
     area = 2 * (np.arccos(t) - t * np.sqrt(np.maximum(1 - t * t, 0)))
     total = cumulative_simpson(area, x=s, initial=0.0)
-    return np.interp(-np.log(np.minimum(reach, 1.0)), s, total)
+    return np.asarray(np.interp(-np.log(np.minimum(reach, 1.0)), s, total))

@@ -99,7 +99,7 @@ def _spectrum(block: Float64) -> Complex:
 
 @cache
 def _frequencies(side: int) -> tuple[Float64, Float64]:
-    return np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None, :]
+    return np.asarray(np.fft.fftfreq(side)[:, None]), np.asarray(np.fft.rfftfreq(side)[None, :])
 
 
 @cache

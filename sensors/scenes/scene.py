@@ -130,7 +130,8 @@ class Scene(ABC):
         Returns
         -------
         list of dict
-            ``name``; ``kind`` (``patch``, ``edge``, ``star``, ``texture``, ``dot``); ``corners``, four [x, y] [photosites]
-            clockwise from the top left of the whole thing; ``inner``, the same of the part that is safe to average.
+            ``name``; ``kind`` (``patch``, ``edge``, ``star``, ``texture``, ``dot``); ``corners``, four [x, y]
+            [photosites] clockwise from the top left of the whole thing; ``inner``, the same of the part that is safe
+            to average.
         """
         return []

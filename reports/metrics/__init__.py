@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from reports.metrics.artifacts import false_color as false_color
     from reports.metrics.artifacts import zipper as zipper
     from reports.metrics.color_difference import delta_c as delta_c
-    from reports.metrics.color_difference import delta_e_76 as delta_e_76
     from reports.metrics.color_difference import delta_e_2000 as delta_e_2000
+    from reports.metrics.color_difference import delta_e_76 as delta_e_76
     from reports.metrics.color_difference import delta_h as delta_h
     from reports.metrics.color_difference import parts_2000 as parts_2000
     from reports.metrics.cpiq import acutance as acutance
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from reports.metrics.noise import snr as snr
     from reports.metrics.nps import noise_spectrum as noise_spectrum
     from reports.metrics.patch_colors import patch_errors as patch_errors
+    from reports.metrics.perceptual import flip as flip
     from reports.metrics.sfr import slanted_edge as slanted_edge
     from reports.metrics.similarity import flip as flip
     from reports.metrics.similarity import ms_ssim as ms_ssim
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from reports.metrics.white import white_error as white_error
 
 _HOME: dict[str, str] = {
-    "slanted_edge": "sfr",
     "acutance": "cpiq",
     "cfa_planes": "emva",
     "delta_c": "color_difference",
@@ -51,6 +51,7 @@ _HOME: dict[str, str] = {
     "dynamic_range": "noise",
     "exposure_error": "tone",
     "false_color": "artifacts",
+    "flip": "perceptual",
     "flip": "similarity",
     "glare": "veil",
     "lateral_color": "lateral",
@@ -62,6 +63,7 @@ _HOME: dict[str, str] = {
     "pixels_per_degree": "visual",
     "psnr": "similarity",
     "shading": "uniformity",
+    "slanted_edge": "sfr",
     "snr": "noise",
     "ssim": "similarity",
     "texture_mtf": "leaves",

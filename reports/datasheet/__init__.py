@@ -1,4 +1,4 @@
-"""A sensor's datasheet, in the spirit of the EMVA 1288 page: measured blind on simulated frames, beside what its file says."""
+"""A sensor's datasheet in the spirit of the EMVA 1288 page: measured on simulated frames, beside what its file says."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isp.errors import UsageError
 from isp.values import Float64, RawFrame
 from reports.estimate import Estimate, mean_of
 from reports.figures.style import DASHES, SERIES, plot
@@ -58,7 +59,7 @@ def datasheet(name: str, mode: str = "full") -> Report:
         title=f"Datasheet of {sensor.name}",
         inputs=(),
         verdict=Verdict(
-            f"{sensor.name}, {mode}: measured on simulated frames as EMVA 1288 asks; the catalogue's values beside them."
+            f"{sensor.name}, {mode}: measured on simulated frames as EMVA 1288 asks; its file's values beside them."
         ),
         quantities=tuple(quantities),
         sections=tuple(sections),
@@ -71,8 +72,10 @@ def _flats(sensor: Any, mode: str) -> tuple[list[tuple[Any, ...]], tuple[Any, ..
     """Pairs of one green site at rising exposure, and a dark pair [DN]."""
     from sensors import capture
 
-    def frame(scene: str, seed: int, **light: float) -> RawFrame:
-        taken: Any = capture(scene, sensor, mode=mode, size=_photosites(sensor, mode), seed=seed, **light)
+    def frame(scene: str, seed: int, **light: Any) -> RawFrame:
+        taken = capture(scene, sensor, mode=mode, size=_photosites(sensor, mode), seed=seed, **light)
+        if not isinstance(taken, RawFrame):
+            raise UsageError(f"mode {mode} gives more than one frame")
         return taken
 
     first = frame("uniform", 1, target=0.5)
@@ -125,8 +128,8 @@ def _photon_transfer(sensor: Any, mode: str, found: Any, quantities: list[Quanti
             beside += " of one photosite" if beside else ""
         quantities.append(Quantity(f"emva.{name}", label, "emva", (getattr(found, name),), note=beside))
     notes = (
-        f"{LEVELS} pairs of even frames at ISO {iso:g} and a dark pair, one green site, {SIZE} x {SIZE} pixels; EMVA 1288 "
-        "release 4.0, linear model. Largest SNR and dynamic range of the file leave out PRNU and rounding.",
+        f"{LEVELS} pairs of even frames at ISO {iso:g} and a dark pair, one green site, {SIZE} x {SIZE} pixels; EMVA "
+        "1288 release 4.0, linear model. Largest SNR and dynamic range of the file leave out PRNU and rounding.",
         *found.notes,
     )
     from reports.figures.noise import photon_transfer_curve
@@ -208,8 +211,8 @@ def _sharpness(sensor: Any, mode: str, quantities: list[Quantity]) -> Section:
     quantities.append(Quantity("mtf.nyquist", "Response at Nyquist", "mtf", (edge.mtf_nyquist,)))
     pitch = sensor.output_pitch_um(mode)
     note = (
-        f"A slanted edge through the ideal f/1.8 lens, all sites of {cfa} brought to one level: what reaches the raw file, "
-        f"before any processing. One pixel is {pitch:g} µm, so 1 cycle/pixel is {1000 / pitch:.0f} cycles/mm."
+        f"A slanted edge through the ideal f/1.8 lens, all sites of {cfa} brought to one level: what reaches the raw "
+        f"file, before any processing. One pixel is {pitch:g} µm, so 1 cycle/pixel is {1000 / pitch:.0f} cycles/mm."
     )
     figures = (mtf_curves({sensor.name: edge}),) if len(edge.frequency) else ()
     return Section("mtf", "Sharpness of the raw frame", (note, *([edge.reason] if edge.reason else [])), figures)
@@ -222,7 +225,7 @@ def _color(sensor: Any, quantities: list[Quantity]) -> Section:
     values = {light: sensitivity_metamerism(curves.curves, light) for light in LIGHTS}
     for light, (smi, de00) in values.items():
         quantities.append(Quantity(f"color.smi_{light}", f"SMI under {light}", "color", (smi,), better="higher"))
-        quantities.append(Quantity(f"color.de00_{light}", f"Mean CIEDE2000 under {light}", "color", (de00,), better="lower"))
+        quantities.append(Quantity(f"color.de00_{light}", f"Mean CIEDE2000, {light}", "color", (de00,), better="lower"))
     note = (
         "Sensitivity metamerism index, 100 - 5.5 mean dE*ab over the 18 coloured test patches of ISO 17321-1, from the "
         "spectral curves; the matrix from camera to XYZ is the linear least-squares one under each light. 100 is an "
@@ -241,15 +244,15 @@ def sensitivity_metamerism(curves: Float64, illuminant: str) -> tuple[Estimate, 
 
     Notes
     -----
-    ISO 17321-1:2012, method A: the 18 coloured patches of its test chart, XYZ by the CIE 1931 observer, camera to XYZ by
-    least squares, dE*ab relative to the light's own white. Intervals: bootstrap over the patches.
+    ISO 17321-1:2012, method A: the 18 coloured patches of its test chart, XYZ by the CIE 1931 observer, camera to XYZ
+    by least squares, dE*ab relative to the light's own white. Intervals: bootstrap over the patches.
     """
     from reports.light import xyz_to_lab
     from reports.metrics import delta_e_76, delta_e_2000
     from sensors.scenes.materials import color_chart
     from sensors.spectrum import make_light, photon_rate, to_xyz
 
-    light = make_light(illuminant)
+    light = make_light(illuminant, 200.0)
     _names, reflectances = color_chart("iso")
     patches = np.asarray(reflectances, np.float64)[:18]
     camera: NDArray[np.float64] = photon_rate(patches * light.spectrum) @ curves.T
@@ -270,7 +273,7 @@ def _facts(sensor: Any, mode: str) -> tuple[tuple[str, str], ...]:
                        f"{sensor.size_mm[1]:.2f} mm"),
         ("mode", f"{mode}: {sensor.output_size(mode)[0]} x {sensor.output_size(mode)[1]}, {sensor.output_cfa(mode)}, "
                  f"{sensor.bits} bit"),
-        ("other modes", ", ".join(m.name for m in sensor.modes)),
+        ("other modes", ", ".join(str(m) for m in sensor.modes)),
         ("ISO", f"{sensor.iso_base:g} to {sensor.iso_max:g}"),
     ]  # fmt: skip
     for name, fact in sensor.facts.items():

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from reports.metrics.artifacts import false_color as false_color
     from reports.metrics.artifacts import zipper as zipper
     from reports.metrics.color_difference import delta_c as delta_c
-    from reports.metrics.color_difference import delta_e_2000 as delta_e_2000
     from reports.metrics.color_difference import delta_e_76 as delta_e_76
+    from reports.metrics.color_difference import delta_e_2000 as delta_e_2000
     from reports.metrics.color_difference import delta_h as delta_h
     from reports.metrics.color_difference import parts_2000 as parts_2000
     from reports.metrics.cpiq import acutance as acutance
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from reports.metrics.patch_colors import patch_errors as patch_errors
     from reports.metrics.perceptual import flip as flip
     from reports.metrics.sfr import slanted_edge as slanted_edge
-    from reports.metrics.similarity import flip as flip
     from reports.metrics.similarity import ms_ssim as ms_ssim
     from reports.metrics.similarity import psnr as psnr
     from reports.metrics.similarity import ssim as ssim
@@ -52,7 +51,6 @@ _HOME: dict[str, str] = {
     "exposure_error": "tone",
     "false_color": "artifacts",
     "flip": "perceptual",
-    "flip": "similarity",
     "glare": "veil",
     "lateral_color": "lateral",
     "ms_ssim": "similarity",

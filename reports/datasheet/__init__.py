@@ -129,7 +129,8 @@ def _photon_transfer(sensor: Any, mode: str, found: Any, quantities: list[Quanti
         quantities.append(Quantity(f"emva.{name}", label, "emva", (getattr(found, name),), note=beside))
     notes = (
         f"{LEVELS} pairs of even frames at ISO {iso:g} and a dark pair, one green site, {SIZE} x {SIZE} pixels; EMVA "
-        "1288 release 4.0, linear model. Largest SNR and dynamic range of the file leave out PRNU and rounding.",
+        "1288 release 4.0, linear model. Dark noise of the file includes rounding, its largest SNR and dynamic range "
+        "leave out PRNU; measured PRNU holds phase-detect pixels and the fall-off of light too.",
         *found.notes,
     )
     from reports.figures.noise import photon_transfer_curve
@@ -206,7 +207,8 @@ def _sharpness(sensor: Any, mode: str, quantities: list[Quantity]) -> Section:
     repeats = (-(-data.shape[0] // period), -(-data.shape[1] // period))
     even = (data - black) / np.tile(levels, repeats)[: data.shape[0], : data.shape[1]]
     top, left = (n // 2 - 60 for n in even.shape)
-    edge = slanted_edge(even[top : top + 120, left : left + 120])
+    # half, so that no light side reaches 1, where values count as clipped
+    edge = slanted_edge(even[top : top + 120, left : left + 120] / 2)
     quantities.append(Quantity("mtf.mtf50", "MTF50 of lens, crosstalk and pixel", "mtf", (edge.mtf50,)))
     quantities.append(Quantity("mtf.nyquist", "Response at Nyquist", "mtf", (edge.mtf_nyquist,)))
     pitch = sensor.output_pitch_um(mode)

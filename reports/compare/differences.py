@@ -115,7 +115,7 @@ def shift_note(difference: Difference, a: str, b: str) -> str:
     if max(abs(dy), abs(dx)) < max(_SHIFT_NOTED, difference.step / 20):
         return ""
     if max(abs(dy) / difference.delta.shape[0], abs(dx) / difference.delta.shape[1]) > _FARTHEST * difference.step:
-        return f"{a} and {b} do not lie on each other and no shift brings them there: maps and crops compare unlike places."
+        return f"{a} and {b} do not lie on each other, and no shift helps: maps and crops compare unlike places."
     return (
         f"{b} lies {dx:+.1f} px to the right and {dy:+.1f} px down against {a}: maps, crops and pixel-by-pixel "
         "figures contain this shift."

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from isp.lazy import lazily
 
 if TYPE_CHECKING:
     from sensors.catalog import load_camera as load_camera
@@ -30,12 +31,4 @@ _HOME = {
 
 __all__ = ["Camera", "Lens", "Scene", "Sensor", "Truth", "capture", "load_camera", "load_sensor", "make_scene"]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(import_module(f"sensors.{_HOME[name]}"), name)
-    raise AttributeError(f"module 'sensors' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazily(__name__, _HOME)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from isp.lazy import lazily
 
 if TYPE_CHECKING:
     from isp.io.atomic import atomic_write as atomic_write
@@ -64,12 +65,4 @@ __all__ = [
     "write_value",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(import_module(f"isp.io.{_HOME[name]}"), name)
-    raise AttributeError(f"module 'isp.io' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazily(__name__, _HOME)

@@ -5,8 +5,9 @@ Loaded when asked for: ``from reports.charts import find_color_chart``.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from isp.lazy import lazily
 
 if TYPE_CHECKING:
     from reports.charts.color_chart import ColorChart as ColorChart
@@ -35,12 +36,4 @@ _HOME: dict[str, str] = {
 
 __all__ = sorted(_HOME)
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(import_module(f"reports.charts.{_HOME[name]}"), name)
-    raise AttributeError(f"module 'reports.charts' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazily(__name__, _HOME)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from isp.lazy import lazily
 
 if TYPE_CHECKING:
     from reports.page.document import render, render_sections
@@ -20,12 +21,4 @@ _HOME = {
 
 __all__ = ["Rounded", "as_slides", "render", "render_sections", "rounded"]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(import_module(f"reports.page.{_HOME[name]}"), name)
-    raise AttributeError(f"module 'reports.page' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazily(__name__, _HOME)

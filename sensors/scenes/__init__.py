@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from isp.lazy import lazily
 
 if TYPE_CHECKING:
     from sensors.scenes.image import ImageScene as ImageScene
@@ -24,12 +25,4 @@ _HOME = {
 
 __all__ = ["SCENES", "ImageScene", "Scene", "View", "Warp", "make_scene"]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(import_module(f"sensors.scenes.{_HOME[name]}"), name)
-    raise AttributeError(f"module 'sensors.scenes' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazily(__name__, _HOME)

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from isp.color.spaces import D50, D65, adaptation, rgb_to_xyz
+from isp.color.spaces import PRIMARIES as RGB_SPACES
 from isp.errors import InputError
 from isp.io.limits import DEFAULT_LIMITS, Limits
 from isp.io.picture_read import opened, read_image
 from isp.io.write_codec import PRIMARIES, TRANSFERS
-from isp.values import SPACES, Origin, Picture
+from isp.values import Origin, Picture
 
 _TOLERANCE = 0.004
 """Of colorants relative to D50 (XYZ): the three spaces differ by 0.03 and more, rounding in profiles is below 0.001."""
@@ -36,16 +37,12 @@ def read_picture(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) 
     LimitError
         Larger than `limits` allow.
     """
-    import hashlib
-
-    digest = hashlib.sha256()
     with opened(path, limits, "an image") as source:
-        for place in range(0, source.size, 1 << 24):
-            digest.update(source.read_at(place, min(1 << 24, source.size - place), "the file"))
+        source.start_hash()
         head = source.read_at(0, min(source.size, 1 << 20), "the file")
         stated = _stated(head) or _profiled(source, head)
-    stored = read_image(path, limits)
-    origin = Origin(os.path.basename(os.fspath(path)), digest.hexdigest())
+        stored = read_image(path, limits)
+        origin = Origin(os.path.basename(os.fspath(path)), source.sha256())
     if not stored.encoded:
         return Picture(stored.pixels, "srgb", "linear", "scene", origin=origin)
     return Picture(stored.pixels, *(stated or ("srgb", "srgb")), "display", origin=origin)
@@ -62,7 +59,7 @@ def _stated(head: bytes) -> tuple[str, str] | None:
             return None
         if name == b"cICP" and length == 4 and place + 12 <= len(head):
             primaries, transfer = head[place + 8], head[place + 9]
-            space = next((s for s, code in PRIMARIES.items() if code == primaries and s in SPACES), None)
+            space = next((s for s, code in PRIMARIES.items() if code == primaries), None)
             curve = next((t for t, code in TRANSFERS.items() if code == transfer), None)
             return (space, curve) if space and curve else None
         place += 12 + length
@@ -99,12 +96,9 @@ def _profiled(source: Any, head: bytes) -> tuple[str, str] | None:
         return None
     found = np.array([c[0] for c in colorants]).T
     to_pcs = adaptation(D65, D50)
-    for space in PRIMARIES:
-        if space in SPACES and space != "camera":
-            expected = to_pcs @ rgb_to_xyz(space)
-            if np.abs(found - expected).max() < _TOLERANCE:
-                linear = "linear" in described.lower()
-                return space, "linear" if linear else "srgb"
+    for space in RGB_SPACES:
+        if np.abs(found - to_pcs @ rgb_to_xyz(space)).max() < _TOLERANCE:
+            return space, "linear" if "linear" in described.lower() else "srgb"
     raise InputError(
         f"{source.name}: its ICC profile ({described}) has primaries of its own; "
         "sRGB, Display P3 and Rec.2020 are understood: convert it to one of them"

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from isp.engine.execute import Plan, as_value
 from isp.engine.plan import Placed
-from isp.engine.strips import FrameSource, Source
+from isp.engine.strips import Source
 from isp.errors import UsageError
 from isp.stage import Context
 from isp.values import Mosaic, Picture
@@ -76,13 +76,15 @@ class Watched:
         planes = () if self.port.channels == 1 else (self.port.channels,)
         self.watch.crop = np.zeros((*planes, place[3], place[2]), self.port.dtype)
 
+    @property
+    def held(self) -> int:
+        return self.source.held
+
     def produce(self, start: int, stop: int, target: NDArray[Any], column: int) -> int:
         began = self._clock.start()
         last = self.source.produce(start, stop, target, column)
         self.watch.seconds += self._clock.stop(began)
-        window = getattr(self.source, "_window", None)
-        if window is not None:
-            self.watch.held = window.rows.nbytes
+        self.watch.held = self.source.held
         self._keep(start, last, target, column)
         return last
 
@@ -159,8 +161,6 @@ class _Observer:
 
     def __call__(self, source: Source, names: tuple[str, ...]) -> Source:
         watch = Watch(names)
-        if isinstance(source, FrameSource):
-            watch.held = source.data.nbytes
         self.watches.append(watch)
         return Watched(source, watch, self._clock, self.place_in(source.grid.shape))
 

@@ -88,6 +88,10 @@ class HostSource:
         self._rows = rows
         self._window = Window(source, self._halo, self._halo, rows + 2 * self._halo)
 
+    @property
+    def held(self) -> int:
+        return self._window.rows.nbytes
+
     def produce(self, start: int, stop: int, target: NDArray[Any], column: int) -> int:
         halo, width = self._halo, self.grid.shape[1]
         stop = min(stop, self.grid.shape[0])

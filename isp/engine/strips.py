@@ -65,6 +65,11 @@ class Source(Protocol):
     grid: Grid
     granularity: int
 
+    @property
+    def held(self) -> int:
+        """Bytes kept for it: a window of its input's rows, or a whole frame."""
+        ...
+
     def produce(self, start: int, stop: int, target: NDArray[Any], column: int) -> int:
         """Write rows from `start` to at least `stop` into `target`, whose first row is `start`.
 
@@ -82,6 +87,10 @@ class FrameSource:
         self.grid = Grid((data.shape[0], data.shape[1]), phase, block)
         self.port = Port(data.dtype.name, 1 if data.ndim == 2 else data.shape[2])
         self.granularity = 1
+
+    @property
+    def held(self) -> int:
+        return self.data.nbytes
 
     def produce(self, start: int, stop: int, target: NDArray[Any], column: int) -> int:
         stop = min(stop, self.grid.shape[0])
@@ -102,6 +111,10 @@ class StackSource:
         self.sources = tuple(sources)
         self.grid, self.granularity = sources[0].grid, sources[0].granularity
         self.port = Port("float32", len(sources))
+
+    @property
+    def held(self) -> int:
+        return sum(s.held for s in self.sources)
 
     def produce(self, start: int, stop: int, target: NDArray[Any], column: int) -> int:
         return min(s.produce(start, stop, plane, column) for s, plane in zip(self.sources, target, strict=True))
@@ -172,6 +185,10 @@ class SegmentSource:
         self._strip = max(strip_rows // self.granularity, 1) * self.granularity
         (first, last), (top, bottom) = self._needs(0, self._strip)
         self._window = Window(source, max(-first, 0), max(last - self._from.shape[1], 0), bottom - top)
+
+    @property
+    def held(self) -> int:
+        return self._window.rows.nbytes
 
     def _needs(self, start: int, stop: int) -> list[tuple[int, int]]:
         """Region (first, last + 1) of the source's frame in x and y that rows `start`..`stop` need."""

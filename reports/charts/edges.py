@@ -40,15 +40,18 @@ class Edge:
     Parameters
     ----------
     corners : (4, 2) of its region (x, y) [px], clockwise from the top left
-    vertical : True if it is nearer to vertical
     zone : ``centre``, ``middle``, ``corner``
     result : SlantedEdge of the luminance
     """
 
     corners: Float64
-    vertical: bool
     zone: str
     result: SlantedEdge
+
+    @property
+    def vertical(self) -> bool:
+        """True if it is nearer to vertical."""
+        return self.result.vertical
 
     def outlines(self) -> list[tuple[str, Float64]]:
         """What to draw."""
@@ -113,18 +116,14 @@ def _edge(source: Source, left: int, top: int, w: int, h: int) -> Edge | None:
     codes = source.codes(top, left, h, w)
     if _crowded(source.light(top, left, h, w)):
         return None
-    ends = (codes.max(), codes.min()) if codes.dtype.kind == "u" else (0, 1)
-    if codes.dtype.kind == "u" and (
-        np.mean(codes == np.iinfo(codes.dtype).max) > 0.02 or np.mean(codes == 0) > 0.02 or ends[0] == ends[1]
-    ):
-        return None
-    result = slanted_edge(source.light(top, left, h, w), space=source.space)
+    # codes, as light no longer shows what was clipped
+    result = slanted_edge(codes, source.transfer, space=source.space)
     if not result.mtf50.known or result.contrast < CONTRAST or result.snr < SNR:
         return None
     if not SLANTS[0] <= abs(result.angle) <= SLANTS[1]:
         return None
     corners = np.array([[left, top], [left + w, top], [left + w, top + h], [left, top + h]], np.float64)
-    return Edge(frozen(corners), result.vertical, zone_of(corners.mean(0), source.shape), result)
+    return Edge(frozen(corners), zone_of(corners.mean(0), source.shape), result)
 
 
 def _crowded(light: Float64) -> bool:

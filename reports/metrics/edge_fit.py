@@ -87,7 +87,7 @@ def fitted(plane: Float64) -> Fit | str:
     # the errors of the line itself are those of its own fit
     covariance[3:5] = covariance[:, 3:5] = 0
     covariance[3:5, 3:5] = line[3:5, 3:5] * noise**2
-    reason = _doubtful(plane, best, residuals, noise)
+    reason = _doubtful(best, residuals.reshape(plane.shape), noise)
     return reason or Fit(best, covariance, noise, _contradicted(best, x, y, residuals))
 
 
@@ -243,16 +243,15 @@ def _contradicted(model: EdgeModel, x: Float64, y: Float64, residuals: Float64) 
     return bool(chi2.sf(statistic, max(int(held.sum()) - 6, 1)) < CONTRADICTED)
 
 
-def _doubtful(plane: Float64, model: EdgeModel, residuals: Float64, noise: float) -> str:
-    """Why the fit is not that of one straight edge in noise; empty if it is."""
-    height = plane.shape[0]
+def _doubtful(model: EdgeModel, residuals: Float64, noise: float) -> str:
+    """Why the fit is not that of one straight edge in noise; empty if it is. `residuals` are (h, w)."""
+    height = len(residuals)
     if model.width >= 29:
         return "the edge is wider than the region shows"
     if noise > 0 and abs(model.step) / noise * math.sqrt(height) < WEAKEST:
         return f"the edge is lost in noise (signal to noise {abs(model.step) / noise:.2g})"
-    grid = residuals.reshape(plane.shape)
     # differences of neighbours along the edge see noise, but little of what else is wrong with the fit
-    local = float(np.sqrt(np.mean(np.diff(plane - (plane - grid), axis=0) ** 2) / 2))
+    local = float(np.sqrt(np.mean(np.diff(residuals, axis=0) ** 2) / 2))
     if noise > WOBBLE * local and noise > 0.02 * abs(model.step):
         return "there is more in the region than one straight edge"
     return ""

@@ -9,6 +9,7 @@ Cramer-Rao bound says. Where binned residuals contradict the formula, the classi
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,7 @@ from isp.values import Float64
 from reports.estimate import NORMAL, Estimate, Measured
 from reports.light import Encoding, linear, luminance
 from reports.metrics.edge_fit import Fit, fitted
+from reports.metrics.edge_model import EdgeModel
 from reports.metrics.edge_spread import Spread, spread
 
 METHODS = ("auto", "model", "iso12233")
@@ -205,8 +207,6 @@ def _shared(found: Fit, vertical: bool) -> tuple[Estimate, Estimate, Estimate]:
 
 def _modelled(found: Fit, vertical: bool) -> SlantedEdge:
     """Everything from the model, errors by derivatives of each figure by the model's numbers."""
-    from reports.metrics.edge_model import EdgeModel
-
     vector, covariance = found.model.vector, found.covariance
     names = ("mtf50", "mtf10", "mtf50p", "mtf_nyquist", "overshoot", "undershoot", "edge_width")
     units = ("cycles/pixel", "cycles/pixel", "cycles/pixel", "", "%", "%", "px")
@@ -248,12 +248,8 @@ def _told(value: float, deviation: float, unit: str, name: str) -> Estimate:
     return Estimate.normal(value, deviation, unit)
 
 
-def _figures(model: object) -> tuple[float, ...]:
+def _figures(model: EdgeModel) -> tuple[float, ...]:
     """MTF50, MTF10, MTF50P, MTF at Nyquist, overshoot and undershoot [%], width [px] of a model."""
-    from reports.metrics.edge_model import EdgeModel
-
-    if not isinstance(model, EdgeModel):
-        raise TypeError(type(model).__name__)
     curve = model.transfer(FREQUENCIES)
     peak = int(np.argmax(curve))
     refine = model.transfer
@@ -268,14 +264,16 @@ def _figures(model: object) -> tuple[float, ...]:
     )  # fmt: skip
 
 
-def crossing(frequency: Float64, curve: Float64, level: float, refine: object = None) -> float:
-    """The first frequency at which a falling curve reaches `level`; NaN if it does not."""
+def crossing(
+    frequency: Float64, curve: Float64, level: float, refine: Callable[[Float64], Float64] | None = None
+) -> float:
+    """The first frequency at which a falling curve reaches `level`; NaN if not. `refine` is the curve itself."""
     below = np.flatnonzero(curve <= level)
     if len(below) == 0 or below[0] == 0:
         return math.nan
     i = int(below[0])
     f0, f1, v0, v1 = frequency[i - 1], frequency[i], curve[i - 1], curve[i]
-    if callable(refine):
+    if refine is not None:
         from scipy.optimize import brentq
 
         return float(brentq(lambda f: float(refine(np.array([f]))[0]) - level, f0, f1, xtol=1e-9))
@@ -306,8 +304,6 @@ def _classical(curve: Spread, found: Fit, vertical: bool) -> SlantedEdge:
 
     def at(level: float, first: int = 0) -> Estimate:
         value = crossing(f[first:], sfr[first:], level)
-        if not math.isfinite(value):
-            return Estimate.missing("the response does not fall that far below 1 cycle/pixel", "cycles/pixel")
         slope = abs(float(np.interp(value, f, np.gradient(sfr, f))))
         return _told(value, float(np.interp(value, f, band)) / max(slope, 1e-6), "cycles/pixel", "mtf50")
 

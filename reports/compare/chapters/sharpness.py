@@ -33,11 +33,9 @@ def sharpness(subject: Subject) -> Chapter:
     edges = _edges(subject)
     if not any(edges):
         return Chapter(Section(GROUP, TITLE, ("no straight slanted edge of enough contrast was found",)))
-    asked = [*_FIGURES, (_ACUTANCE, _Acutance(subject))]
-    quantities = [
-        what.of(GROUP, [_median([pick(e) for e in each]) for each in edges])  # type: ignore[operator]
-        for what, pick in asked
-    ]
+    height = subject.sources[0].shape[0]
+    asked = (*_FIGURES, (_ACUTANCE, lambda e: acutance(e.result.frequency, e.result.sfr, height)))
+    quantities = [what.of(GROUP, [_median([pick(e) for e in each]) for each in edges]) for what, pick in asked]
     quantities += _by_zone(edges) + _by_direction(edges)
     counts = ", ".join(f"{label} {len(each)}" for label, each in zip(subject.labels, edges, strict=True))
     notes = [
@@ -51,16 +49,6 @@ def sharpness(subject: Subject) -> Chapter:
     caption = "Regions measured, with their MTF50 [cycles/pixel]."
     figures.append(Figure(image, f"Edges in {subject.labels[first]}", caption, "The picture with its edges marked"))
     return Chapter(Section(GROUP, TITLE, tuple(notes), tuple(figures)), tuple(quantities))
-
-
-class _Acutance:
-    """Acutance of an edge, seen as part of its whole picture."""
-
-    def __init__(self, subject: Subject) -> None:
-        self._height = subject.sources[0].shape[0]
-
-    def __call__(self, edge: Edge) -> Estimate:
-        return acutance(edge.result.frequency, edge.result.sfr, self._height)
 
 
 def _edges(subject: Subject) -> list[list[Edge]]:

@@ -11,11 +11,11 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from isp.errors import InputError, UsageError
+from isp.fingerprint import installed
 from isp.spread import Done, Group, Lost, reported
 
 if TYPE_CHECKING:
@@ -157,11 +157,7 @@ def _check(client: Client, scheduler: str) -> None:
 
 def versions() -> dict[str, str]:
     """Versions of `SAME` on this machine."""
-    found = {}
-    for package in SAME:
-        with suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found
+    return installed(SAME)
 
 
 def differences(here: Mapping[str, str], there: Mapping[str, str] | BaseException) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from reports.estimate import Estimate
@@ -237,7 +237,11 @@ class Report:
     notes: tuple[str, ...] = ()
     """Sentences on what could not be done, before the measurements."""
     reference: Input | None = None
-    matrix: tuple[Section, ...] = field(default=())
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What the estimates of a quantity belong to: labels of the inputs, or the title of a report without any."""
+        return tuple(i.label for i in self.inputs) or (self.title,)
 
 
 def of_group(quantities: Sequence[Quantity], group: str) -> tuple[Quantity, ...]:

@@ -21,8 +21,6 @@ PATCHES = (
     "white", "neutral 8", "neutral 6.5", "neutral 5", "neutral 3.5", "black",
 )  # fmt: skip
 """The patches row by row, from the brown one."""
-GREYS = (19, 20, 21, 22)
-"""Indices of the neutral patches between white and black, which clip least and have the least noise."""
 COLUMNS, ROWS = 6, 4
 
 MEASURED: Mapping[str, str] = MappingProxyType(

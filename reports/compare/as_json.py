@@ -142,7 +142,7 @@ SCHEMA: dict[str, Any] = {
 
 def as_json(report: Report) -> dict[str, Any]:
     """The report without its pictures, in the form of `SCHEMA`."""
-    labels = [i.label for i in report.inputs] or [report.title]
+    labels = report.columns
     return {
         "version": VERSION,
         "title": report.title,
@@ -187,7 +187,7 @@ def as_json(report: Report) -> dict[str, Any]:
             for p in report.parameters
         ],
         "sections": [
-            {"key": s.key, "title": s.title, "notes": list(s.notes)} for s in (*report.sections, *report.matrix)
+            {"key": s.key, "title": s.title, "notes": list(s.notes)} for s in report.sections
         ],
         "notes": list(report.notes),
         "repeat": dict(report.repeat),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from importlib.metadata import version
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
+from isp.fingerprint import installed
 from isp.values import Float64
 from reports.compare.chapters import CHAPTERS
 from reports.compare.differences import Difference, cells, compared, crops, interesting, maps, shift_note
@@ -19,7 +19,7 @@ from reports.compare.inputs import Taken
 from reports.compare.subject import Chapter, Subject
 from reports.compare.verdict import judged
 from reports.compare.views import view_of
-from reports.model import Crop, Figure, Input, Report, Section
+from reports.model import Crop, Figure, Input, ParameterRow, Report, Section, Stages
 from reports.source import STRIP, Source
 
 _PACKAGES = ("mobile-isp", "numpy", "scipy", "halide", "scikit-image", "colour-science", "matplotlib")
@@ -45,7 +45,6 @@ class Options:
     chart: str | None = None
     stages: bool = True
     command: str = ""
-    extra: tuple[tuple[str, str], ...] = field(default=())
 
 
 def build(
@@ -196,7 +195,7 @@ def _own_crops(subject: Subject) -> tuple[Crop, ...]:
 def _developed(
     taken: Sequence[Taken], places: Sequence[tuple[tuple[int, int, int, int], str]], asked: Options,
     tell: Callable[[str], None],
-) -> tuple[Any, Any]:
+) -> tuple[tuple[Stages, ...], tuple[ParameterRow, ...]]:
     """Stages and parameters of the developed inputs."""
     runs = [t.run for t in taken]
     if all(run is None for run in runs):
@@ -230,8 +229,5 @@ def _repeat(taken: Sequence[Taken], asked: Options, reference: Taken | None) -> 
             rows.append((f"seed of {each.label}", str(each.frame.origin.seed)))
     rows.append(("seeds", "resampling 0; every other number is a function of the inputs"))
     rows.append(("Python", f"{platform.python_version()}, {sys.platform}, {platform.machine()}"))
-    rows += [(name, version(name)) for name in _PACKAGES]
-    return (*rows, *asked.extra)
+    return (*rows, *installed(_PACKAGES).items())
 
-
-__all__ = ["Chapter", "Options", "build", "equal"]

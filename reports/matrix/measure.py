@@ -122,13 +122,13 @@ def _view(picture: Picture, truth: Truth, frame: RawFrame) -> View:
 
 
 def _delta_e(view: View) -> Estimate:
-    from colour.difference import delta_E_CIE2000
+    from reports.metrics import delta_e_2000
 
     if len(view.patches) < 3:
         return Estimate.missing("the scene has no colour patches")
     pairs = [[part[place].mean((0, 1)) for part in (view.light, view.ideal)] for place in view.patches.values()]
     lab = to_lab(np.array(pairs))
-    return mean_of(np.asarray(delta_E_CIE2000(lab[:, 0], lab[:, 1])))
+    return mean_of(delta_e_2000(lab[:, 0], lab[:, 1]))
 
 
 def _snr(view: View) -> Estimate:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isp.errors import IspError, LimitError, ProfileError
-from isp.fingerprint import fingerprint
+from isp.fingerprint import fingerprint, installed
 from isp.profile.text import did_you_mean, quoted
 
 if TYPE_CHECKING:
@@ -132,11 +130,7 @@ class Plan:
 
 def software() -> dict[str, str]:
     """Versions of `SOFTWARE`."""
-    found = {}
-    for package in SOFTWARE:
-        with suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found
+    return installed(SOFTWARE)
 
 
 def read_plan(path: str | Path) -> Plan:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 
 from isp.errors import OutputError
@@ -41,6 +40,7 @@ def matrix_report(
         See `reports.matrix.work.run_matrix`, whose arguments these are.
     """
     from isp.io import atomic_write
+    from reports.page import render
 
     plan = read_plan(path)
     page = Path(output) / PAGE
@@ -49,7 +49,7 @@ def matrix_report(
     results = run_matrix(
         plan, output, scheduler=scheduler, jobs=jobs, overwrite=overwrite, resume=resume, progress=progress
     )
-    text: str = import_module("reports.page").render(as_report(results, Path(path).name))
+    text = render(as_report(results, Path(path).name))
     with atomic_write(page, overwrite=True) as file:
         file.write(text.encode())
     return page

@@ -92,9 +92,9 @@ def render_sections(
 
 def chapters(report: Report) -> tuple[Chapter, ...]:
     """Every section with its table; quantities of a group without section get one of their own."""
-    named = {section.key for section in (*report.sections, *report.matrix)}
+    named = {section.key for section in report.sections}
     groups = dict.fromkeys(q.group for q in report.quantities if q.group not in named)
-    sections = report.sections + report.matrix + tuple(Section(g, g.replace("_", " ").capitalize()) for g in groups)
+    sections = report.sections + tuple(Section(g, g.replace("_", " ").capitalize()) for g in groups)
     return tuple(
         Chapter(_anchor(number, section), section, _table(report, section))
         for number, section in enumerate(sections, 1)

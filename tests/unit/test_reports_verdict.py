@@ -110,3 +110,10 @@ def test_a_condition_on_what_is_not_there_fails_or_is_refused():
     for text in ("delta_e.mean", "delta_e.mean>", "delta_e.mean>two", "delta_e.mean>1.2.3", "__import__('os')>1"):
         with pytest.raises(UsageError, match="must be"):
             parse(text)
+
+
+def test_conditions_on_a_report_without_inputs():
+    made = Report("a datasheet", (), judged((), []), (quantity(Estimate.normal(3, 0.1)),))
+    assert failures([parse("delta_e.mean>2")], made) == ["delta_e.mean>2: a datasheet has 3 [2.804, 3.196]"]
+    with pytest.raises(UsageError, match="no input A"):
+        failures([parse("A:delta_e.mean>2")], made)

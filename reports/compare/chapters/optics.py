@@ -20,8 +20,6 @@ _EVEN_DETAIL, _EVEN_RANGE = 3.0, 60.0
 """Root mean square of L* within a cell, and range of L* over the cells, of what may be an even field."""
 _TEXTURE = 512
 """Most of a texture's side that is measured [px]."""
-_OVERVIEW_CELLS = 1024
-"""Longest side of the reduced picture in which shading is measured [px]."""
 
 
 def geometry(subject: Subject) -> Chapter:

@@ -119,11 +119,7 @@ def snr(patch: ArrayLike, *, encoding: Encoding = "linear", space: str = "srgb")
     pixels, n / (sum of the squared autocorrelation), fewer if the noise has heavy tails; the mean's
     comes from the slowest waves of the noise.
     """
-    given = checked(patch)
-    why = unusable(given)
-    light = linear(given, encoding, space)
-    if not why and not np.isfinite(light).all():
-        why = "the patch holds values that are not finite"
+    light, why = patch_light(patch, encoding, space)
     planes: list[Float64] = [light] if light.ndim == 2 else [luminance(light, space), *np.moveaxis(light, -1, 0)]
     found = [_snr_of(plane, name, why) for name, plane in zip(("Y", *NAMES), planes, strict=False)]
     first = found[0]
@@ -138,7 +134,22 @@ def checked(patch: ArrayLike) -> NDArray[Any]:
     return given
 
 
-def unusable(given: NDArray[Any]) -> str:
+def patch_light(
+    patch: ArrayLike, encoding: Encoding, space: str, smallest: int = SMALLEST
+) -> tuple[Float64, str]:
+    """Light of an even patch (h, w) or (h, w, 3), and why its noise cannot be measured; empty if it can."""
+    given = checked(patch)
+    why = _unusable(given)
+    height, width = given.shape[:2]
+    if not why and min(height, width) < smallest:
+        why = f"the patch of {width}x{height} pixels is smaller than {smallest}x{smallest}"
+    light = linear(given, encoding, space)
+    if not why and not np.isfinite(light).all():
+        why = "the patch holds values that are not finite"
+    return light, why
+
+
+def _unusable(given: NDArray[Any]) -> str:
     """Why the noise of this patch cannot be measured; empty if it can."""
     height, width = given.shape[:2]
     if min(height, width) < SMALLEST:

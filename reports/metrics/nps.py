@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 
 from isp.values import Float64, frozen
 from reports.estimate import NORMAL, Estimate, Measured, bootstrap
-from reports.light import Encoding, linear, luminance
-from reports.metrics.noise import checked, detrended, moments, unusable
+from reports.light import Encoding, luminance
+from reports.metrics.noise import detrended, moments, patch_light
 
 BINS = 32
 """Rings from 0 to the Nyquist frequency, as many as the patch allows."""
@@ -77,15 +77,8 @@ def noise_spectrum(patch: ArrayLike, *, encoding: Encoding = "linear", space: st
     and those the trend took from. Luma is Y of the primaries, chroma R - Y and B - Y. Intervals: variances as in `snr`;
     grain by bootstrap of the periodograms of 16 tiles; the ratio from both variances, counted as independent.
     """
-    given = checked(patch)
-    why = unusable(given)
-    height, width = given.shape[:2]
-    if not why and min(height, width) < SMALLEST:
-        why = f"the patch of {width}x{height} pixels is smaller than {SMALLEST}x{SMALLEST}"
-    light = linear(given, encoding, space)
-    if not why and not np.isfinite(light).all():
-        why = "the patch holds values that are not finite"
-    rings = np.linspace(0, 0.5, min(BINS, min(height, width) // 4) + 1)
+    light, why = patch_light(patch, encoding, space, SMALLEST)
+    rings = np.linspace(0, 0.5, min(BINS, min(light.shape[:2]) // 4) + 1)
     frequency = frozen((rings[1:] + rings[:-1]) / 2)
     empty = frozen(np.full(len(frequency), math.nan))
     none, pixels = Estimate.missing(why), Estimate.missing(why, "px")

@@ -12,8 +12,8 @@ from isp.color.spaces import D65, adaptation, rgb_to_xyz, xy_to_xyz
 from isp.errors import UsageError
 from isp.values import Float64
 from reports.estimate import Estimate, Measured
-from reports.light import Encoding, linear, xyz_to_lab
-from reports.metrics.noise import checked, detrended, moments, unusable
+from reports.light import Encoding, xyz_to_lab
+from reports.metrics.noise import detrended, moments, patch_light
 from reports.metrics.perceptual import PIXELS_PER_DEGREE
 
 EDITION = "ISO 15739:2013, annex B"
@@ -109,16 +109,9 @@ def visual_noise(
     and y is taken out first, uneven light is not noise. The edition of 2023 weighs CIELAB behind another filter; its
     constants are not public. The interval is that of a normal sum over independent frequencies.
     """
-    given = checked(patch)
     if not (math.isfinite(viewing) and viewing > 0):
         raise UsageError(f"viewing={viewing} must be > 0 pixels per degree")
-    why = unusable(given)
-    height, width = given.shape[:2]
-    if not why and min(height, width) < SMALLEST:
-        why = f"the patch of {width}x{height} pixels is smaller than {SMALLEST}x{SMALLEST}"
-    light = linear(given, encoding, space)
-    if not why and not np.isfinite(light).all():
-        why = "the patch holds values that are not finite"
+    light, why = patch_light(patch, encoding, space, SMALLEST)
     if why:
         none = Estimate.missing(why)
         return VisualNoise(none, none, none, none, viewing)

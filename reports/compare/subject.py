@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -78,3 +78,14 @@ class Asked:
     def of(self, group: str, estimates: Sequence[Estimate]) -> Quantity:
         """The quantity of these estimates."""
         return Quantity(self.key, self.label, group, tuple(estimates), self.better, self.noticeable, self.note)
+
+
+def asked_of(
+    group: str,
+    rows: Iterable[tuple[Asked, Callable[[Any], Estimate]]],
+    results: Iterable[Any],
+    why: str,
+) -> tuple[Quantity, ...]:
+    """Quantities of a chapter: what each row picks from the result of each input; n.a. (`why`) where that is None."""
+    given, missing = list(results), Estimate.missing(why)
+    return tuple(asked.of(group, [missing if r is None else pick(r) for r in given]) for asked, pick in rows)

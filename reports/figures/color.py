@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from isp.color.spaces import D65, rgb_to_xyz, srgb_encoded
 from isp.errors import UsageError
 from isp.values import Float64
-from reports.figures.style import DASHES, INK, SERIES, as_svg, canvas, plot
+from reports.figures.style import INK, as_svg, canvas, ink, line, plot
 from reports.light import lab_to_xyz
 from reports.metrics.patch_colors import PatchErrors
 from reports.model import Figure
@@ -61,10 +61,9 @@ def ab_errors(results: Mapping[str, PatchErrors]) -> Figure:
         for number, (label, result) in enumerate(results.items()):
             kept = np.isfinite(result.de00)
             start, end = result.reference[kept, 1:], result.measured[kept, 1:]
-            color, dash = SERIES[number % len(SERIES)], DASHES[number % len(DASHES)]
             for a, b in zip(start, end, strict=True):
-                axes.plot(*np.stack([a, b]).T, color=color, ls=dash, lw=1.3)
-            axes.plot(*end.T, ls="", marker=MARKS[number % len(MARKS)], ms=4, color=color, label=label)
+                axes.plot(*np.stack([a, b]).T, lw=1.3, **line(number))
+            axes.plot(*end.T, ls="", marker=MARKS[number % len(MARKS)], ms=4, color=ink(number), label=label)
         axes.set(xlabel="a*  (green - red)", ylabel="b*  (blue - yellow)", aspect="equal")
         axes.set_axisbelow(True)
         _legend(axes)
@@ -95,8 +94,8 @@ def white_points(results: Mapping[str, PatchErrors]) -> Figure:
                 axes.annotate(f"{kelvin} K", (at[0], at[1]), (5, -4), textcoords="offset points", fontsize=7)
         axes.plot(*white, marker="+", ms=13, mew=1.4, color=INK, ls="", label="D65")
         for number, (label, spot) in enumerate(zip(results, spots, strict=True)):
-            color, mark = SERIES[number % len(SERIES)], MARKS[number % len(MARKS)]
-            axes.plot(*spot.T, ls="", marker=mark, ms=4.5, color=color, alpha=0.85, label=label)
+            mark = MARKS[number % len(MARKS)]
+            axes.plot(*spot.T, ls="", marker=mark, ms=4.5, color=ink(number), alpha=0.85, label=label)
         axes.set(xlabel="u'", ylabel="v'", aspect="equal")
         axes.set(xlim=(white[0] - reach, white[0] + reach), ylim=(white[1] - reach, white[1] + reach))
         _legend(axes)
@@ -118,8 +117,8 @@ def patch_bars(results: Mapping[str, PatchErrors]) -> Figure:
         share = 0.8 / len(results)
         for number, (label, result) in enumerate(results.items()):
             at = np.arange(len(result.de00)) - 0.4 + (number + 0.5) * share
-            color = SERIES[number % len(SERIES)]
-            axes.bar(at, np.nan_to_num(result.de00), share * 0.9, color=color, label=f"{label}: mean {result.mean:.2f}")
+            told = f"{label}: mean {result.mean:.2f}"
+            axes.bar(at, np.nan_to_num(result.de00), share * 0.9, color=ink(number), label=told)
         axes.set_xticks(np.arange(len(names)), names, rotation=60, ha="right", rotation_mode="anchor", fontsize=8)
         axes.set(ylabel="ΔE00", xlim=(-0.7, len(names) - 0.3))
         axes.grid(False, axis="x")
@@ -144,9 +143,9 @@ def _chart(axes: Axes, result: PatchErrors) -> None:
         for width, color in ((0.92, wanted), (0.46, got if known else wanted)):
             axes.add_patch(Rectangle((column + 0.04, row + 0.04), width, 0.92, color=color, lw=0))
         # on the half whose lightness is known, so that it can always be read
-        ink = "black" if result.reference[number, 0] > LIGHT else "white"
+        letters = "black" if result.reference[number, 0] > LIGHT else "white"
         text = f"{off:.1f}" if known else "n.a."
-        axes.text(column + 0.73, row + 0.5, text, color=ink, ha="center", va="center", fontsize=8)
+        axes.text(column + 0.73, row + 0.5, text, color=letters, ha="center", va="center", fontsize=8)
     axes.set(xlim=(0, COLUMNS), ylim=(-(-len(measured) // COLUMNS), 0), aspect="equal")
     axes.axis("off")
 

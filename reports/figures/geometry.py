@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from reports.estimate import CONFIDENCE
-from reports.figures.style import DASHES, INK, SERIES, plot
+from reports.figures.style import INK, ink, line, plot
 from reports.metrics.geometry import Distortion, local_distortion
 from reports.metrics.lateral import LateralColor
 from reports.model import Figure
@@ -36,10 +36,9 @@ def distortion_grid(results: Mapping[str, Distortion]) -> Figure | None:
         for n, (label, result) in enumerate(results.items()):
             if label not in shown:
                 continue
-            style = {"color": SERIES[n % len(SERIES)], "linestyle": DASHES[n % len(DASHES)], "linewidth": 1.1}
             for m, points in enumerate(_grid(half)):
                 bent = points * (1 + times * result.curve(np.hypot(*points.T)) / 100)[:, None]
-                axes.plot(*bent.T, label=label if m == 0 else None, **style)
+                axes.plot(*bent.T, label=label if m == 0 else None, linewidth=1.1, **line(n))
         axes.set_aspect("equal")
         axes.invert_yaxis()
         axes.set_axis_off()
@@ -62,7 +61,7 @@ def distortion_curve(results: Mapping[str, Distortion]) -> Figure | None:
         for n, (label, result) in enumerate(results.items()):
             if label not in shown:
                 continue
-            color, dash = SERIES[n % len(SERIES)], DASHES[n % len(DASHES)]
+            color = ink(n)
             # close to the centre a fraction of a pixel is many percent
             far = result.radius > 0.2
             axes.plot(result.radius[far], result.local[far], ".", color=color, markersize=2, alpha=0.5)
@@ -70,7 +69,7 @@ def distortion_curve(results: Mapping[str, Distortion]) -> Figure | None:
                 local_distortion(result.draws, radius), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0
             )
             axes.fill_between(radius, low, high, color=color, alpha=0.2, linewidth=0)
-            axes.plot(radius, result.curve(radius), color=color, linestyle=dash, label=label)
+            axes.plot(radius, result.curve(radius), label=label, **line(n))
         axes.set(xlabel="distance from the centre [half diagonals]", ylabel="local distortion [%]", xlim=(0, 1))
         axes.legend()
 
@@ -95,10 +94,9 @@ def lateral_curves(results: Mapping[str, LateralColor]) -> Figure | None:
             for color, shift in (("red", result.red_shift), ("blue", result.blue_shift)):
                 if not getattr(result, color).known:
                     continue
-                ink = _COLORS[color]
-                axes.plot(result.radius, shift, marker, color=ink, markersize=2.2, alpha=0.45, markeredgewidth=0)
-                style = {"color": ink, "linestyle": DASHES[n % len(DASHES)]}
-                axes.plot(reach, result.curve(color, reach), label=f"{label} {color}", **style)
+                hue = _COLORS[color]
+                axes.plot(result.radius, shift, marker, color=hue, markersize=2.2, alpha=0.45, markeredgewidth=0)
+                axes.plot(reach, result.curve(color, reach), label=f"{label} {color}", **{**line(n), "color": hue})
         axes.set(xlabel="distance from the middle [half diagonals]", ylabel="shift against green [px]", xlim=(0, 1))
         axes.legend(ncols=max(1, min(3, len(shown))))
 

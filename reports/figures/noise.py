@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from isp.values import Float64
-from reports.figures.style import DASHES, INK, SERIES, plot
+from reports.figures.style import INK, ink, legend, line, plot
 from reports.metrics.emva import PhotonTransfer
 from reports.metrics.noise import DynamicRange
 from reports.metrics.nps import NoiseSpectrum
@@ -25,12 +25,12 @@ def snr_curve(results: Mapping[str, DynamicRange]) -> Figure:
         for i, (label, result) in enumerate(results.items()):
             if len(result.exposure):
                 stops = np.log2(result.exposure / result.top)
-                axes.plot(stops, 20 * np.log10(result.snr), marker=".", label=label, **_look(i))
+                axes.plot(stops, 20 * np.log10(result.snr), marker=".", label=label, linewidth=1.5, **line(i))
         for level in LEVELS_DB:
             axes.axhline(level, color=INK, linewidth=0.8, alpha=0.6, linestyle=":")
         axes.set_xlabel("exposure relative to the brightest patch [stops]")
         axes.set_ylabel("SNR [dB]")
-        _legend(axes)
+        legend(axes)
 
     told = "; ".join(f"{label}: {result.stops}" for label, result in results.items())
     return plot(
@@ -48,11 +48,11 @@ def noise_spectra(results: Mapping[str, NoiseSpectrum]) -> Figure:
             for power, name, width in ((result.luma, "luma", 1.8), (result.chroma, "chroma", 0.9)):
                 if (power > 0).any():
                     shown = np.where(power > 0, power, np.nan)
-                    axes.semilogy(result.frequency, shown, label=f"{label} {name}", **_look(i, linewidth=width))
+                    axes.semilogy(result.frequency, shown, label=f"{label} {name}", linewidth=width, **line(i))
         axes.set_xlim(0, 0.5)
         axes.set_xlabel("frequency [cycles/pixel]")
         axes.set_ylabel("power [px² · light²]")
-        _legend(axes)
+        legend(axes)
 
     told = "; ".join(f"{label}: {result.grain}" for label, result in results.items())
     return plot(
@@ -68,16 +68,16 @@ def photon_transfer_curve(results: Mapping[str, PhotonTransfer]) -> Figure:
 
     def draw(axes: Any) -> None:
         for i, (label, result) in enumerate(results.items()):
-            signal, variance, line = _transfer(result)
+            signal, variance, fit = _transfer(result)
             lit = (signal > 0) & (variance > 0)
-            color = SERIES[i % len(SERIES)]
+            color = ink(i)
             for keep, face in ((lit & result.used, color), (lit & ~result.used, "none")):
                 axes.loglog(signal[keep], variance[keep], "o", ms=4, markeredgecolor=color, markerfacecolor=face)
-            shown = lit & np.isfinite(line) & (line > 0)
-            axes.loglog(signal[shown], line[shown], label=label, **_look(i))
+            shown = lit & np.isfinite(fit) & (fit > 0)
+            axes.loglog(signal[shown], fit[shown], label=label, linewidth=1.5, **line(i))
         axes.set_xlabel("signal above black [DN]")
         axes.set_ylabel("temporal variance [DN²]")
-        _legend(axes)
+        legend(axes)
 
     told = "; ".join(f"{label}: {result.gain_dn_per_e}" for label, result in results.items())
     return plot(
@@ -91,14 +91,3 @@ def _transfer(result: PhotonTransfer) -> tuple[Float64, Float64, Float64]:
     """Signal above black, variance, and the fitted variance there."""
     slope, offset = result.fit
     return result.mean - float(result.black_dn), result.variance, slope * result.mean + offset
-
-
-def _look(i: int, linewidth: float = 1.5) -> dict[str, Any]:
-    return {"color": SERIES[i % len(SERIES)], "linestyle": DASHES[i % len(DASHES)], "linewidth": linewidth}
-
-
-def _legend(axes: Any) -> None:
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(fontsize=8)
-    else:
-        axes.text(0.5, 0.5, "n.a.", transform=axes.transAxes, ha="center", va="center")

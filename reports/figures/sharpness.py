@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from reports.estimate import NORMAL
-from reports.figures.style import DASHES, SERIES, plot
+from reports.figures.style import ink, line, plot
 from reports.metrics.sfr import SlantedEdge
 from reports.model import Figure
 
@@ -18,9 +18,9 @@ def mtf_curves(results: Mapping[str, SlantedEdge]) -> Figure:
 
     def draw(axes: Any) -> None:
         for i, (label, each) in enumerate(results.items()):
-            colour, half = SERIES[i % 6], NORMAL * each.sfr_deviation
+            colour, half = ink(i), NORMAL * each.sfr_deviation
             axes.fill_between(each.frequency, each.sfr - half, each.sfr + half, color=colour, alpha=0.2, linewidth=0)
-            axes.plot(each.frequency, each.sfr, color=colour, linestyle=DASHES[i % 6], linewidth=1.4, label=label)
+            axes.plot(each.frequency, each.sfr, linewidth=1.4, label=label, **line(i))
             if each.mtf50.known:
                 axes.plot([float(each.mtf50)], [0.5], "o", color=colour, markersize=4)
         axes.axvline(0.5, linewidth=0.8, linestyle=":", color="0.5")
@@ -41,7 +41,7 @@ def edge_spreads(results: Mapping[str, SlantedEdge]) -> Figure:
         for i, (label, each) in enumerate(results.items()):
             low, high = float(each.esf[0]), float(each.esf[-1])
             level = (each.esf - low) / (high - low)
-            axes.plot(each.position, level, color=SERIES[i % 6], linestyle=DASHES[i % 6], linewidth=1.4, label=label)
+            axes.plot(each.position, level, linewidth=1.4, label=label, **line(i))
         axes.set(xlabel="distance from the edge [px]", ylabel="share of the step", xlim=(-6, 6))
         axes.legend()
 

@@ -31,6 +31,24 @@ _STYLE = {
 }  # fmt: skip
 
 
+def ink(number: int) -> str:
+    """Colour of the input of that number."""
+    return SERIES[number % len(SERIES)]
+
+
+def line(number: int) -> dict[str, Any]:
+    """Colour and dashes of the line of that input, for `Axes.plot`."""
+    return {"color": ink(number), "linestyle": DASHES[number % len(DASHES)]}
+
+
+def legend(axes: Any, **where: Any) -> None:
+    """A legend, or n.a. where nothing could be drawn."""
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize=8, **where)
+    else:
+        axes.text(0.5, 0.5, "n.a.", transform=axes.transAxes, ha="center", va="center")
+
+
 @contextmanager
 def canvas(width: float = 4.6, height: float = 3.0) -> Iterator[Canvas]:
     """A matplotlib figure [inches] in the report's style; no global state of matplotlib is changed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reports.figures.style import DASHES, SERIES, plot
+from reports.figures.style import INK, ink, line, plot
 from reports.metrics.leaves import TextureMtf
 from reports.model import Figure
 
@@ -17,13 +17,12 @@ def texture_curves(results: Mapping[str, TextureMtf]) -> Figure | None:
         return None
 
     def draw(axes: Any) -> None:
-        axes.axhline(0.5, color="#010203", alpha=0.4, linewidth=0.8)
+        axes.axhline(0.5, color=INK, alpha=0.4, linewidth=0.8)
         for n, (label, result) in enumerate(results.items()):
             if label not in shown:
                 continue
-            color, dash = SERIES[n % len(SERIES)], DASHES[n % len(DASHES)]
-            axes.fill_between(result.frequency, result.low, result.high, color=color, alpha=0.2, linewidth=0)
-            axes.plot(result.frequency, result.mtf, color=color, linestyle=dash, label=label)
+            axes.fill_between(result.frequency, result.low, result.high, color=ink(n), alpha=0.2, linewidth=0)
+            axes.plot(result.frequency, result.mtf, label=label, **line(n))
         axes.set(xlabel="frequency [cycles/pixel]", ylabel="contrast", xlim=(0, 0.5), ylim=(0, None))
         axes.legend(loc="upper right")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from reports.figures.style import DASHES, INK, SERIES, plot
+from reports.figures.style import INK, line, plot
 from reports.metrics.tone import CODES, ToneResponse
 from reports.model import Figure
 
@@ -19,9 +19,7 @@ def tone_curve(results: Mapping[str, ToneResponse]) -> Figure:
         for i, (label, result) in enumerate(results.items()):
             lit = result.light > 0
             stops = np.log2(result.light[lit])
-            color = SERIES[i % len(SERIES)]
-            dashes = DASHES[i % len(DASHES)]
-            axes.plot(stops, CODES * result.code[lit], marker=".", color=color, linestyle=dashes, label=label)
+            axes.plot(stops, CODES * result.code[lit], marker=".", label=label, **line(i))
         for i, (light, code) in enumerate(_targets(results)):
             name = "target" if i == 0 else None
             axes.plot(np.log2(light), CODES * code, color=INK, linewidth=0.9, linestyle=":", label=name)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from reports.figures.style import DASHES, SERIES, as_svg, canvas, plot
+from reports.figures.style import as_svg, canvas, legend, line, plot
 from reports.metrics.uniformity import Shading
 from reports.model import Figure
 
@@ -53,16 +53,12 @@ def shading_profile(results: Mapping[str, Shading]) -> Figure:
     def draw(axes: Any) -> None:
         for i, (label, result) in enumerate(results.items()):
             if len(result.radius):
-                look = {"color": SERIES[i % len(SERIES)], "linestyle": DASHES[i % len(DASHES)]}
-                axes.plot(result.radius, result.profile, marker=".", label=label, **look)
+                axes.plot(result.radius, result.profile, marker=".", label=label, **line(i))
         axes.set_xlim(0, 1)
         axes.set_ylim(0, max(105.0, 1.05 * max((r.profile.max(initial=0.0) for r in results.values()), default=0.0)))
         axes.set_xlabel("distance from the centre [of the corner's]")
         axes.set_ylabel("luminance [% of the centre]")
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend(fontsize=8, loc="lower left")
-        else:
-            axes.text(0.5, 0.5, "n.a.", transform=axes.transAxes, ha="center", va="center")
+        legend(axes, loc="lower left")
 
     told = "; ".join(f"{label}: {result.corner}" for label, result in results.items())
     return plot(

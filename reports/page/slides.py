@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from isp.errors import UsageError
-from reports.figures.style import SERIES
+from reports.figures.style import ink
 from reports.model import Crop, Figure, Report
 from reports.page.document import Chapter, chapters
 from reports.page.paper import DPI, MARGIN, SIZE, SOFT, STYLE, picture, rule, words
@@ -108,7 +108,7 @@ def _opening(canvas: Any, report: Report) -> None:
     crop = report.crops[0] if report.crops else None
     for index, given in enumerate(report.inputs):
         x = left + index * each
-        words(canvas, x, below, f"{given.label}  {given.name}", 9, each - 0.012, color=SERIES[index % 6], weight="bold")
+        words(canvas, x, below, f"{given.label}  {given.name}", 9, each - 0.012, color=ink(index), weight="bold")
         bottom = picture(canvas, (x, below - 0.03, each - 0.012, 0.42 if crop else 0.7), given.view)
         if crop and index < len(crop.images):
             picture(canvas, (x, bottom - 0.05, each - 0.012, bottom - 0.11), crop.images[index])
@@ -180,7 +180,7 @@ def _findings(canvas: Any, box: tuple[float, float, float], lines: Sequence[Line
         rule(canvas, left, left + width, top)
         first, second = (report.inputs[i].label for i in line.finding.pair)
         who = "–" if line.negligible else line.better or "taste"
-        color = SERIES[(line.finding.better or 0) % 6] if line.better and not line.negligible else SOFT
+        color = ink(line.finding.better or 0) if line.better and not line.negligible else SOFT
         words(canvas, at[1], top - 0.012, who, 10, color=color, weight="bold")
         unit = " ".join(part for part in (line.difference.power, line.finding.quantity.unit) if part)
         words(canvas, at[2], top - 0.012, f"{line.difference.value} {unit}", 10, 0.4 * width, weight="bold")
@@ -197,7 +197,7 @@ def _values(canvas: Any, box: tuple[float, float, float], rows: Sequence[Row], c
     right = [left + 0.4 * width + step * (i + 1) for i in range(len(columns))]
     for index, (x, label) in enumerate(zip(right, columns, strict=True)):
         words(
-            canvas, x, top, label, 10, ha="right", weight="bold", color=SERIES[index % 6] if len(columns) > 1 else SOFT
+            canvas, x, top, label, 10, ha="right", weight="bold", color=ink(index) if len(columns) > 1 else SOFT
         )
     top -= 0.03
     for row in rows:

@@ -12,7 +12,7 @@ from reports.charts.color_chart_finder import find_color_chart
 from reports.charts.draw import draw_found
 from reports.charts.patch_reading import read_patches
 from reports.charts.references import DEFAULT, PATCHES, reference_lab
-from reports.compare.subject import Asked, Chapter, Subject
+from reports.compare.subject import Asked, Chapter, Subject, asked_of
 from reports.estimate import Estimate
 from reports.light import to_lab
 from reports.metrics.patch_colors import PatchErrors, patch_errors
@@ -59,11 +59,7 @@ def colour(subject: Subject) -> Chapter:
         notes += [f"{label}: {note}." for note in errors[label].notes]
         worst = ", ".join(f"{name} {value:.1f}" for name, value in errors[label].worst())
         notes.append(f"{label}: the worst patches are {worst}." if worst else f"{label}: no patch could be judged.")
-    missing = Estimate.missing("no chart in this picture")
-    quantities = tuple(
-        asked.of(GROUP, [pick(errors[label]) if label in errors else missing for label in subject.labels])
-        for asked, pick in _ASKED
-    )
+    quantities = asked_of(GROUP, _ASKED, map(errors.get, subject.labels), "no chart in this picture")
     return Chapter(Section(GROUP, TITLE, tuple(notes), _figures(subject, charts, errors)), quantities)
 
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from isp.color.spaces import srgb_encoded
 from reports.charts.color_chart import ColorChart
 from reports.charts.even_areas import flat_regions
 from reports.charts.steps import GreySteps, find_grey_steps, grey_row_of, patches_of
 from reports.compare.chapters.colour import charts_of
-from reports.compare.subject import Asked, Chapter, Subject
+from reports.compare.subject import Asked, Chapter, Subject, asked_of
 from reports.estimate import Estimate
 from reports.light import linear, luminance
-from reports.metrics.noise import Snr, dynamic_range, snr
-from reports.metrics.nps import noise_spectrum
-from reports.metrics.tone import tone_response
+from reports.metrics.noise import DynamicRange, Snr, dynamic_range, snr
+from reports.metrics.nps import NoiseSpectrum, noise_spectrum
+from reports.metrics.tone import ToneResponse, tone_response
 from reports.metrics.visual import visual_noise
 from reports.model import Section
 from reports.source import Source
@@ -33,27 +36,19 @@ def noise(subject: Subject) -> Chapter:
         every = _even(subject, notes)
     if not any(every):
         return Chapter(Section(NOISE, "Noise", (f"{_NONE}, and no even area",)))
-    rows: dict[str, list[Estimate]] = {}
-    ranges, spectra = {}, {}
-    asked = {
-        "snr": Asked("noise.snr", "SNR near middle grey", "higher", 0.5),
-        "visual": Asked("noise.visual", "Visual noise", "lower", 0.1, "ISO 15739:2013, 67 pixels per degree"),
-        "grain": Asked("noise.grain", "Grain", "", 0.2),
-        "chroma": Asked("noise.chroma_ratio", "Chroma by luma noise", "lower", 0.1),
-        "range": Asked("noise.dynamic_range", "Dynamic range at SNR 1", "higher", 0.2, "of the patches, ISO 15739"),
-        "range20": Asked("noise.dynamic_range_20", "Dynamic range at 20 dB", "higher", 0.2),
+    measured = {
+        label: _noise(source, steps)
+        for label, source, steps in zip(subject.labels, subject.sources, every, strict=True)
+        if steps is not None
     }
-    for label, source, steps in zip(subject.labels, subject.sources, every, strict=True):
-        found = _noise(source, steps) if steps is not None else {}
-        for key in asked:
-            rows.setdefault(key, []).append(found.get(key, Estimate.missing(_NONE)))
-        if steps is not None:
-            ranges[label], spectra[label] = found["dynamic"], found["spectrum"]
     from reports.figures.noise import noise_spectra, snr_curve
 
     notes.append("Noise is that of one picture, uneven light taken out: what noise reduction left, and fixed pattern.")
-    figures = (snr_curve(ranges), noise_spectra(spectra))
-    quantities = tuple(what.of(NOISE, rows[key]) for key, what in asked.items())
+    figures = (
+        snr_curve({label: m.dynamic for label, m in measured.items()}),
+        noise_spectra({label: m.spectrum for label, m in measured.items()}),
+    )
+    quantities = asked_of(NOISE, _NOISE, map(measured.get, subject.labels), _NONE)
     return Chapter(Section(NOISE, "Noise", tuple(notes), figures), quantities)
 
 
@@ -71,7 +66,38 @@ def _even(subject: Subject, notes: list[str]) -> list[GreySteps | None]:
     return result
 
 
-def _noise(source: Source, steps: GreySteps) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Noise:
+    """What the patches of one picture say; `middle` is the one nearest to middle grey."""
+
+    middle: Snr
+    visual: Estimate
+    spectrum: NoiseSpectrum
+    dynamic: DynamicRange
+
+
+_NOISE: tuple[tuple[Asked, Callable[[_Noise], Estimate]], ...] = (
+    (Asked("noise.snr", "SNR near middle grey", "higher", 0.5), lambda n: n.middle.db),
+    (Asked("noise.visual", "Visual noise", "lower", 0.1, "ISO 15739:2013, 67 pixels per degree"), lambda n: n.visual),
+    (Asked("noise.grain", "Grain", "", 0.2), lambda n: n.spectrum.grain),
+    (Asked("noise.chroma_ratio", "Chroma by luma noise", "lower", 0.1), lambda n: n.spectrum.chroma_ratio),
+    (
+        Asked("noise.dynamic_range", "Dynamic range at SNR 1", "higher", 0.2, "of the patches, ISO 15739"),
+        lambda n: n.dynamic.stops,
+    ),
+    (Asked("noise.dynamic_range_20", "Dynamic range at 20 dB", "higher", 0.2), lambda n: n.dynamic.stops_20db),
+)
+_TONE: tuple[tuple[Asked, Callable[[ToneResponse], Estimate]], ...] = (
+    (Asked("tone.exposure_error", "Exposure error", "zero", 0.1, "of the grey patches"), lambda t: t.exposure_error),
+    (Asked("tone.rms", "Deviation from sRGB, rms", "", 2.0), lambda t: t.rms),
+    (Asked("tone.rms_exposed", "Deviation of the curve's shape, rms", "", 2.0, "exposure taken out"),
+     lambda t: t.rms_exposed),
+    (Asked("tone.contrast", "Largest contrast", "", 0.05), lambda t: t.contrast),
+    (Asked("tone.range", "Range told apart", "higher", 0.2), lambda t: t.range_stops),
+)  # fmt: skip
+
+
+def _noise(source: Source, steps: GreySteps) -> _Noise:
     patches = patches_of(source, steps.patches)
     how: dict[str, Any] = {"encoding": source.transfer, "space": source.space}
     found: list[Snr] = [snr(p, **how) for p in patches]
@@ -80,12 +106,8 @@ def _noise(source: Source, steps: GreySteps) -> dict[str, Any]:
     known = np.isfinite(steps.densities).all()
     # exposures that are known keep glare from counting as signal
     dynamic = dynamic_range(found, 10.0**-steps.densities) if known else dynamic_range(found)
-    spectrum = noise_spectrum(patches[middle], **how)
-    return {
-        "snr": found[middle].db, "visual": visual_noise(patches[middle], **how).value, "grain": spectrum.grain,
-        "chroma": spectrum.chroma_ratio, "range": dynamic.stops, "range20": dynamic.stops_20db,
-        "dynamic": dynamic, "spectrum": spectrum,
-    }  # fmt: skip
+    visual = visual_noise(patches[middle], **how).value
+    return _Noise(found[middle], visual, noise_spectrum(patches[middle], **how), dynamic)
 
 
 def tone(subject: Subject) -> Chapter:
@@ -95,31 +117,18 @@ def tone(subject: Subject) -> Chapter:
     if not any(known):
         reason = _NONE if not any(every) else "grey steps of unknown density"
         return Chapter(Section(TONE, "Tone curve", (reason,)))
-    asked = {
-        "exposure_error": Asked("tone.exposure_error", "Exposure error", "zero", 0.1, "of the grey patches"),
-        "rms": Asked("tone.rms", "Deviation from sRGB, rms", "", 2.0),
-        "rms_exposed": Asked("tone.rms_exposed", "Deviation of the curve's shape, rms", "", 2.0, "exposure taken out"),
-        "contrast": Asked("tone.contrast", "Largest contrast", "", 0.05),
-        "range_stops": Asked("tone.range", "Range told apart", "higher", 0.2),
-    }
     results = {}
     for label, source, steps in zip(subject.labels, subject.sources, known, strict=True):
         if steps is None:
             continue
         light = [luminance(linear(p, source.transfer, source.space), source.space).mean()
                  for p in patches_of(source, steps.patches)]  # fmt: skip
-        from isp.color.spaces import srgb_encoded
-
         results[label] = tone_response(10.0**-steps.densities, srgb_encoded(np.array(light)), "srgb")
-    quantities = []
-    for name, what in asked.items():
-        missing = Estimate.missing("no grey patches of known density")
-        each = [getattr(results[label], name) if label in results else missing for label in subject.labels]
-        quantities.append(what.of(TONE, each))
+    quantities = asked_of(TONE, _TONE, map(results.get, subject.labels), "no grey patches of known density")
     from reports.figures.tone import tone_curve
 
     note = "Against a picture that shows each patch at its own reflectance; a pleasing rendering differs on purpose."
-    return Chapter(Section(TONE, "Tone curve", (note,), (tone_curve(results),)), tuple(quantities))
+    return Chapter(Section(TONE, "Tone curve", (note,), (tone_curve(results),)), quantities)
 
 
 def _steps(subject: Subject) -> list[GreySteps | None]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from reports.charts.dots import DotGrid, find_dots
+from reports.charts.dots import find_dots
 from reports.charts.draw import draw_found
-from reports.compare.subject import Asked, Chapter, Subject
+from reports.compare.subject import Asked, Chapter, Subject, asked_of
 from reports.estimate import Estimate
 from reports.metrics.cpiq import acutance
-from reports.metrics.geometry import distortion
-from reports.metrics.lateral import lateral_color
+from reports.metrics.geometry import Distortion, distortion
+from reports.metrics.lateral import LateralColor, lateral_color
 from reports.metrics.leaves import TextureMtf, texture_mtf
-from reports.metrics.uniformity import shading
+from reports.metrics.uniformity import Shading, shading
 from reports.model import Figure, Section
 from reports.source import Source
 
@@ -20,6 +22,23 @@ _EVEN_DETAIL, _EVEN_RANGE = 3.0, 60.0
 """Root mean square of L* within a cell, and range of L* over the cells, of what may be an even field."""
 _TEXTURE = 512
 """Most of a texture's side that is measured [px]."""
+
+_BENDS: tuple[tuple[Asked, Callable[[Distortion], Estimate]], ...] = (
+    (Asked("geometry.distortion", "Distortion, largest", "zero", 0.1, "local, ISO 17850"), lambda d: d.worst),
+    (Asked("geometry.tv", "TV distortion, SMIA", "zero", 0.1), lambda d: d.tv),
+)
+_FRINGES: tuple[tuple[Asked, Callable[[LateralColor], Estimate]], ...] = (
+    (Asked("geometry.lateral", "Lateral colour, largest", "lower", 0.05, "against green"), lambda c: c.worst),
+    (Asked("geometry.lateral_red", "Red at the corner", "zero", 0.05), lambda c: c.red_corner),
+    (Asked("geometry.lateral_blue", "Blue at the corner", "zero", 0.05), lambda c: c.blue_corner),
+)
+_EVENNESS: tuple[tuple[Asked, Callable[[Shading], Estimate]], ...] = (
+    (Asked("evenness.corner", "Luminance of the corners", "higher", 1.0, "of the centre"), lambda s: s.corner),
+    (Asked("evenness.nonuniformity", "Luminance range", "lower", 1.0), lambda s: s.nonuniformity),
+    (Asked("evenness.color", "Colour shading, dC*ab", "lower", 0.5), lambda s: s.color),
+    (Asked("evenness.red", "R/G, largest change", "zero", 0.5), lambda s: s.red),
+    (Asked("evenness.blue", "B/G, largest change", "zero", 0.5), lambda s: s.blue),
+)
 
 
 def geometry(subject: Subject) -> Chapter:
@@ -30,19 +49,10 @@ def geometry(subject: Subject) -> Chapter:
         return Chapter(Section(group, title, ("no grid of dots was found",)))
     bends = [None if g is None else distortion(g.centres, g.indices, g.size) for g in grids]
     fringes = [lateral_color(s) if g is not None else None for s, g in zip(subject.sources, grids, strict=True)]
-    missing = Estimate.missing("no dots in this picture")
-    rows = (
-        (Asked("geometry.distortion", "Distortion, largest", "zero", 0.1, "local, ISO 17850"), bends, "worst"),
-        (Asked("geometry.tv", "TV distortion, SMIA", "zero", 0.1), bends, "tv"),
-        (Asked("geometry.lateral", "Lateral colour, largest", "lower", 0.05, "against green"), fringes, "worst"),
-        (Asked("geometry.lateral_red", "Red at the corner", "zero", 0.05), fringes, "red_corner"),
-        (Asked("geometry.lateral_blue", "Blue at the corner", "zero", 0.05), fringes, "blue_corner"),
-    )
-    quantities = tuple(
-        asked.of(group, [missing if r is None else getattr(r, name) for r in results]) for asked, results, name in rows
-    )
-    first = next(i for i, g in enumerate(grids) if g is not None)
-    image = draw_found(subject.sources[first], [("", outline) for _, outline in _outlines(grids[first])])
+    why = "no dots in this picture"
+    quantities = (*asked_of(group, _BENDS, bends, why), *asked_of(group, _FRINGES, fringes, why))
+    first, grid = next((i, g) for i, g in enumerate(grids) if g is not None)
+    image = draw_found(subject.sources[first], [("", outline) for _, outline in grid.outlines()])
     figure = Figure(image, f"Dots in {subject.labels[first]}", "Dots that were measured.", "The picture with its dots")
     from reports.figures.geometry import distortion_curve, distortion_grid, lateral_curves
 
@@ -50,10 +60,6 @@ def geometry(subject: Subject) -> Chapter:
     fringed = {n: f for n, f in zip(subject.labels, fringes, strict=True) if f is not None}
     drawn = (distortion_grid(bent), distortion_curve(bent), lateral_curves(fringed))
     return Chapter(Section(group, title, (), (figure, *(d for d in drawn if d is not None))), quantities)
-
-
-def _outlines(grid: DotGrid | None) -> list[tuple[str, np.ndarray]]:
-    return [] if grid is None else grid.outlines()
 
 
 def texture(subject: Subject) -> Chapter:
@@ -79,8 +85,7 @@ def texture(subject: Subject) -> Chapter:
         "Against the power law of dead leaves, without taking noise away: noise and sharpening count as texture here. "
         "A reference of the same size (the ideal picture) is used where there is one, and noise does not count then."
     )
-    shown = {label: r for label, r in zip(subject.labels, results, strict=True) if len(r.frequency)}
-    drawn = texture_curves(shown) if shown else None
+    drawn = texture_curves(dict(zip(subject.labels, results, strict=True)))
     figures = (drawn,) if drawn is not None else ()
     return Chapter(Section(group, title, (note,), figures), tuple(a.of(group, e) for a, e in rows))
 
@@ -107,18 +112,7 @@ def evenness(subject: Subject) -> Chapter:
         if yes:
             light, _step = source.overview
             results[label] = shading(light, space=source.space)
-    rows = (
-        (Asked("evenness.corner", "Luminance of the corners", "higher", 1.0, "of the centre"), "corner"),
-        (Asked("evenness.nonuniformity", "Luminance range", "lower", 1.0), "nonuniformity"),
-        (Asked("evenness.color", "Colour shading, dC*ab", "lower", 0.5), "color"),
-        (Asked("evenness.red", "R/G, largest change", "zero", 0.5), "red"),
-        (Asked("evenness.blue", "B/G, largest change", "zero", 0.5), "blue"),
-    )
-    missing = Estimate.missing("not a picture of an even field")
-    quantities = tuple(
-        asked.of(group, [getattr(results[n], name) if n in results else missing for n in subject.labels])
-        for asked, name in rows
-    )
+    quantities = asked_of(group, _EVENNESS, map(results.get, subject.labels), "not a picture of an even field")
     from reports.figures.uniformity import shading_maps, shading_profile
 
     return Chapter(Section(group, title, (), (shading_maps(results), shading_profile(results))), quantities)

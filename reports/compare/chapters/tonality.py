@@ -10,7 +10,7 @@ from isp.values import Float64
 from reports.compare.differences import Cells
 from reports.compare.subject import Asked, Chapter, Subject
 from reports.estimate import Estimate, mean_of
-from reports.figures.style import DASHES, SERIES, plot
+from reports.figures.style import ink, line, plot
 from reports.model import Figure, Section
 from reports.source import STRIP, Source, averaged
 
@@ -81,7 +81,7 @@ def _histogram(labels: tuple[str, ...], counts: list[Float64]) -> Figure:
     def draw(axes: Any) -> None:
         levels = (np.arange(256) + 0.5) / 256 * 255
         for i, (label, share) in enumerate(zip(labels, counts, strict=True)):
-            axes.plot(levels, share * 100, color=SERIES[i % 6], linestyle=DASHES[i % 6], linewidth=1.1, label=label)
+            axes.plot(levels, share * 100, linewidth=1.1, label=label, **line(i))
         inner = np.concatenate([c[2:-2] for c in counts])
         axes.set(xlabel="luminance, 8-bit code", ylabel="pixels per code [%]", xlim=(0, 255))
         axes.set_ylim(0, max(1e-3, 110 * float(inner.max())))
@@ -105,8 +105,8 @@ def _chromaticity(labels: tuple[str, ...], cells: tuple[Cells, ...]) -> Figure:
             held = np.cumsum(ordered) / max(ordered.sum(), 1)
             levels = sorted({float(ordered[np.searchsorted(held, share)]) for share in (0.5, 0.95)})
             if levels[0] > 0:
-                axes.contour(middle, middle, density, levels, colors=SERIES[i % 6], linestyles=[DASHES[i % 6]])
-            axes.plot(a.mean(), b.mean(), "o", color=SERIES[i % 6], label=label)
+                axes.contour(middle, middle, density, levels, colors=ink(i), linestyles=[line(i)["linestyle"]])
+            axes.plot(a.mean(), b.mean(), "o", color=ink(i), label=label)
         axes.axhline(0, linewidth=0.6, color="0.5")
         axes.axvline(0, linewidth=0.6, color="0.5")
         axes.set(xlabel="a*", ylabel="b*", aspect="equal")

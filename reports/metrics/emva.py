@@ -136,9 +136,9 @@ def photon_transfer(pairs: Sequence[Frames], darks: Frames | Sequence[Frames]) -
     -----
     EMVA 1288 release 4.0, linear model: temporal variance from the difference of two frames,
     ``variance - dark variance = K (mean - dark mean)``, fitted up to 70 % of saturation; here every level weighs what
-    its own uncertainty allows, the standard weighs them alike. Read noise is
-    ``sqrt(dark variance - 1/12) / K``, and n.a. where the dark variance is below 0.24 DN². Dynamic range is
-    saturation over ``dark noise / K + 1/2``, the largest SNR the square root of saturation. DSNU and PRNU are from the
+    its own uncertainty allows, the standard weighs them alike. Read noise is ``sqrt(dark variance - 1/12) / K``. A
+    variance below 0.24 DN² is rounding's, not the sensor's: such a level is left out of the fit, and read noise and
+    DSNU are n.a. where the dark is one. Dynamic range is saturation over ``dark noise / K + 1/2``, the largest SNR the square root of saturation. DSNU and PRNU are from the
     covariance of the two frames, in which temporal noise cancels, after the polynomial of degree 2 in x and y that is
     the light's. Intervals are those of normal noise, carried through the formulas.
     """
@@ -245,6 +245,10 @@ def _gain(
     if used.sum() < FEWEST:
         return missing(f"{int(used.sum())} levels up to {100 * LINEAR:.0f} % of saturation; {FEWEST} are needed")
     points = [dark, *(level for level, use in zip(levels, used, strict=True) if use)]
+    # noise below a code is rounded away or doubled, as the mean happens to fall
+    points = [p for p in points if p.variance >= LEAST_DARK] or points
+    if len(points) < FEWEST:
+        return missing(f"{len(points)} levels whose noise rounding does not hide; {FEWEST} are needed")
     x = np.array([p.mean - dark.mean for p in points])
     y = np.array([p.variance for p in points])
     count = np.array([p.pixels * p.pairs for p in points])
@@ -257,7 +261,7 @@ def _gain(
         model = np.maximum(slope * x + offset, 1e-12)
     if slope <= 0:
         return missing("the variance does not rise with the level")
-    off = float(np.abs(y[1:] / model[1:] - 1).mean())
+    off = float(np.abs(y / model - 1)[points[0] is dark :].mean())
     if off > CROOKED + 3 * math.sqrt(2 / dark.pixels):
         return missing(f"not linear: the variance is {100 * off:.0f} % off a line over the mean")
     error = math.sqrt(inverse[0, 0])
@@ -310,7 +314,10 @@ def _fixed_pattern(
 ) -> tuple[Estimate, Estimate]:
     if why:
         return Estimate.missing(why, "e-"), Estimate.missing(why)
-    dsnu = _root(dark.spatial, math.sqrt(dark.spatial_error), gain, _relative(gain), "e-", "DSNU")
+    if dark.variance < LEAST_DARK:
+        dsnu = Estimate.missing(f"hidden by rounding: dark variance of {dark.variance:.2g} DN²", "e-")
+    else:
+        dsnu = _root(dark.spatial, math.sqrt(dark.spatial_error), gain, _relative(gain), "e-", "DSNU")
     lit = [level for level, use in zip(levels, used, strict=True) if use]
     # spatial - dark spatial = prnu² signal², each level weighed by what is known of it
     square = np.array([(level.mean - dark.mean) ** 2 for level in lit])

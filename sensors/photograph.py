@@ -121,7 +121,8 @@ def capture(
     ----------
     scene : str or Scene
         `uniform`, `dark`, `chart`, `grey-steps`, `slanted-edge`, `siemens`, `dead-leaves`, `dots`, `composed`,
-        `photo:FILE`, `hdr:FILE`, `spectral:FILE`, `rgbd:FILE,DEPTH`; options after `?`: see `sensors.scenes`.
+        `photo:FILE`, `hdr:FILE`, `spectral:FILE`, `rgbd:FILE,DEPTH`, options after `?` (see
+        `sensors.scenes.make_scene`).
     sensor : str, Sensor or Camera
         A name of the catalogue (`isp sensors` lists them), a phone's camera (`leitz_phone_1/main`) or a `.yaml` file.
         A sensor alone has an ideal f/1.8 lens: limited by diffraction only.

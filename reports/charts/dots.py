@@ -123,7 +123,7 @@ def _shape(mask: NDArray[np.bool_], box: tuple[slice, slice], shape: tuple[int, 
     y, x = (n.astype(np.float64) for n in np.nonzero(mask))
     spread = np.linalg.eigvalsh(np.cov(x, y) + np.eye(2) / 12)
     # a disk of this area has the variance area / 4 pi along both axes
-    if not spread[0] / spread[1] > (1 - ROUND) ** 2 or abs(4 * np.pi * np.sqrt(np.prod(spread)) / area - 1) > ROUND:
+    if not spread[0] > (1 - ROUND) ** 2 * spread[1] or abs(4 * np.pi * np.sqrt(np.prod(spread)) / area - 1) > ROUND:
         return None
     return columns.start + x.mean() + 0.5, rows.start + y.mean() + 0.5, 2 * np.sqrt(area / np.pi)
 

@@ -26,7 +26,8 @@ BOUNDS = {
     "drift": (0.0, 0.45),
 }
 """What an area must show: exponent of its power spectrum (-1.9 and steeper by blur); its greys even (skewness 0,
-kurtosis 1.8, towards 3 behind a blur); as much detail along one axis as along any other; no part brighter than the whole [deviations]."""
+kurtosis 1.8, towards 3 behind a blur); as much detail along one axis as along any other; no
+quarter far brighter or darker than the whole [deviations]."""
 
 
 @dataclass(frozen=True)

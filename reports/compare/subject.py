@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from isp.values import Float64
 from reports.compare.differences import Cells
 from reports.estimate import Estimate
 from reports.model import Better, Quantity, Section
 from reports.source import Source
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,14 @@ class Subject:
     corners: Float64 | None = None
     chart: str | None = None
     reference: Source | None = None
+    made: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def once(self, key: str, make: Callable[[], Made]) -> Made:
+        """What `make` gives, made once: chapters share what they look for."""
+        if key not in self.made:
+            self.made[key] = make()
+        found: Made = self.made[key]
+        return found
 
     @property
     def alike(self) -> bool:

@@ -1,29 +1,35 @@
-"""Plots of texture."""
+"""Curves of texture MTF."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from reports.figures.style import DASHES, SERIES, plot
 from reports.metrics.leaves import TextureMtf
 from reports.model import Figure
 
 
-def texture_curves(results: Mapping[str, TextureMtf]) -> Figure:
-    """Contrast of texture over frequency with its 95 % band."""
+def texture_curves(results: Mapping[str, TextureMtf]) -> Figure | None:
+    """Contrast over frequency of every input with its 95 % interval; None if no input has a curve."""
+    shown = {label: r for label, r in results.items() if len(r.frequency)}
+    if not shown:
+        return None
 
     def draw(axes: Any) -> None:
-        for i, (label, each) in enumerate(results.items()):
-            colour = SERIES[i % 6]
-            axes.fill_between(each.frequency, each.low, each.high, color=colour, alpha=0.2, linewidth=0)
-            axes.plot(each.frequency, each.mtf, color=colour, linestyle=DASHES[i % 6], linewidth=1.4, label=label)
-        top = max(float(np.nanmax(each.mtf)) for each in results.values())
-        axes.set(xlabel="frequency [cycles/pixel]", ylabel="contrast", xlim=(0, 0.5), ylim=(0, max(1.1, 1.05 * top)))
-        axes.legend()
+        axes.axhline(0.5, color="#010203", alpha=0.4, linewidth=0.8)
+        for n, (label, result) in enumerate(results.items()):
+            if label not in shown:
+                continue
+            color, dash = SERIES[n % len(SERIES)], DASHES[n % len(DASHES)]
+            axes.fill_between(result.frequency, result.low, result.high, color=color, alpha=0.2, linewidth=0)
+            axes.plot(result.frequency, result.mtf, color=color, linestyle=dash, label=label)
+        axes.set(xlabel="frequency [cycles/pixel]", ylabel="contrast", xlim=(0, 0.5), ylim=(0, None))
+        axes.legend(loc="upper right")
 
-    methods = {"power": "against the chart's power spectrum", "cross": "against the reference picture"}
-    caption = f"Texture MTF of dead leaves, {methods.get(next(iter(results.values())).method, '')}. Bands: 95 %."
-    return plot("Texture MTF", draw, caption=caption, alt=f"Texture MTF of {', '.join(results)}")
+    halves = "; ".join(f"{label}: {r.mtf50:.3f}" for label, r in shown.items() if r.mtf50.known)
+    alt = f"Contrast of texture over spatial frequency. It falls to one half at {halves} cycles/pixel." if halves else (
+        "Contrast of texture over spatial frequency. It stays above one half."
+    )
+    caption = "Contrast of dead leaves, 1 at frequency 0. Bands are 95 % intervals; the line marks one half (MTF50)."
+    return plot("Texture MTF", draw, caption=caption, alt=alt)

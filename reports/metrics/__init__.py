@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from reports.metrics.noise import snr as snr
     from reports.metrics.nps import noise_spectrum as noise_spectrum
     from reports.metrics.patch_colors import patch_errors as patch_errors
+    from reports.metrics.perceptual import flip as flip
     from reports.metrics.sfr import slanted_edge as slanted_edge
-    from reports.metrics.similarity import flip as flip
     from reports.metrics.similarity import ms_ssim as ms_ssim
     from reports.metrics.similarity import psnr as psnr
     from reports.metrics.similarity import ssim as ssim
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from reports.metrics.white import white_error as white_error
 
 _HOME: dict[str, str] = {
-    "slanted_edge": "sfr",
     "acutance": "cpiq",
     "cfa_planes": "emva",
     "delta_c": "color_difference",
@@ -52,7 +51,7 @@ _HOME: dict[str, str] = {
     "dynamic_range": "noise",
     "exposure_error": "tone",
     "false_color": "artifacts",
-    "flip": "similarity",
+    "flip": "perceptual",
     "glare": "veil",
     "lateral_color": "lateral",
     "ms_ssim": "similarity",
@@ -64,6 +63,7 @@ _HOME: dict[str, str] = {
     "psnr": "similarity",
     "sensitivity_metamerism": "metamerism",
     "shading": "uniformity",
+    "slanted_edge": "sfr",
     "snr": "noise",
     "ssim": "similarity",
     "texture_mtf": "leaves",

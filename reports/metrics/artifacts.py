@@ -12,7 +12,7 @@ from isp.errors import UsageError
 from isp.values import Float32, Float64
 from reports.estimate import Estimate, Measured
 from reports.light import Encoding, linear, luminance, to_lab
-from reports.metrics.similarity import Tiles, checked
+from reports.metrics.tiles import Tiles, checked
 
 NOTICEABLE = 2.3
 """CIE 1976 colour difference that is just noticed (Mahy, Van Eycken, Oosterlinck 1994), as Lu and Tan use it."""
@@ -69,7 +69,7 @@ class FalseColor(Measured):
 def zipper(
     picture: ArrayLike, reference: ArrayLike, *, encoding: Encoding = "linear", space: str = "srgb", seed: int = 0
 ) -> Zipper:
-    """Zipper effect of a demosaiced picture (Lu and Tan 2003, section IV-B).
+    """Zipper effect of a demosaiced picture (Lu and Tan, IEEE Transactions on Image Processing 12(10), 2003).
 
     Of every pixel's eight neighbours, the one most like it in the reference is found; the change of the difference
     (CIE 1976, D65) between these two is what is judged. Any other processing that is not in the reference (noise,
@@ -112,7 +112,7 @@ def false_color(
     """False colours near edges, against a reference and without one.
 
     Against a reference: the mean chroma difference (CIE 1976) in the edge regions of the reference, as Lu and Tan
-    (2003, section IV-A) judge edges apart from smooth parts. Without: around an edge the differences G-R and G-B are
+    (2003) judge edges apart from smooth parts. Without: around an edge the differences G-R and G-B are
     taken as constant, so what deviates from their median over 5 x 5 pixels is false (Maschal et al., ARL-TR-5061,
     2010); values are square roots of light, R and B scaled to G's mean. True edges between colours deviate too, so
     this one compares pictures of the same scene, and is near zero only on neutral detail.

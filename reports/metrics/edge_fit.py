@@ -26,6 +26,8 @@ CONTRADICTED = 1e-4
 """Probability of the binned residuals below which the formula is given up."""
 WOBBLE = 3.0
 """Scatter about the fit by the noise between neighbours, above which there is more in the region than an edge."""
+HOPELESS = 0.2
+"""Root mean square residual near the edge by the step, from which no series will help."""
 WEAKEST = 8.0
 """Step by its standard error along the edge, below which it is lost in noise."""
 
@@ -70,7 +72,9 @@ def fitted(plane: Float64) -> Fit | str:
         fit = _least_squares(model, x[near], y[near], values[near], np.ones(int(near.sum())), LINE)
         if fit is None:
             return "no edge could be fitted"
-        model, line, _chi = fit
+        model, line, chi = fit
+        if chi / max(int(near.sum()), 1) > (HOPELESS * model.step) ** 2:
+            return "there is more in the region than one straight edge"
     bins = _binned(model, x, y, values)
     chosen = _ordered(model, bins, np.ones_like(bins.counts))
     if chosen is not None:
@@ -193,7 +197,7 @@ def _least_squares(
         found = least_squares(
             lambda v: root * (model(v).values(x, y) - values), np.clip(start[chosen], lowest, highest),
             lambda v: root[:, None] * model(v).jacobian(x, y)[:, chosen], (lowest, highest), x_scale=scale,
-            max_nfev=60, ftol=1e-12, xtol=1e-10, gtol=1e-14,
+            max_nfev=25, ftol=1e-12, xtol=1e-10, gtol=1e-14,
         )  # fmt: skip
         outer = np.outer(scale, scale)
         inverse = np.zeros((len(start), len(start)))

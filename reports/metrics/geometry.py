@@ -167,7 +167,8 @@ def _described(
     local = np.full(len(points), np.nan)
     local[clear] = 100 * (radius[clear] / straight[clear] - 1)
 
-    within = _RADII[max(0.5, float(radius.max())) >= _RADII]
+    reach = max(0.5, float(radius.max()))
+    within = _RADII[reach >= _RADII]
     at = float(within[np.argmax(np.abs(local_distortion(k, within)))])
     corner = _between(local_distortion(k, np.array([1.0]))[0], local_distortion(draws, np.array([1.0]))[:, 0])
     if radius.max() < 0.8:

@@ -146,7 +146,7 @@ def _places(shape: tuple[int, int], read: Reader, space: str) -> Iterator[tuple[
 
 
 def _shifts(read: Reader, left: int, top: int, middle: Float64) -> tuple[float, float, float, float]:
-    """Where the detail of one place lies (x, y), and the radial shifts of red and blue; NaN where not to be told."""
+    """Where the detail of one place lies (x, y), and the radial shifts of red and blue, NaN where unknown [px]."""
     from scipy.ndimage import gaussian_filter
 
     whole = SIDE + 2 * MARGIN

@@ -99,8 +99,7 @@ def _spectrum(block: Float64) -> Complex:
 
 @cache
 def _frequencies(side: int) -> tuple[Float64, Float64]:
-    down, across = np.fft.fftfreq(side), np.fft.rfftfreq(side)
-    return down.astype(np.float64)[:, None], across.astype(np.float64)[None, :]
+    return np.asarray(np.fft.fftfreq(side)[:, None]), np.asarray(np.fft.rfftfreq(side)[None, :])
 
 
 @cache

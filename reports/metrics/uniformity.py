@@ -180,7 +180,10 @@ def _shading(
         drawn = float(spread.mean())
         clean = value - (drawn - value) / (math.sqrt(2) - 1)
         low, high = np.quantile(spread, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]) - (drawn - clean)
-        found[name] = Estimate(clean, (float(low), float(high)), unit)
+        # a range and a distance are never below 0, however far the line leads
+        least = 0.0 if name in ("nonuniformity", "color") else -math.inf
+        clean, low, high = (max(float(v), least) for v in (clean, low, high))
+        found[name] = Estimate(clean, (low, high), unit)
     relative = _relative(light, space)
     chroma = _chroma(light[None], space)[0] if colored else np.full(light.shape[:2], math.nan)
     y, x = (np.abs((np.arange(n) + 0.5) / n * 2 - 1) for n in light.shape[:2])

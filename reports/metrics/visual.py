@@ -14,7 +14,7 @@ from isp.values import Float64
 from reports.estimate import Estimate, Measured
 from reports.light import Encoding, linear, xyz_to_lab
 from reports.metrics.noise import checked, detrended, moments, unusable
-from reports.metrics.similarity import PIXELS_PER_DEGREE
+from reports.metrics.perceptual import PIXELS_PER_DEGREE
 
 EDITION = "ISO 15739:2013, annex B"
 SMALLEST = 32

@@ -54,7 +54,7 @@ class Dots(Scene):
         return planes
 
     def centres(self, size: Size) -> tuple[Float64, NDArray[np.int64]]:
-        """Dots wholly inside a frame: centres (N, 2) x, y [photosites]; column and row (N, 2), 0 in the middle."""
+        """Dots wholly inside a frame: centres (N, 2) x, y [photosites]; column, row (N, 2), 0 in the middle."""
         pitch = self.pitch * size[1]
         most = [math.floor((side - self.diameter * pitch) / 2 / pitch + 1e-9) for side in size]
         rows, columns = np.mgrid[-most[1] : most[1] + 1, -most[0] : most[0] + 1]

@@ -131,7 +131,7 @@ class Scene(ABC):
         -------
         list of dict
             ``name``; ``kind`` (``patch``, ``edge``, ``star``, ``texture``, ``dot``); ``corners``, four [x, y]
-            [photosites] clockwise from the top left of the whole thing; ``inner``, the same of the part that is safe to
-            average.
+            [photosites] clockwise from the top left of the whole thing; ``inner``, the same of the part that is safe
+            to average.
         """
         return []

@@ -17,6 +17,8 @@ SENSORS = (
     "imx363", "imx586", "imx700_ryyb", "imx707", "imx766", "imx989", "isocell_gn2", "isocell_hp2", "one_inch_20mp",
     "quad_200mp",
 )  # fmt: skip
+BINNING = {"isocell_hp2": 4}
+"""Photosites a side of a pixel of a Bayer frame, where they are not 2."""
 LIGHTS = ("D65", "A", "FL11", "LED-B1")
 SIZE = (800, 600)
 POSES = (
@@ -32,7 +34,7 @@ def camera_rgb(frame):
     """(H/2, W/2, 3) black-subtracted camera RGB: the mean of each colour in every 2x2, nothing else."""
     values = np.float32((frame.data - frame.black.mean()) / (frame.white - frame.black.mean()))
     sites = [values[y::2, x::2] for y in (0, 1) for x in (0, 1)]
-    colors = str(frame.cfa)
+    colors = "".join(frame.cfa.rows)
     return np.stack([np.mean([s for s, c in zip(sites, colors, strict=True) if c == k], 0) for k in
                      sorted(set(colors), key="RGYB".index)], axis=-1)  # fmt: skip
 
@@ -41,9 +43,10 @@ def search(folder, sensor, light, pose, **settings):
     """How far off the chart is found [patches], infinite if not, in the raw colours of a capture of a posed chart."""
     matrix = view(SIZE, **pose)
     Image.fromarray(rendered(paint(matrix, SIZE)).pixels).save(folder / "chart.png")
+    side = BINNING.get(sensor, 2)
     frame = capture(
-        f"photo:{folder / 'chart.png'}", sensor, mode="bin2", size=(2 * SIZE[0], 2 * SIZE[1]), illuminant=light,
-        seed=1, **settings,
+        f"photo:{folder / 'chart.png'}", sensor, mode=f"bin{side}", size=(side * SIZE[0], side * SIZE[1]),
+        illuminant=light, seed=1, **settings,
     )  # fmt: skip
     chart = find_color_chart(Source(Picture(camera_rgb(frame), "camera")))
     return off(chart, np.diag([0.5, 0.5, 1.0]) @ matrix)

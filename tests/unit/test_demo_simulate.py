@@ -6,6 +6,7 @@ import inspect
 import io
 import json
 from contextlib import redirect_stdout
+from importlib.metadata import entry_points
 
 import imagecodecs
 import numpy as np
@@ -39,14 +40,14 @@ def test_default_is_the_whole_sensor():
 def test_writes_what_it_says(shown):
     folder = shown["folder"]
     files = [each["file"] for each in shown["shown"] if each["file"]]
-    names = ("capture.dng", "ideal.png", "reference.jpg", "natural.jpg", "binned.jpg")
+    names = ("capture.dng", "ideal.png", "reference.jpg", "natural.jpg", "binned.jpg", "phone.dng", "report.html")
     assert files == [str(folder / name) for name in names]
     assert sorted(files) == sorted(str(p) for p in folder.iterdir())
     frame = read_raw(files[0])
     assert frame.shape == (768, 1024)
     assert frame.cfa.family == "quad"
     assert "simulated 0.79 million photosites of 0.64 um" in shown["shown"][0]["what"]
-    sizes = [imagecodecs.imread(name).shape[:2] for name in files[1:]]
+    sizes = [imagecodecs.imread(name).shape[:2] for name in files[1:5]]
     assert sizes == [(192, 256), (768, 1024), (768, 1024), (384, 512)]
 
 
@@ -75,7 +76,10 @@ def test_reference_is_the_ideal_picture_but_for_exposure_and_lens(shown):
 
 
 @pytest.mark.parametrize(("seed", "same"), [("1", True), ("2", False)])
-def test_seed_decides(shown, tmp_path, capsys, seed, same):
+def test_seed_decides(shown, tmp_path, capsys, monkeypatch, seed, same):
+    monkeypatch.setattr(
+        "isp.demo.show.entry_points", lambda group: [p for p in entry_points(group=group) if p.name == "capture"]
+    )
     assert main(["demo", "-o", str(tmp_path), *SMALL, "--seed", seed, "--threads", "1"]) == 0
     first, second = (read_raw(folder / "capture.dng").data for folder in (shown["folder"], tmp_path))
     assert np.array_equal(first, second) == same

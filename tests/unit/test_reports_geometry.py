@@ -19,7 +19,7 @@ def image_radius(scene, k):
 
 
 def grid(k, *, centre=(0.0, 0.0), noise=0.05, tilt=(0.0, 0.0), seed=1, pitch=0.06):
-    """Points and indices; the grid is turned, tilted by `tilt`; `centre` of distortion in halves of the diagonal."""
+    """Points and indices; the grid is turned and tilted by `tilt`; `centre` of distortion in halves of the diagonal."""
     j, i = np.mgrid[-14:15, -18:19]
     indices = np.stack([i.ravel(), j.ravel()], 1)
     scene = indices @ np.array([[1, 0.01], [-0.01, 1]]) * pitch

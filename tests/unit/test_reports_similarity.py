@@ -10,7 +10,9 @@ import pytest
 from isp.errors import NumericError, UsageError
 from reports.estimate import difference
 from reports.metrics import flip, ms_ssim, psnr, similarity, ssim
-from reports.metrics.similarity import Tiles, flip_map, psnr_of, squared_error_tiles, ssim_map, ssim_of, ssim_tiles
+from reports.metrics.perceptual import flip_map
+from reports.metrics.similarity import psnr_of, squared_error_tiles, ssim_map, ssim_of, ssim_tiles
+from reports.metrics.tiles import Tiles
 
 
 def random(seed):

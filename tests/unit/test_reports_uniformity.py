@@ -50,6 +50,13 @@ def test_an_even_noisy_field_is_even():
     assert found.nonuniformity < 0.3 < np.ptp(found.relative)
 
 
+def test_a_range_is_never_negative():
+    for seed in range(8):
+        found = shading(0.5 + noise((300, 400, 3), 0.02, seed))
+        for name in ("nonuniformity", "color"):
+            assert 0 <= getattr(found, f"{name}_interval")[0] <= getattr(found, name)
+
+
 def test_intervals_hold_the_corner():
     flat, held = 0.5 * cos4(), 0
     truth = shading(flat).corner

@@ -79,8 +79,8 @@ def charts_of(subject: Subject, notes: list[str]) -> list[ColorChart | None]:
         return [given for _ in subject.sources]
     found: list[ColorChart | None] = []
     reasons = {}
-    for label, source in zip(subject.labels, subject.sources, strict=True):
-        chart = find_color_chart(source)
+    looked = subject.once("charts", lambda: [find_color_chart(source) for source in subject.sources])
+    for label, chart in zip(subject.labels, looked, strict=True):
         found.append(chart if isinstance(chart, ColorChart) else None)
         if not isinstance(chart, ColorChart):
             reasons[label] = chart.reason

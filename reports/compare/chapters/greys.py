@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -115,6 +116,6 @@ def _steps(subject: Subject) -> list[GreySteps | None]:
         if isinstance(chart, ColorChart):
             result.append(grey_row_of(chart.patches))
             continue
-        found = find_grey_steps(source)
+        found = subject.once(f"steps {id(source)}", partial(find_grey_steps, source))
         result.append(found if isinstance(found, GreySteps) else None)
     return result

@@ -46,7 +46,12 @@ def geometry(subject: Subject) -> Chapter:
     first = next(i for i, g in enumerate(grids) if g is not None)
     image = draw_found(subject.sources[first], [("", outline) for _, outline in _outlines(grids[first])])
     figure = Figure(image, f"Dots in {subject.labels[first]}", "Dots that were measured.", "The picture with its dots")
-    return Chapter(Section(group, title, (), (figure,)), quantities)
+    from reports.figures.geometry import distortion_curve, distortion_grid, lateral_curves
+
+    bent = {n: b for n, b in zip(subject.labels, bends, strict=True) if b is not None}
+    fringed = {n: f for n, f in zip(subject.labels, fringes, strict=True) if f is not None}
+    drawn = (distortion_grid(bent), distortion_curve(bent), lateral_curves(fringed))
+    return Chapter(Section(group, title, (), (figure, *(d for d in drawn if d is not None))), quantities)
 
 
 def _outlines(grid: DotGrid | None) -> list[tuple[str, np.ndarray]]:
@@ -77,7 +82,8 @@ def texture(subject: Subject) -> Chapter:
         "A reference of the same size (the ideal picture) is used where there is one, and noise does not count then."
     )
     shown = {label: r for label, r in zip(subject.labels, results, strict=True) if len(r.frequency)}
-    figures = (texture_curves(shown),) if shown else ()
+    drawn = texture_curves(shown) if shown else None
+    figures = (drawn,) if drawn is not None else ()
     return Chapter(Section(group, title, (note,), figures), tuple(a.of(group, e) for a, e in rows))
 
 

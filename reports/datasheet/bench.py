@@ -1,7 +1,7 @@
 """A sensor on the test bench: frames of it under even light, without light and of an edge, and what they say.
 
-All that is measured here is read from raw frames and what a raw file states (black and white level), as it would be from
-a camera in the laboratory.
+All that is measured here is read from raw frames and what a raw file states (black and white level), as it would be
+from a camera in the laboratory.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from isp.values import Float64, RawFrame
 
 if TYPE_CHECKING:
-    from sensors.optics import Lens
     from reports.metrics.emva import PhotonTransfer
     from reports.metrics.sfr import SlantedEdge
+    from sensors.optics import Lens
     from sensors.sensor import Camera, Mode, Sensor
 
 LEVELS = (0.03, 0.06, 0.12, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2)
@@ -98,7 +98,7 @@ class Bench:
         return photon_transfer([(plane(full * s), plane(full * s), full * s) for s in levels], dark)
 
     def edge(self) -> SlantedEdge:
-        """A slanted edge in the middle of the camera's view, as the raw file has it, all colours brought to one level."""
+        """A slanted edge in the middle of the camera's view, in the raw frame, all colours brought to one level."""
         from dataclasses import replace
 
         from reports.metrics import slanted_edge

@@ -60,9 +60,9 @@ def _pixel(sensor: Sensor, mode: Mode, frequency: Float64, angle: float) -> Floa
         places = (2.0 * block * np.arange(blocks)[:, None] + np.arange(block)).ravel()
         offset = block * (blocks - 1) / 2
     turn = math.radians(angle)
-    result = np.ones_like(frequency)
+    result: Float64 = np.asarray(np.ones(frequency.shape))
     for share in (math.cos(turn), math.sin(turn)):
         f = frequency * share / mode.bin  # cycles/photosite
         joined = np.abs(np.exp(2j * np.pi * f[:, None] * places).mean(axis=1))
-        result = result * np.sinc(f) * joined * np.cos(2 * np.pi * f * offset)
-    return np.asarray(result)
+        result = np.asarray(result * np.sinc(f) * joined * np.cos(2 * np.pi * f * offset))
+    return result

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import sys
-from dataclasses import fields
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -106,8 +105,8 @@ def _transfer(bench: Bench, iso: float, found: PhotonTransfer) -> Part:
         for name, (label, better) in _LABELS.items()
     ]  # fmt: skip
     notes = (
-        f"Mode {mode.name} at ISO {iso:g}: {len(LEVELS)} pairs of even frames and a dark pair, {bench.plane_name} sites "
-        "alone; EMVA 1288 release 4.0, linear model. Electrons are summed over the photosites of a pixel.",
+        f"Mode {mode.name} at ISO {iso:g}: {len(LEVELS)} pairs of even frames and a dark pair, {bench.plane_name} "
+        "sites alone; EMVA 1288 release 4.0, linear model. Electrons are summed over the photosites of a pixel.",
         "Saturation is where temporal noise is largest: some photosites clip before the mean does. PRNU and DSNU count "
         "defective photosites, the file's values do not.",
         *found.notes,
@@ -173,8 +172,8 @@ def _sharpness(bench: Bench) -> Part:
     ]  # fmt: skip
     behind = f"the lens of {bench.camera.name}" if bench.camera.lens else "an ideal lens"
     note = (
-        f"A slanted edge through {behind} at f/{lens.f_number:g}, in the middle of the raw frame, divided by even frames: "
-        f"what reaches the file before any processing. A pixel is {pitch:g} µm wide. Crosstalk and aberrations keep the "
+        f"A slanted edge through {behind}, f/{lens.f_number:g}, in the middle of the raw frame, divided by even frames: "
+        f"what reaches the file before processing. A pixel is {pitch:g} µm wide. Crosstalk and aberrations keep the "
         "measured curve below the limit by diffraction and pixel area."
     )
     section = Section("mtf", "Sharpness of the raw frame", (note,), (response(edge, frequency, ideal),))
@@ -208,8 +207,8 @@ def _color(sensor: Sensor) -> Part:
         ]
     notes = (
         "Sensitivity metamerism index (ISO 17321-1): 100 - 5.5 mean dE*ab over the 18 coloured test patches; CIEDE2000 "
-        "over all 24. From the spectral curves behind crosstalk, CIE 1931 observer, with the matrix that keeps white and "
-        "has the least mean dE*ab under each light.",
+        "over all 24. From the spectral curves behind crosstalk, CIE 1931 observer, with the matrix that keeps white "
+        "and has the least mean dE*ab under each light.",
         "That matrix makes the index the largest possible; laboratories that fit otherwise get less.",
     )
     return Section("color", "Colour accuracy", notes, (patch_differences(found),)), quantities
@@ -262,8 +261,8 @@ def _sentence(bench: Bench, iso: float, found: PhotonTransfer) -> str:
     gain, full, span = found.gain_dn_per_e, found.full_well_e, found.dynamic_range_db
     figures = [f"{e:.4g} {e.unit}" for e in (gain, full) if e.known] + ([f"{span:.1f} dB"] if span.known else [])
     return (
-        f"{bench.camera.name}, mode {bench.mode.name}, ISO {iso:g}: {', '.join(figures) or 'n.a.'}. {len(judged) - len(outside)} of "
-        f"{len(judged)} values of the sensor's file lie inside the intervals measured{tail}."
+        f"{bench.camera.name}, mode {bench.mode.name}, ISO {iso:g}: {', '.join(figures) or 'n.a.'}. "
+        f"{len(judged) - len(outside)} of {len(judged)} values of the sensor's file lie inside the intervals measured{tail}."
     )
 
 

@@ -74,8 +74,8 @@ def range_over_iso(found: Mapping[float, PhotonTransfer], stated: Mapping[float,
     told = "; ".join(f"ISO {iso:g}: {each.dynamic_range_db:.1f} dB" for iso, each in found.items())
     return plot(
         "Dynamic range over ISO", draw,
-        caption="Saturation over dark noise and half an electron (EMVA 1288). Triangles: rounding hides the dark noise, "
-        "so the range is at least this.",
+        caption="Saturation over dark noise and half an electron (EMVA 1288). Triangles: rounding hides the dark "
+        "noise, so the range is at least this.",
         alt=f"Dynamic range over ISO. Measured: {told}.",
     )  # fmt: skip
 

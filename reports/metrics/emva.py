@@ -103,7 +103,9 @@ class _Level:
         """Why the variance is not the sensor's, or empty."""
         if self.variance < LEAST_DARK:
             return f"hidden by rounding: dark variance of {self.variance:.2g} DN² is below {LEAST_DARK}"
-        return f"the black level is too low: {100 * self.zeros:.1g} % of dark pixels are cut off at 0" * (self.zeros > CUT)
+        if self.zeros > CUT:
+            return f"the black level is too low: {100 * self.zeros:.1g} % of dark pixels are cut off at 0"
+        return ""
 
     @property
     def signal_error(self) -> float:
@@ -149,7 +151,8 @@ def photon_transfer(pairs: Sequence[Frames], darks: Frames | Sequence[Frames]) -
     ``variance - dark variance = K (mean - dark mean)``, fitted up to 70 % of saturation; here every level weighs what
     its own uncertainty allows, the standard weighs them alike. Read noise is ``sqrt(dark variance - 1/12) / K``. A
     variance below 0.24 DN² is rounding's, not the sensor's, and a dark one too small if the black level cuts noise off
-    at 0: such a level is left out of the fit, and read noise and DSNU are n.a. where the dark is one. Dynamic range is saturation over ``dark noise / K + 1/2``, the largest SNR the square root of saturation. DSNU and PRNU are from the
+    at 0: such a level is left out of the fit, and read noise and DSNU are n.a. where the dark is one. Dynamic range is
+    saturation over ``dark noise / K + 1/2``, the largest SNR the square root of saturation. DSNU and PRNU are from the
     covariance of the two frames, in which temporal noise cancels, after the polynomial of degree 2 in x and y that is
     the light's. Intervals are those of normal noise, carried through the formulas.
     """
@@ -259,7 +262,7 @@ def _gain(
     # noise below a code is rounded away or doubled, as the mean happens to fall
     points = [p for p in points if not p.hidden]
     if len(points) < FEWEST:
-        return missing(f"{len(points)} levels whose noise is neither hidden by rounding nor cut off; {FEWEST} are needed")
+        return missing(f"{len(points)} levels whose noise is not hidden or cut off; {FEWEST} are needed")
     x = np.array([p.mean - dark.mean for p in points])
     y = np.array([p.variance for p in points])
     count = np.array([p.pixels * p.pairs for p in points])

@@ -48,9 +48,9 @@ def test_a_stage_in_one_run_only_is_named_in_its_place() -> None:
 
 
 def test_rows_follow_the_pipeline() -> None:
-    one = run(resolved("a", x=1), resolved("c", x=1))
-    two = run(resolved("a", x=2), resolved("b", x=1), resolved("c", x=2))
-    assert [row.stage for row in profile_diff([one, two])] == ["a", "b", "c"]
+    one = run(resolved("exposure", compensation=0), resolved("sharpen", amount=1))
+    two = run(resolved("exposure", compensation=1), resolved("saturation", amount=1), resolved("sharpen", amount=2))
+    assert [row.stage for row in profile_diff([one, two])] == ["exposure", "saturation", "sharpen"]
 
 
 def test_large_arrays_are_summarised() -> None:

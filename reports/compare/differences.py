@@ -27,6 +27,8 @@ _APART = 0.2
 """Distance of crops as a part of the picture's shorter side: six crops of one spot tell no more than one."""
 _TILE = 8
 """Cells along the side of a tile of the detail map."""
+_FARTHEST = 0.05
+"""Shift by the size of the picture, from which it is taken for an accident."""
 _SHIFT_NOTED = 0.3
 """Shift between pictures from which the report says so [px]."""
 
@@ -112,6 +114,8 @@ def shift_note(difference: Difference, a: str, b: str) -> str:
     dy, dx = difference.shift
     if max(abs(dy), abs(dx)) < max(_SHIFT_NOTED, difference.step / 20):
         return ""
+    if max(abs(dy) / difference.delta.shape[0], abs(dx) / difference.delta.shape[1]) > _FARTHEST * difference.step:
+        return f"{a} and {b} do not lie on each other, and no shift helps: maps and crops compare unlike places."
     return (
         f"{b} lies {dx:+.1f} px to the right and {dy:+.1f} px down against {a}: maps, crops and pixel-by-pixel "
         "figures contain this shift."

@@ -11,6 +11,7 @@ from reports.datasheet import datasheet
 from reports.datasheet.bench import ANGLE, Bench
 from reports.datasheet.ideal import ideal_response
 from reports.datasheet.stated import stated
+from reports.page import render
 from sensors import Lens
 from sensors.catalog import load_sensor
 from sensors.sensor import Camera, Sensor
@@ -84,6 +85,9 @@ def test_the_sheet_of_a_colour_sensor() -> None:
     assert gain.estimates[0] == pytest.approx(0.2, rel=0.02)
     assert gain.note.startswith("the file says 0.2: ")
     assert "mode full, ISO 100" in report.verdict.sentence
+    page = render(report)
+    assert all(section.title in page for section in report.sections)
+    assert page.count('<th scope="col" class="num">Value</th>') == len({q.group for q in report.quantities})
 
 
 def test_the_sheet_of_a_mono_sensor_has_no_colour() -> None:

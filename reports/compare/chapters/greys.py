@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from reports.charts.color_chart import ColorChart
+from reports.charts.even_areas import flat_regions
 from reports.charts.steps import GreySteps, find_grey_steps, grey_row_of, patches_of
 from reports.compare.chapters.colour import charts_of
 from reports.compare.subject import Asked, Chapter, Subject
@@ -27,8 +28,11 @@ _NONE = "no grey steps and no 24-patch chart"
 def noise(subject: Subject) -> Chapter:
     """SNR, dynamic range, visual noise, grain and chroma ratio."""
     every = _steps(subject)
+    notes: list[str] = []
     if not any(every):
-        return Chapter(Section(NOISE, "Noise", (_NONE,)))
+        every = _even(subject, notes)
+    if not any(every):
+        return Chapter(Section(NOISE, "Noise", (f"{_NONE}, and no even area",)))
     rows: dict[str, list[Estimate]] = {}
     ranges, spectra = {}, {}
     asked = {
@@ -47,10 +51,24 @@ def noise(subject: Subject) -> Chapter:
             ranges[label], spectra[label] = found["dynamic"], found["spectrum"]
     from reports.figures.noise import noise_spectra, snr_curve
 
-    notes = ["Noise is that of one picture, after uneven light is taken out: what noise reduction left, fixed pattern."]
+    notes.append("Noise is that of one picture, uneven light taken out: what noise reduction left, and fixed pattern.")
     figures = (snr_curve(ranges), noise_spectra(spectra))
     quantities = tuple(what.of(NOISE, rows[key]) for key, what in asked.items())
     return Chapter(Section(NOISE, "Noise", tuple(notes), figures), quantities)
+
+
+def _even(subject: Subject, notes: list[str]) -> list[GreySteps | None]:
+    """Areas without texture, where there is no chart: those of one picture serve all of its size."""
+    found = [flat_regions(source) for source in subject.sources]
+    if subject.alike:
+        best = max(subject.agreed, key=lambda i: len(found[i].places))
+        found = [found[best] for _ in found]
+    notes += dict.fromkeys(f"{areas.note[:1].upper()}{areas.note[1:]}." for areas in found if areas.note)
+    result: list[GreySteps | None] = []
+    for areas in found:
+        quads = np.array([quad for _, quad in areas.outlines()]) if len(areas.places) else np.zeros((0, 4, 2))
+        result.append(GreySteps(quads, areas.light, np.full(len(quads), np.nan)) if len(quads) else None)
+    return result
 
 
 def _noise(source: Source, steps: GreySteps) -> dict[str, Any]:
@@ -59,7 +77,9 @@ def _noise(source: Source, steps: GreySteps) -> dict[str, Any]:
     found: list[Snr] = [snr(p, **how) for p in patches]
     levels = [float(f.mean) if f.mean.known else -1.0 for f in found]
     middle = int(np.argmin([abs(v - 0.18) if v > 0 else np.inf for v in levels]))
-    dynamic = dynamic_range(found)
+    known = np.isfinite(steps.densities).all()
+    # exposures that are known keep glare from counting as signal
+    dynamic = dynamic_range(found, 10.0**-steps.densities) if known else dynamic_range(found)
     spectrum = noise_spectrum(patches[middle], **how)
     return {
         "snr": found[middle].db, "visual": visual_noise(patches[middle], **how).value, "grain": spectrum.grain,

@@ -62,7 +62,7 @@ def failures(conditions: Sequence[Condition], report: Report) -> list[str]:
         No quantity or input of that name was asked of this report.
     """
     quantities = {q.key: q for q in report.quantities}
-    labels = [i.label for i in report.inputs]
+    labels = [i.label for i in report.inputs] or [report.title]
     found = []
     for condition in conditions:
         if condition.key not in quantities:

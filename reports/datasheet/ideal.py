@@ -52,17 +52,16 @@ def _pixel(sensor: Sensor, mode: Mode, frequency: Float64, angle: float) -> Floa
     """Of the photosites of a pixel, each a full square."""
     block = sensor.block
     if sensor.mono or mode.bin <= block:
-        places, offset = np.arange(mode.bin, dtype=np.float64), 0.0
+        places, offset = np.arange(mode.bin), 0.0
     else:
         # whole blocks of one colour, of which every second along each axis is of another: the pixels of two colours lie
         # nearer to each other than a pixel's width
         blocks = mode.bin // block
-        places = (2.0 * block * np.arange(blocks)[:, None] + np.arange(block)).ravel()
+        places = (2 * block * np.arange(blocks)[:, None] + np.arange(block)).ravel()
         offset = block * (blocks - 1) / 2
     turn = math.radians(angle)
-    result: Float64 = np.asarray(np.ones(frequency.shape))
-    for share in (math.cos(turn), math.sin(turn)):
-        f = frequency * share / mode.bin  # cycles/photosite
-        joined = np.abs(np.exp(2j * np.pi * f[:, None] * places).mean(axis=1))
-        result = np.asarray(result * np.sinc(f) * joined * np.cos(2 * np.pi * f * offset))
-    return result
+    across, down = (
+        np.sinc(f) * np.abs(np.exp(2j * np.pi * f[:, None] * places).mean(axis=1)) * np.cos(2 * np.pi * f * offset)
+        for f in (frequency * share / mode.bin for share in (math.cos(turn), math.sin(turn)))  # cycles/photosite
+    )
+    return np.asarray(across * down)

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
-from reports.estimate import Estimate
+from reports.estimate import CONFIDENCE, NORMAL, Estimate
 
 if TYPE_CHECKING:
     from sensors.sensor import Mode, Sensor
+
+COMPARED = 7
+"""Values of a file that are compared with measured ones."""
+WIDER = NormalDist().inv_cdf(1 - (1 - CONFIDENCE) / (2 * COMPARED)) / NORMAL
+"""Of intervals that hold together, over those that hold one by one."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +32,25 @@ class Stated:
     estimated: bool
 
     def agrees(self, found: Estimate) -> bool | None:
-        """True inside the interval of what was found, False outside; None where there is no interval to tell."""
-        return found.interval[0] <= self.value <= found.interval[1] if found.known and found.sure else None
+        """True if what was found can be this by chance; None where there is no interval to tell.
+
+        The interval is widened so that it holds for all `COMPARED` values at once (Bonferroni).
+        """
+        if not (found.known and found.sure):
+            return None
+        low, high = (found + WIDER * (end - found) for end in found.interval)
+        return bool(low <= self.value <= high)
 
     def beside(self, found: Estimate) -> str:
         """For the note of what was found: the value, and whether it agrees."""
         mark = ", an estimate" if self.estimated else ""
-        verdict = {True: ": inside the interval", False: ": outside the interval", None: ""}[self.agrees(found)]
-        return f"the file says {self.value:.4g}{mark}{verdict}"
+        verdict = {True: ": agrees", False: ": differs by more than chance", None: ""}[self.agrees(found)]
+        return f"the file says {plain(self.value)}{mark}{verdict}"
+
+
+def plain(value: float) -> str:
+    """Four significant digits without a power of ten."""
+    return f"{value:.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
 
 
 def stated(sensor: Sensor, mode: Mode, iso: float) -> dict[str, Stated]:
@@ -55,7 +72,6 @@ def stated(sensor: Sensor, mode: Mode, iso: float) -> dict[str, Stated]:
         # EMVA 1288 release 4.0: the smallest signal is dark noise and half an electron
         "dynamic_range_db": (20 * math.log10(full / (dark_e + 0.5)), ("full_well_e", "gain", "read_noise")),
         "snr_max_db": (10 * math.log10(full), ("full_well_e", "gain")),
-        "black_dn": (float(sensor.pedestal), ("pedestal",)),
     }
     return {
         name: Stated(value, any(key in sensor.facts and sensor.facts[key].estimated for key in keys))

@@ -152,8 +152,9 @@ def patch_differences(found: Mapping[str, Metamerism]) -> Figure:
             axes.plot(range(len(names)), each.de2000, "osD^vP"[i % 6], ms=4, color=SERIES[i % 6], label=light)
         axes.set_xticks(range(len(names)), [name.partition(" (")[0] for name in names], rotation=60, ha="right")
         axes.tick_params(axis="x", labelsize=8)
-        axes.set(ylabel="ΔE00", ylim=(0, None))
-        axes.legend(ncols=len(found))
+        most = max(float(each.de2000.max()) for each in found.values())
+        axes.set(ylabel="ΔE00", ylim=(0, max(1.25 * most, 0.5)))  # room for the legend
+        axes.legend(ncols=len(found), loc="upper right")
 
     told = "; ".join(f"{light}: mean {each.de00:.2f}" for light, each in found.items())
     return plot(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from reports.metrics.geometry import distortion as distortion
     from reports.metrics.lateral import lateral_color as lateral_color
     from reports.metrics.leaves import texture_mtf as texture_mtf
+    from reports.metrics.metamerism import sensitivity_metamerism as sensitivity_metamerism
     from reports.metrics.noise import dynamic_range as dynamic_range
     from reports.metrics.noise import snr as snr
     from reports.metrics.nps import noise_spectrum as noise_spectrum
@@ -61,6 +62,7 @@ _HOME: dict[str, str] = {
     "photon_transfer": "emva",
     "pixels_per_degree": "visual",
     "psnr": "similarity",
+    "sensitivity_metamerism": "metamerism",
     "shading": "uniformity",
     "slanted_edge": "sfr",
     "snr": "noise",

@@ -26,6 +26,8 @@ DEVIATION = (0.05, 0.95)
 """Shares of saturation between which the linearity error is taken (EMVA 1288 release 4.0, section 7.5)."""
 FULL = 0.1
 """Share of the largest temporal variance below which practically every photosite is saturated."""
+CUT = 0.001
+"""Share of a dark frame's pixels at code 0 from which its noise counts as cut off: a black level of 3 deviations."""
 FEWEST = 3
 """Levels that a fit needs."""
 CROOKED = 0.05
@@ -85,7 +87,8 @@ class PhotonTransfer(Measured):
 
 @dataclass(frozen=True)
 class _Level:
-    """A pair of frames: mean, temporal variance, spatial variance without trend [DN, DN², DN²], pixels, exposure."""
+    """A pair of frames: mean, temporal variance, spatial variance without trend [DN, DN², DN²], pixels, exposure, share
+    of pixels at 0."""
 
     mean: float
     variance: float
@@ -93,6 +96,16 @@ class _Level:
     pixels: int
     exposure: float
     pairs: int = 1
+    zeros: float = 0.0
+
+    @property
+    def hidden(self) -> str:
+        """Why the variance is not the sensor's, or empty."""
+        if self.variance < LEAST_DARK:
+            return f"hidden by rounding: dark variance of {self.variance:.2g} DN² is below {LEAST_DARK}"
+        if self.zeros > CUT:
+            return f"the black level is too low: {100 * self.zeros:.1g} % of dark pixels are cut off at 0"
+        return ""
 
     @property
     def signal_error(self) -> float:
@@ -136,8 +149,9 @@ def photon_transfer(pairs: Sequence[Frames], darks: Frames | Sequence[Frames]) -
     -----
     EMVA 1288 release 4.0, linear model: temporal variance from the difference of two frames,
     ``variance - dark variance = K (mean - dark mean)``, fitted up to 70 % of saturation; here every level weighs what
-    its own uncertainty allows, the standard weighs them alike. Read noise is
-    ``sqrt(dark variance - 1/12) / K``, and n.a. where the dark variance is below 0.24 DN². Dynamic range is
+    its own uncertainty allows, the standard weighs them alike. Read noise is ``sqrt(dark variance - 1/12) / K``. A
+    variance below 0.24 DN² is rounding's, not the sensor's, and a dark one too small if the black level cuts noise off
+    at 0: such a level is left out of the fit, and read noise and DSNU are n.a. where the dark is one. Dynamic range is
     saturation over ``dark noise / K + 1/2``, the largest SNR the square root of saturation. DSNU and PRNU are from the
     covariance of the two frames, in which temporal noise cancels, after the polynomial of degree 2 in x and y that is
     the light's. Intervals are those of normal noise, carried through the formulas.
@@ -197,7 +211,7 @@ def _level(frames: Frames, number: int, what: str = "pair") -> _Level:
     exposure = float(frames[2]) if len(frames) == 3 else math.nan
     return _Level(
         float(a.mean() + b.mean()) / 2, float(gap.var(ddof=1)) / 2, float((flat_a * flat_b).sum() / (a.size - 6)),
-        a.size, exposure,
+        a.size, exposure, zeros=float(np.mean((a == 0) | (b == 0))),
     )  # fmt: skip
 
 
@@ -208,10 +222,10 @@ def _dark(darks: Frames | Sequence[Frames]) -> _Level:
     levels = [_level(pair, i, "dark pair") for i, pair in enumerate(several, 1)]
     if len({level.pixels for level in levels}) > 1:
         raise UsageError("dark frames differ in size")
-    mean, variance, spatial = (
-        float(np.mean([getattr(level, name) for level in levels])) for name in ("mean", "variance", "spatial")
+    mean, variance, spatial, zeros = (
+        float(np.mean([getattr(level, name) for level in levels])) for name in ("mean", "variance", "spatial", "zeros")
     )
-    return _Level(mean, variance, spatial, levels[0].pixels, 0.0, len(levels))
+    return _Level(mean, variance, spatial, levels[0].pixels, 0.0, len(levels), zeros)
 
 
 def _saturation(levels: Sequence[_Level], dark: _Level) -> tuple[int | None, Estimate]:
@@ -245,6 +259,10 @@ def _gain(
     if used.sum() < FEWEST:
         return missing(f"{int(used.sum())} levels up to {100 * LINEAR:.0f} % of saturation; {FEWEST} are needed")
     points = [dark, *(level for level, use in zip(levels, used, strict=True) if use)]
+    # noise below a code is rounded away or doubled, as the mean happens to fall
+    points = [p for p in points if not p.hidden]
+    if len(points) < FEWEST:
+        return missing(f"{len(points)} levels whose noise is not hidden or cut off; {FEWEST} are needed")
     x = np.array([p.mean - dark.mean for p in points])
     y = np.array([p.variance for p in points])
     count = np.array([p.pixels * p.pairs for p in points])
@@ -257,7 +275,7 @@ def _gain(
         model = np.maximum(slope * x + offset, 1e-12)
     if slope <= 0:
         return missing("the variance does not rise with the level")
-    off = float(np.abs(y[1:] / model[1:] - 1).mean())
+    off = float(np.abs(y / model - 1)[points[0] is dark :].mean())
     if off > CROOKED + 3 * math.sqrt(2 / dark.pixels):
         return missing(f"not linear: the variance is {100 * off:.0f} % off a line over the mean")
     error = math.sqrt(inverse[0, 0])
@@ -294,10 +312,11 @@ def _read_noise(dark: _Level, gain: Estimate, why: str) -> tuple[Estimate, Estim
     if why:
         return (Estimate.missing(why, "e-"),) * 2
     if dark.variance < LEAST_DARK:
-        why = f"hidden by rounding: dark variance of {dark.variance:.2g} DN² is below {LEAST_DARK}"
-        limit = f"{why}; read noise is below {math.sqrt(LEAST_DARK - QUANTISATION) / gain:.2g} e-"
+        limit = f"{dark.hidden}; read noise is below {math.sqrt(LEAST_DARK - QUANTISATION) / gain:.2g} e-"
         most = math.sqrt(LEAST_DARK) / gain
         return Estimate.missing(limit, "e-"), Estimate(most, (0.0, most), "e-")
+    if dark.hidden:
+        return (Estimate.missing(dark.hidden, "e-"),) * 2
     deviation, error = math.sqrt(dark.variance_error), _relative(gain)
     return (
         _root(dark.variance - QUANTISATION, deviation, gain, error, "e-", "read noise"),
@@ -310,7 +329,10 @@ def _fixed_pattern(
 ) -> tuple[Estimate, Estimate]:
     if why:
         return Estimate.missing(why, "e-"), Estimate.missing(why)
-    dsnu = _root(dark.spatial, math.sqrt(dark.spatial_error), gain, _relative(gain), "e-", "DSNU")
+    if dark.hidden:
+        dsnu = Estimate.missing(dark.hidden, "e-")
+    else:
+        dsnu = _root(dark.spatial, math.sqrt(dark.spatial_error), gain, _relative(gain), "e-", "DSNU")
     lit = [level for level, use in zip(levels, used, strict=True) if use]
     # spatial - dark spatial = prnu² signal², each level weighed by what is known of it
     square = np.array([(level.mean - dark.mean) ** 2 for level in lit])

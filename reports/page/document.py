@@ -34,7 +34,7 @@ def render(report: Report) -> str:
     Parameters
     ----------
     report : Report
-        With one input a report of measurements, with none a page of sections alone.
+        With one input a report of measurements, with none a page of sections alone, as dense as a datasheet.
 
     Returns
     -------
@@ -47,7 +47,8 @@ def render(report: Report) -> str:
     UsageError
         A figure says it is SVG and is not.
     """
-    return _page(report, columns=tuple(i.label for i in report.inputs))
+    labels = tuple(i.label for i in report.inputs)
+    return _page(report, columns=labels or ("Value",), sheet=not labels)
 
 
 def render_sections(

@@ -60,6 +60,26 @@ def test_noise_below_the_rounding_is_not_guessed():
     assert found.dynamic_range_db.known
 
 
+def test_a_dark_that_rounding_hides_does_not_bend_the_gain():
+    # 0.1 DN of noise on a whole black level: the dark has almost none, the levels have that of rounding
+    gains = [
+        photon_transfer(*flats(seed, gain=0.07, read=1.5, full=13000, bits=10, shape=(128, 128))).gain_dn_per_e
+        for seed in range(8)
+    ]
+    assert np.mean(gains) == pytest.approx(0.07, rel=0.005)
+    held = [g.interval[0] <= 0.07 <= g.interval[1] for g in gains]
+    assert sum(held) >= 7
+
+
+def test_dark_noise_that_the_black_level_cuts_off_is_not_guessed():
+    # black 64, noise 70 DN
+    found = photon_transfer(*flats(3, gain=10.0, read=5.0, full=380, shape=(128, 128)))
+    assert "the black level is too low" in found.read_noise_e.reason
+    assert "cut off at 0" in found.dsnu_e.reason
+    assert not found.dynamic_range_db.known
+    assert found.gain_dn_per_e == pytest.approx(10, rel=0.05)
+
+
 def test_a_pattern_too_small_to_tell_is_bounded():
     found = photon_transfer(*flats(3, prnu=0.0, shape=(32, 32)))
     assert not found.prnu.known

@@ -1,0 +1,1 @@
+"""Subcommands of `isp tune`, one file each."""

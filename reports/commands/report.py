@@ -72,6 +72,8 @@ def report(
     sensor: Annotated[
         str | None, typer.Option("--sensor", metavar="NAME", help="The datasheet of a sensor or a phone's camera.")
     ] = None,
+    mode: Annotated[str | None, typer.Option("--mode", metavar="MODE", help="Of --sensor: full, bin2, ...")] = None,
+    iso: Annotated[float | None, typer.Option("--iso", metavar="ISO", help="Of --sensor; default its lowest.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a matrix that was begun in this folder.")
     ] = False,
@@ -97,6 +99,8 @@ def report(
     words = inputs or []
     if sum((bool(words), matrix is not None, sensor is not None)) != 1:
         raise UsageError("give one of: inputs, --matrix FILE, --sensor NAME")
+    if sensor is None and (mode is not None or iso is not None):
+        raise UsageError("--mode and --iso belong to --sensor NAME")
     if matrix is not None:
         if output is None:
             raise UsageError("--matrix needs -o FOLDER for its results")
@@ -120,7 +124,7 @@ def report(
             from reports.datasheet import datasheet
 
             bar.start(sensor)
-            made = datasheet(sensor)
+            made = datasheet(sensor, mode, iso)
         else:
             made = _compared(
                 words, bar, reference=reference, truth=truth, corners=corners, chart=chart, title=title,

@@ -41,14 +41,18 @@ def judged(inputs: Sequence[Input], quantities: Sequence[Quantity], same: Sequen
             if gap.known and gap.sure:
                 asked.append((probability(gap), quantity, pair, gap))
     asked.sort(key=lambda each: each[0])
-    findings, largest = [], 0.0
+    findings, largest, slight = [], 0.0, 0
     for rank, (p, quantity, pair, gap) in enumerate(asked):
         # Holm: the smallest probability is multiplied by the number of questions, the next by one less, ...
         largest = max(largest, min(1.0, p * (len(asked) - rank)))
-        if largest < SURE and abs(gap) >= max(quantity.noticeable, _NOTHING):
+        if largest >= SURE or abs(gap) < _NOTHING:
+            continue
+        if abs(gap) < quantity.noticeable:
+            slight += 1
+        else:
             findings.append(Finding(quantity, pair, gap, largest, better_of(quantity, pair)))
     findings.sort(key=lambda f: -effect(f))
-    return Verdict(_sentence(inputs, findings, len(asked), same), tuple(findings), len(asked))
+    return Verdict(_sentence(inputs, findings, slight, len(asked), same), tuple(findings), len(asked))
 
 
 def probability(gap: Estimate) -> float:
@@ -78,10 +82,15 @@ def better_of(quantity: Quantity, pair: tuple[int, int]) -> int | None:
     return pair[0] if abs(first - goal) < abs(second - goal) else pair[1]
 
 
-def _sentence(inputs: Sequence[Input], findings: Sequence[Finding], asked: int, same: Sequence[tuple[int, int]]) -> str:
+def _sentence(
+    inputs: Sequence[Input], findings: Sequence[Finding], slight: int, asked: int, same: Sequence[tuple[int, int]]
+) -> str:
     twins = "".join(f" {inputs[a].label} and {inputs[b].label} are the same, pixel for pixel." for a, b in same)
     if not asked:
         return f"Nothing could be compared with a known uncertainty.{twins} The notes say what was not found."
+    if not findings and slight:
+        more = "one differs" if slight == 1 else f"{slight} differ"
+        return f"No difference that matters in {asked} comparisons: {more} by more than chance, but hardly.{twins}"
     if not findings:
         return f"No difference beyond chance in {asked} comparisons.{twins}"
     if len(inputs) == 2:
@@ -89,7 +98,8 @@ def _sentence(inputs: Sequence[Input], findings: Sequence[Finding], asked: int, 
     wins = [sum(f.better == i for f in findings) for i in range(len(inputs))]
     order = sorted(range(len(inputs)), key=lambda i: (-wins[i], inputs[i].label))
     tally = ", ".join(f"{inputs[i].label} {wins[i]}" for i in order)
-    return f"{len(findings)} of {asked} comparisons differ by more than chance. Better in so many: {tally}.{twins}"
+    differ = f"{len(findings)} of {asked} comparisons differ noticeably and by more than chance"
+    return f"{differ}. Better in so many: {tally}.{twins}"
 
 
 def _of_two(inputs: Sequence[Input], findings: Sequence[Finding], asked: int) -> str:
@@ -104,4 +114,5 @@ def _of_two(inputs: Sequence[Input], findings: Sequence[Finding], asked: int) ->
         shown = ", ".join(taste[:3]) + (f" and {len(taste) - 3} more" if len(taste) > 3 else "")
         parts.append(f"they differ in {shown}")
     text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]} ({len(findings)} of {asked} quantities differ by more than chance)."
+    differ = f"{len(findings)} of {asked} quantities differ noticeably and by more than chance"
+    return f"{text[0].upper()}{text[1:]} ({differ})."

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import platform
 import sys
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from isp.fingerprint import installed
 from isp.values import Float64
 from reports.datasheet.bench import ANGLE, FEWER, LEVELS, Bench
 from reports.datasheet.ideal import ideal_response
@@ -276,10 +276,8 @@ def _sentence(bench: Bench, iso: float, found: PhotonTransfer) -> str:
 
 def _repeat(bench: Bench, iso: float) -> tuple[tuple[str, str], ...]:
     return (
-        ("command", f"isp report --sensor {bench.camera.name}"),
-        ("mode", bench.mode_name),
-        ("ISO", f"{iso:g}"),
+        ("command", f"isp report --sensor {bench.camera.name} --mode {bench.mode_name} --iso {iso:g}"),
         ("seed", str(bench.seed)),
         ("Python", f"{platform.python_version()}, {sys.platform}, {platform.machine()}"),
-        *((name, version(name)) for name in _PACKAGES),
+        *installed(_PACKAGES).items(),
     )

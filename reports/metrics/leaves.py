@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,6 +39,8 @@ class TextureMtf(Measured):
     method : ``power`` (against the chart's power spectrum) or ``cross`` (against a reference picture)
     draws : (B, F) float64
         Curves as likely as `mtf`, for intervals.
+    without : (N, F) float64
+        Curves of all blocks but one: two pictures of one texture are compared block by block.
     """
 
     mtf50: Estimate
@@ -48,14 +50,17 @@ class TextureMtf(Measured):
     high: Float64 = field(repr=False)
     method: str
     draws: Float64 = field(repr=False)
+    without: Float64 = field(repr=False)
 
     def estimate(self, statistic: Callable[[Float64, Float64], float], unit: str = "") -> Estimate:
         """Any number of the curve, such as acutance, from (frequency, mtf), with its interval."""
         if not len(self.frequency):
             return Estimate.missing(self.mtf50.reason, unit)
         value = float(statistic(self.frequency, self.mtf))
-        found = np.array([statistic(self.frequency, curve) for curve in self.draws])
-        return _between(value, found, unit)
+        found, others = (
+            np.array([statistic(self.frequency, curve) for curve in curves]) for curves in (self.draws, self.without)
+        )
+        return _between(value, found, others, unit)
 
 
 def texture_mtf(
@@ -155,7 +160,9 @@ def _measured(found: Spectra, method: str, seed: int) -> TextureMtf:
     low, high = np.quantile(draws, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
     if count <= 2:
         low, high = np.full((2, bins), np.nan)
-    return TextureMtf(_half(frequency, curve, draws), frequency, curve, low, high, method, draws)
+    without = _normalised(frequency, found.curve(1 - np.eye(count)), LAST[method]) if count > 2 else curve[None]
+    half = TextureMtf(Estimate(0.0), frequency, curve, low, high, method, draws, without)
+    return replace(half, mtf50=_half(half))
 
 
 def _normalised(frequency: Float64, curves: Float64, last: float) -> Float64:
@@ -183,21 +190,23 @@ def _crossing(frequency: Float64, curve: Float64) -> float:
     return float(frequency[n - 1] + share * (frequency[n] - frequency[n - 1]))
 
 
-def _half(frequency: Float64, curve: Float64, draws: Float64) -> Estimate:
+def _half(found: TextureMtf) -> Estimate:
     unit = "cycles/pixel"
-    value = _crossing(frequency, curve)
-    if not np.isfinite(value):
+    if not np.isfinite(_crossing(found.frequency, found.mtf)):
         return Estimate.missing("contrast stays above one half up to 0.5 cycles/pixel", unit)
-    return _between(value, np.array([_crossing(frequency, d) for d in draws]), unit)
+    return found.estimate(_crossing, unit)
 
 
-def _between(value: float, draws: Float64, unit: str) -> Estimate:
+def _between(value: float, draws: Float64, others: Float64, unit: str) -> Estimate:
+    """`value` with the interval of `draws`, and as items its pseudo-values from those `others` (Tukey 1958)."""
     if len(draws) < 3:
         return Estimate(value, unit=unit, reason="no interval from fewer than 3 blocks")
     if not np.isfinite(draws).all():
         return Estimate(value, unit=unit, reason="no interval: the value cannot be told from some of the blocks")
     low, high = np.quantile(draws, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return Estimate(value, (float(low), float(high)), unit)
+    # their own mean lies off the value by the bias that the jackknife sees, which two pictures share
+    items = value - (len(others) - 1) * (others - others.mean()) if np.isfinite(others).all() else None
+    return Estimate(value, (float(low), float(high)), unit, items=items)
 
 
 def _plane(pixels: ArrayLike, what: str, encoding: Encoding, space: str) -> Float64:
@@ -211,4 +220,4 @@ def _plane(pixels: ArrayLike, what: str, encoding: Encoding, space: str) -> Floa
 
 def _missing(reason: str, method: str) -> TextureMtf:
     none: NDArray[np.float64] = np.zeros(0)
-    return TextureMtf(Estimate.missing(reason, "cycles/pixel"), none, none, none, none, method, np.zeros((0, 0)))
+    return TextureMtf(Estimate.missing(reason, "cycles/pixel"), none, none, none, none, method, *np.zeros((2, 0, 0)))

@@ -82,6 +82,22 @@ def test_a_reference_gives_likeness(pictures, capsys):
     assert found["likeness.psnr"]["A"]["reason"] == "the pictures are identical"
 
 
+def test_texture_is_found_and_measured_without_a_truth(tmp_path, capsys):
+    from scipy.ndimage import gaussian_filter
+
+    from sensors.scenes import View, make_scene
+
+    scene = make_scene("dead-leaves?seed=2")
+    plane = scene.planes(View((640, 480), 0, 0, 640, 480), np.full((3, 1), 1 / 3, np.float32))[0]
+    for name, blur in (("sharp", 0.6), ("soft", 1.2)):
+        codes = np.rint(255 * np.clip(gaussian_filter(plane, blur), 0, 1) ** (1 / 2.2)).astype(np.uint8)
+        Image.fromarray(np.repeat(codes[..., None], 3, 2)).save(tmp_path / f"{name}.png")
+    _, out, err = asked(capsys, tmp_path / "sharp.png", tmp_path / "soft.png", "--json")
+    found = {q["key"]: q["estimates"] for q in json.loads(out)["quantities"]}["texture.mtf50"]
+    assert found["A"]["value"] > found["B"]["value"] > 0.05
+    assert "Texture MTF50" in err
+
+
 def test_fail_if_for_continuous_integration(pictures, capsys):
     code, out, err = asked(capsys, pictures / "a.png", "--fail-if", "tonality.lightness>5")
     assert (code, out) == (8, "")

@@ -9,6 +9,7 @@ import pytest
 from scipy.ndimage import fourier_gaussian, fourier_shift, gaussian_filter
 
 from isp.errors import NumericError, UsageError
+from reports.estimate import difference
 from reports.metrics import texture_mtf
 from reports.metrics.leaves_model import leaked, leaves_power, power_law
 from reports.metrics.spectra import blocks, radial
@@ -136,6 +137,18 @@ def test_any_number_of_the_curve_has_an_interval():
     assert area == pytest.approx(np.trapezoid(found.mtf, found.frequency))
     assert area.interval[0] < area < area.interval[1]
     assert (found.low <= found.mtf + 1e-9).mean() > 0.9
+
+
+def test_two_pictures_of_one_texture_are_compared_block_by_block():
+    """A blur too small for the intervals to part is seen, because the leaves are the same; chance is not."""
+    reference = sampled(3, 0)
+    seen = [blurred(reference, s) + random(i).normal(0, 0.01, reference.shape) for i, s in enumerate((0.9, 0.9, 0.95))]
+    halves = [texture_mtf(plane).mtf50 for plane in seen]
+    same, changed = (difference(halves[0], other) for other in halves[1:])
+    assert same.interval[0] < 0 < same.interval[1]
+    assert changed.interval[1] < 0
+    assert halves[0].interval[0] < halves[2].interval[1], "the intervals themselves overlap"
+    assert halves[0].items.mean() == pytest.approx(halves[0])
 
 
 def test_what_is_not_the_reference_is_told():

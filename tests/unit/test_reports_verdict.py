@@ -31,7 +31,16 @@ def test_a_sure_difference_is_found_with_its_sign_and_winner():
     found = judged(inputs(2), [quantity(Estimate.normal(2, 0.1), Estimate.normal(3, 0.1))])
     (finding,) = found.findings
     assert (float(finding.difference), finding.better, found.compared) == (1, 0, 1)
-    assert found.sentence == "A is better in CIEDE2000, mean (1 of 1 quantities differ by more than chance)."
+    differ = "1 of 1 quantities differ noticeably and by more than chance"
+    assert found.sentence == f"A is better in CIEDE2000, mean ({differ})."
+
+
+def test_what_is_sure_but_too_small_is_no_finding_and_said():
+    found = judged(inputs(2), [quantity(Estimate.normal(2, 0.01), Estimate.normal(2.1, 0.01), noticeable=0.5)])
+    assert not found.findings
+    assert found.sentence == "No difference that matters in 1 comparisons: one differs by more than chance, but hardly."
+    found = judged(inputs(2), [quantity(Estimate.normal(2, 0.1), Estimate.normal(2.1, 0.1))])
+    assert found.sentence == "No difference beyond chance in 1 comparisons."
 
 
 def test_the_order_of_inputs_changes_labels_and_signs_only():

@@ -8,8 +8,9 @@ from types import MappingProxyType
 from reports.compare.chapters.colour import colour
 from reports.compare.chapters.greys import noise, tone
 from reports.compare.chapters.likeness import likeness
-from reports.compare.chapters.optics import evenness, geometry, texture
+from reports.compare.chapters.optics import evenness, geometry
 from reports.compare.chapters.sharpness import sharpness
+from reports.compare.chapters.texture import texture
 from reports.compare.chapters.tonality import tonality
 from reports.compare.subject import Chapter, Subject
 

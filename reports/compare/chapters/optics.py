@@ -1,4 +1,4 @@
-"""What the lens does: distortion on dots, lateral colour, texture, evenness. Each needs its own kind of picture."""
+"""What the lens does: distortion and lateral colour on dots, evenness. Each needs its own kind of picture."""
 
 from __future__ import annotations
 
@@ -10,18 +10,13 @@ from reports.charts.dots import find_dots
 from reports.charts.draw import draw_found
 from reports.compare.subject import Asked, Chapter, Subject, asked_of
 from reports.estimate import Estimate
-from reports.metrics.cpiq import acutance
 from reports.metrics.geometry import Distortion, distortion
 from reports.metrics.lateral import LateralColor, lateral_color
-from reports.metrics.leaves import TextureMtf, texture_mtf
 from reports.metrics.uniformity import Shading, shading
 from reports.model import Figure, Section
-from reports.source import Source
 
 _EVEN_DETAIL, _EVEN_RANGE = 3.0, 60.0
 """Root mean square of L* within a cell, and range of L* over the cells, of what may be an even field."""
-_TEXTURE = 512
-"""Most of a texture's side that is measured [px]."""
 
 _BENDS: tuple[tuple[Asked, Callable[[Distortion], Estimate]], ...] = (
     (Asked("geometry.distortion", "Distortion, largest", "zero", 0.1, "local, ISO 17850"), lambda d: d.worst),
@@ -60,45 +55,6 @@ def geometry(subject: Subject) -> Chapter:
     fringed = {n: f for n, f in zip(subject.labels, fringes, strict=True) if f is not None}
     drawn = (distortion_grid(bent), distortion_curve(bent), lateral_curves(fringed))
     return Chapter(Section(group, title, (), (figure, *(d for d in drawn if d is not None))), quantities)
-
-
-def texture(subject: Subject) -> Chapter:
-    """Texture MTF of dead leaves that a simulated scene knows of."""
-    group, title = "texture", "Texture"
-    known = [r for r in subject.regions or [] if r["kind"] == "texture" and "leaves" in str(r["name"])]
-    if not known:
-        return Chapter(Section(group, title, ("dead leaves are measured where a truth says they are (--truth DIR)",)))
-    results = [_texture(source, known[0], subject) for source in subject.sources]
-    rows = (
-        (Asked("texture.mtf50", "Texture MTF50", "higher", 0.005), [r.mtf50 for r in results]),
-        (
-            Asked("texture.acutance", "Texture acutance", "higher", 0.01, "a screen of 34 cm seen from 60 cm"),
-            [
-                r.estimate(lambda f, m, height=s.shape[0]: float(acutance(f, m, height)))  # type: ignore[misc]
-                for r, s in zip(results, subject.sources, strict=True)
-            ],
-        ),
-    )
-    from reports.figures.texture import texture_curves
-
-    note = (
-        "Against the power law of dead leaves, without taking noise away: noise and sharpening count as texture here. "
-        "A reference of the same size (the ideal picture) is used where there is one, and noise does not count then."
-    )
-    drawn = texture_curves(dict(zip(subject.labels, results, strict=True)))
-    figures = (drawn,) if drawn is not None else ()
-    return Chapter(Section(group, title, (note,), figures), tuple(a.of(group, e) for a, e in rows))
-
-
-def _texture(source: Source, region: dict[str, object], subject: Subject) -> TextureMtf:
-    box = np.asarray(region.get("inner", region["corners"]), np.float64)
-    (x0, y0), (x1, y1) = np.ceil(box.min(0)), np.floor(box.max(0))
-    w, h = int(min(x1 - x0, _TEXTURE)), int(min(y1 - y0, _TEXTURE))
-    place = (int((y0 + y1 - h) / 2), int((x0 + x1 - w) / 2), h, w)
-    reference = subject.reference
-    if reference is not None and reference.shape == source.shape:
-        return texture_mtf(source.light(*place), reference=reference.light(*place), space=source.space)
-    return texture_mtf(source.light(*place), space=source.space)
 
 
 def evenness(subject: Subject) -> Chapter:

@@ -98,17 +98,17 @@ def _input(taken: Taken) -> Input:
     source = taken.source
     view, step = view_of(source)
     height, width = source.shape
-    about = [("size", f"{width} x {height}, {width * height / 1e6:.1f} MP")]
+    about: list[tuple[str, str]] = []
     if taken.run is None:
-        about.append(("values", f"{source.dtype} {source.space}, {source.transfer}"))
+        about.append(("Values", f"{source.dtype} {source.space}, {source.transfer}"))
     else:
         frame = taken.frame
         seconds = sum(taken.run.seconds.values())
-        about.append(("raw", f"{frame.cfa}, {frame.shape[1]} x {frame.shape[0]}" if frame is not None else ""))
+        about.append(("Raw", f"{frame.cfa}, {frame.shape[1]} x {frame.shape[0]}" if frame is not None else ""))
         if frame is not None and frame.info.iso is not None:
             about.append(("ISO", f"{frame.info.iso:g}"))
-        about.append(("developed in", f"{seconds:.2f} s, {width * height / 1e6 / max(seconds, 1e-9):.0f} MP/s"))
-        about.append(("fused into", f"{len(taken.run.segments)} programs"))
+        about.append(("Developed in", f"{seconds:.2f} s, {width * height / 1e6 / max(seconds, 1e-9):.0f} MP/s"))
+        about.append(("Fused into", f"{len(taken.run.segments)} programs"))
     kind = "picture" if taken.run is None else "developed"
     return Input(
         taken.label, taken.wanted.name, kind, (width, height), taken.sha256, tuple(about), view, step,

@@ -64,7 +64,7 @@ class Source:
     distance_mm: float = math.inf
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Grid:
     """Rays on a regular grid across a beam, in its cross-section through the paraxial entrance pupil's centre.
 

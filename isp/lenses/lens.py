@@ -204,6 +204,11 @@ class Lens:
         heights, angles = self._heights
         return np.interp(np.asarray(image_height_mm, np.float64), heights, angles, right=math.nan)
 
+    @property
+    def covered_field(self) -> float:
+        """Largest field angle [degrees] up to which the chief ray lands further out the larger the angle."""
+        return float(self._heights[1][-1])
+
     @cached_property
     def _heights(self) -> tuple[Float64, Float64]:
         angles = np.arange(0, WIDEST_FIELD + 0.25, 0.5)

@@ -144,7 +144,7 @@ def beam(prescription: Prescription, source: Source, wavelength_nm: float, openi
         if fine and min(across) >= SOUGHT:
             return grid
         if not inside.any():
-            if n > 8 * COARSE:
+            if n > COARSE:
                 return None
             n *= 4
             continue

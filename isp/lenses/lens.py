@@ -22,6 +22,8 @@ from isp.values import Float64
 
 NOMINAL = 0.9
 """An f-number down to this share of the computed widest one means wide open: engraved numbers are rounded."""
+SMALLEST = 64.0
+"""The largest f-number: a beam this narrow still holds enough of the rays that look for it."""
 WIDEST_FIELD = 80.0
 """Largest field angle [degrees]."""
 ACROSS = 256
@@ -140,8 +142,8 @@ class Lens:
             raise UsageError(f"{blades} blades; allowed: 0 (round), 3..100")
         if f_number is None:
             return Opening()
-        if not f_number < 1000 or f_number < NOMINAL * self.f_number:
-            raise UsageError(f"{self.name}: f/{f_number:g} is not allowed; allowed: f/{self.f_number:.2f}..f/1000")
+        if not f_number <= SMALLEST or f_number < NOMINAL * self.f_number:
+            raise UsageError(f"{self.name}: f/{f_number:g} is not allowed; allowed: f/{self.f_number:.2f}..f/{SMALLEST:g}")
         if f_number <= self.f_number:
             return Opening()
         ray = beams.axial_fan(self.prescription, self.reference_nm, np.array([self._height(f_number)]))

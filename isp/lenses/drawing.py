@@ -143,7 +143,7 @@ def _spot(axes: Any, lens: Lens, angle: float, f_number: float | None) -> None:
         except NumericError:
             continue
         x, y = 1e3 * (rays.x - rays.center_mm), 1e3 * rays.y
-        axes.scatter(y, x, s=1.2, color=ink, lw=0, alpha=0.6)
+        axes.scatter(y, x, s=1.2, color=ink, lw=0, alpha=0.6, rasterized=True)
         reach = max(reach, float(np.abs(x).max()), float(np.abs(y).max()))
     if not reach:
         _dark(axes)

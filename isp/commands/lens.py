@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="List lenses, show what one does to light, and prepare its spread functions.")
 
-LinesPerMm = (10.0, 20.0, 40.0)
+LINES_PER_MM = (10.0, 20.0, 40.0)
+"""Of the contrasts shown [cycles/mm]."""
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Of a lens, as isp lens list prints it.")]
 From = Annotated[
     Path | None, typer.Option("--file", metavar="FILE", help="A lens file of yours, instead of the catalogue.")
@@ -155,13 +156,13 @@ def _over_field(lens: Lens, f_number: float | None) -> list[dict[str, Any]]:
         }
         row |= dict.fromkeys(("spot_um", "mtf_tangential", "mtf_sagittal"))
         try:
-            modulation = lens.mtf(angle, LinesPerMm, 0.0, None, f_number)
+            modulation = lens.mtf(angle, LINES_PER_MM, 0.0, None, f_number)
             row["spot_um"] = lens.spot_radius(angle, 0.0, None, f_number)
             row["mtf_tangential"], row["mtf_sagittal"] = modulation
         except NumericError:
             # dark: the cells stay empty
             pass
-        row |= lens.field_curvature(angle)._asdict()
+        row |= lens.field_curvature(angle, f_number)._asdict()
         rows.append(row)
     return rows
 

@@ -199,7 +199,7 @@ def _modulation(axes: Any, lens: Lens, angles: list[float], f_number: float | No
 
 def _foci(axes: Any, lens: Lens, angles: list[float], f_number: float | None) -> None:
     at = np.linspace(0, angles[-1], 17)
-    foci = np.array([lens.field_curvature(float(a)) for a in at])
+    foci = np.array([lens.field_curvature(float(a), f_number) for a in at])
     axes.plot(foci[:, 1], at, color=INKS[0], label="sagittal focus")
     axes.plot(foci[:, 0], at, color=INKS[0], ls="--", label="tangential focus")
     axes.axvline(0, color="0.7", lw=0.5)

@@ -229,8 +229,8 @@ class Lens:
         """Paraxial focus at a wavelength [nm], behind (positive) that of the reference wavelength [mm]."""
         return first_order(self.prescription, self._wavelength(wavelength_nm)).back_focus - self.back_focus
 
-    def field_curvature(self, field_deg: float) -> FieldCurvature:
-        """Where narrow beams around the chief ray focus (as Coddington's equations give), wide-open best focus as 0.
+    def field_curvature(self, field_deg: float, f_number: float | None = None) -> FieldCurvature:
+        """Where narrow beams around the chief ray focus (as Coddington's equations give), from the best axial focus.
 
         Raises
         ------
@@ -242,7 +242,7 @@ class Lens:
         rays = launch(
             self.prescription, source, self.reference_nm, np.array([u - step, u + step, u]), np.array([0, 0, step])
         )
-        plane = self._plane(None)
+        plane = self._plane(f_number)
         (x, y), slope_x, slope_y = rays.at(plane), rays.dx / rays.dz, rays.dy / rays.dz
         if not np.isfinite(x).all():
             raise NumericError(f"{self.name}: no chief ray at {field_deg:g} degrees; take a smaller field angle")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from isp.errors import ProfileError, UsageError
@@ -126,3 +129,10 @@ def test_a_dark_field():
 
     with pytest.raises(NumericError, match=r"58mm_f2.2_1948: no light gets through at 25 degrees"):
         load_lens(name="58mm_f2.2_1948").psf(25)
+
+
+def test_the_file_that_the_page_shows(written):
+    page = (Path(__file__).resolve().parents[2] / "docs" / "lenses.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n(.*?)```", page, re.S)
+    lens = load_lens(written(block))
+    assert lens.focal_length == pytest.approx(92.81 / 2, abs=0.005)

@@ -28,9 +28,13 @@ Stop = Annotated[float | None, typer.Option("-f", "--f-number", metavar="N", hel
 @app.command("list")
 def list_lenses(file: From = None, as_json: options.Json = False) -> None:
     """List the lenses of the catalogue, or of a file."""
-    from isp.lenses import lens_names, load_lens
+    from isp.lenses import Lens, lens_names, load_lens
+    from isp.lenses.reader import read_lenses
 
-    lenses = [load_lens(file, name) for name in lens_names(file)]
+    if file is None:
+        lenses = [load_lens(name=name) for name in lens_names()]
+    else:
+        lenses = [Lens(prescription) for prescription in read_lenses(file).values()]
     if as_json:
         emit_json([_summary(lens) for lens in lenses])
         return

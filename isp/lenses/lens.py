@@ -57,7 +57,7 @@ class Rays:
     slope_x, slope_y : (N,) float64
         dx/dz and dy/dz: in a plane `defocus` behind, they are at ``x + defocus * slope_x``.
     weights : (N,) float64
-        Share of the light, together 1.
+        Share of the light, together 1: all alike, as the beam is lit evenly.
     area_mm2 : float
         Of the beam's cross-section in front of the lens: what `weights` stand for together.
     center_mm, center_slope : float

@@ -7,7 +7,7 @@ parser is used because the C one overflows its stack on deep nesting.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -74,9 +74,12 @@ def read_document(path: Path) -> Document:
     return parse_document(read_bounded(path, MAX_BYTES, "profile"), str(path))
 
 
-def parse_document(text: str | bytes, source: str) -> Document:
-    """Parse the text of a profile; errors as `read_document`."""
-    parsed = _parse(text, source)
+def parse_document(text: str | bytes, source: str, word: Callable[[str], Any] = read_plain) -> Document:
+    """Parse the text of a profile; errors as `read_document`.
+
+    `word` gives a bare word its meaning, for files of another format, or raises ValueError with one line.
+    """
+    parsed = _parse(text, source, word)
     if not isinstance(parsed.value, dict):
         what = "a list" if isinstance(parsed.value, list) else "a single value"
         raise parsed.error((), f"{what} at the top; a profile is a mapping: version, name, stages, output")
@@ -88,12 +91,12 @@ def parse_value(text: str, source: str) -> Any:
     return _parse(text, source).value
 
 
-def _parse(text: str | bytes, source: str) -> Document:
+def _parse(text: str | bytes, source: str, word: Callable[[str], Any] = read_plain) -> Document:
     if len(text) > MAX_BYTES:
         raise LimitError(f"{one_line(source)}: {len(text)} bytes; a profile holds at most {MAX_BYTES} bytes")
     if isinstance(text, bytes):
         text = _decode(text, source)
-    builder = _Builder(source)
+    builder = _Builder(source, word)
     for event in _events(text, source):
         builder.feed(event)
     return builder.document()
@@ -149,8 +152,9 @@ class _Frame:
 class _Builder:
     """Puts events together."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, word: Callable[[str], Any]) -> None:
         self._source = source
+        self._word = word
         self._stack: list[_Frame] = []
         self._lines: dict[KeyPath, int] = {}
         self._documents = 0
@@ -199,7 +203,7 @@ class _Builder:
         if plain and event.value == "<<" and self._expects_key():
             raise self._error(line, "merge keys are not allowed; write the keys out")
         try:
-            value = read_plain(event.value) if plain else event.value
+            value = self._word(event.value) if plain else event.value
         except ValueError as error:
             raise self._error(line, str(error)) from None
         if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):

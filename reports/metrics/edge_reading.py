@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,7 +90,7 @@ def of_bins(found: Spread) -> Reading:
     ends = [_crossing(found.position, found.response, level) for level in (0.1, 0.9)]
     slope = np.abs(np.gradient(found.response, found.position))
     away = [float(np.interp(e, found.position, found.response_deviation / np.maximum(slope, 1e-6))) for e in ends]
-    numbers["edge_width"] = Estimate.normal(ends[1] - ends[0], float(np.hypot(*away)), "px")
+    numbers["edge_width"] = Estimate.normal(ends[1] - ends[0], math.hypot(*away), "px")
     return Reading(numbers, sfr, error, found.position, found.response)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -88,8 +88,8 @@ class SlantedEdge(Measured):
     @classmethod
     def missing(cls, reason: str, method: Method = "model") -> SlantedEdge:
         """The result where nothing could be measured."""
-        return cls(**{name: Estimate.missing(reason, unit) for name, unit in UNITS.items()}, reason=reason,
-                   method=method)  # type: ignore[arg-type]  # fmt: skip
+        nothing: dict[str, Any] = {name: Estimate.missing(reason, unit) for name, unit in UNITS.items()}
+        return cls(**nothing, method=method, reason=reason)
 
 
 def slanted_edge(
@@ -168,8 +168,9 @@ def _read(line: Line, fit: EdgeFit, method: Method) -> SlantedEdge:
     ratio = (high - low) / (sum(fit.noise) / 2)
     # relative error of a standard deviation of n values: 1 / sqrt(2 n)
     snr = Estimate.normal(ratio, ratio / math.sqrt(2 * fit.distance.size / fit.correlation))
+    numbers: dict[str, Any] = reading.numbers
     return SlantedEdge(
-        **reading.numbers, angle=slant, contrast=contrast, snr=snr, frequency=FREQUENCIES, sfr=reading.sfr,
+        **numbers, angle=slant, contrast=contrast, snr=snr, frequency=FREQUENCIES, sfr=reading.sfr,
         sfr_deviation=reading.deviation, position=reading.position, esf=low + (high - low) * reading.response,
         vertical=not line.turned, method=method,
     )  # fmt: skip

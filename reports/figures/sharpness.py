@@ -122,8 +122,8 @@ def sharpness_map(results: Mapping[str, tuple[Sequence[MeasuredEdge], tuple[int,
 @contextmanager
 def _panels(results: Mapping[str, Any], height: float) -> Iterator[tuple[Any, list[Any]]]:
     """A figure with one pair of axes for each input, `height` [inches] each."""
-    columns = min(len(results), _ABREAST) or 1
-    rows = -(-len(results) // columns) or 1
+    columns = 2 if len(results) == 4 else max(1, min(len(results), _ABREAST))
+    rows = max(1, -(-len(results) // columns))
     with canvas(4.6 if columns == 1 else 9.4, rows * height + 0.5) as figure:
         panels = list(figure.subplots(rows, columns, squeeze=False).flat)
         for spare in panels[len(results) :]:

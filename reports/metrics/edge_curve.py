@@ -91,7 +91,7 @@ class Curve:
         gauss = np.sinc(frequency * c) * np.sinc(frequency * s) * np.exp(-((u * self.width) ** 2) / 2)
         parts = [-(u**2) * self.width * gauss]
         if self.coefficients.size:
-            step = min(1 / 16, self.scale * KNOT / 8)
+            step = min(1 / 16, self.scale * KNOT / 4)
             d = np.arange(-self.reach, self.reach + step, step)
             # 1j u: from the edge to the line spread function
             parts.extend((np.exp(-1j * np.outer(u, d)) @ self._splines(d) * (1j * u[:, None] * step)).T)

@@ -14,7 +14,7 @@ from reports.metrics.cpiq import acutance
 from reports.model import Figure, Quantity, Section
 
 GROUP, TITLE = "sharpness", "Sharpness"
-MOST = 24
+MOST = 20
 """Edges measured in each picture: more narrow the interval of their median by little."""
 CHANNELS = ("red", "green", "blue")
 Pick = Callable[[MeasuredEdge], Estimate]
@@ -57,7 +57,7 @@ def _figures(subject: Subject, edges: Sequence[Sequence[MeasuredEdge]]) -> tuple
     }
     if colours:
         figures.append(channel_curves(colours))
-    if max(len(each) for each in full.values()) > 2:
+    if len({e.edge.zone for each in edges for e in each}) > 1:
         shapes = dict(zip(subject.labels, (s.shape for s in subject.sources), strict=True))
         figures.append(sharpness_map({label: (each, shapes[label]) for label, each in full.items()}))
     first = next(i for i, each in enumerate(edges) if each)

@@ -1,5 +1,6 @@
 """Edges found in a picture, measured, summed up and drawn."""
 
+import sys
 import time
 import xml.etree.ElementTree as ElementTree
 
@@ -203,7 +204,8 @@ def colored(blurs, seed=0):
 
 
 def test_the_chapter_of_a_report(monkeypatch):
-    monkeypatch.setattr("reports.compare.chapters.sharpness.MOST", 8)
+    # the package's name `sharpness` is the chapter, not its module
+    monkeypatch.setattr(sys.modules["reports.compare.chapters.sharpness"], "MOST", 8)
     subject = Subject(("A", "B"), (colored((1.2, 0.9, 1.5)), colored((1.5, 1.3, 1.5), 3)), ())
     chapter = sharpness(subject)
     found = {q.key.removeprefix("sharpness."): q.estimates for q in chapter.quantities}

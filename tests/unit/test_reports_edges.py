@@ -1,5 +1,6 @@
 """Edges found in a picture, measured, summed up and drawn."""
 
+import sys
 import time
 import xml.etree.ElementTree as ElementTree
 
@@ -10,6 +11,8 @@ from scipy.ndimage import gaussian_filter
 from isp.values import Picture
 from reports.charts.edge_sharpness import measure_edge, summarize
 from reports.charts.edges import Edge, edge_in, find_edges
+from reports.compare.chapters.sharpness import sharpness
+from reports.compare.subject import Subject
 from reports.figures.sharpness import channel_curves, edge_spreads, mtf_curves, sharpness_map
 from reports.metrics import slanted_edge
 from reports.metrics.sfr import SlantedEdge
@@ -193,6 +196,37 @@ def test_map():
     ElementTree.fromstring(text)
     assert all(word in text for word in ("first", "n.a.", "MTF50 [cycles/pixel]"))
     assert all(word in figure.alt for word in ("8 edges", "second: n.a."))
+
+
+def colored(blurs, seed=0):
+    light = np.stack([squares((600, 900), blur=b, noise=0.002, seed=seed + i) for i, b in enumerate(blurs)], axis=2)
+    return Source(Picture(light.astype(np.float32), "srgb"))
+
+
+def test_the_chapter_of_a_report(monkeypatch):
+    # the package's name `sharpness` is the chapter, not its module
+    monkeypatch.setattr(sys.modules["reports.compare.chapters.sharpness"], "MOST", 8)
+    subject = Subject(("A", "B"), (colored((1.2, 0.9, 1.5)), colored((1.5, 1.3, 1.5), 3)), ())
+    chapter = sharpness(subject)
+    found = {q.key.removeprefix("sharpness."): q.estimates for q in chapter.quantities}
+    zones = {key for key in found if key in ("mtf50.centre", "mtf50.middle", "mtf50.corner")}
+    assert {"mtf50", "acutance", "mtf50.red", "mtf50.green", "mtf50.blue", "mtf50.vertical"} <= set(found)
+    assert len(zones) > 1
+    for name, blurs in (("red", (1.2, 1.5)), ("green", (0.9, 1.3)), ("blue", (1.5, 1.5))):
+        for estimate, blur in zip(found[f"mtf50.{name}"], blurs, strict=True):
+            assert estimate == pytest.approx(np.sqrt(np.log(2) / 2) / np.pi / blur, rel=0.02)
+    assert len(found["mtf50"][0].items) == len(found["mtf50"][1].items)
+    titles = [f.title for f in chapter.section.figures]
+    assert titles == [
+        "Spatial frequency response", "Edge spread", "Response of the channels", "Sharpness over the picture",
+        "Edges in A",
+    ]  # fmt: skip
+
+
+def test_the_chapter_without_edges():
+    chapter = sharpness(Subject(("A",), (source(np.full((300, 400), 0.3)),), ()))
+    assert chapter.quantities == ()
+    assert "no straight slanted edge" in chapter.section.notes[0]
 
 
 def test_an_edge_made_by_hand():

@@ -91,7 +91,7 @@ def defects(
     Notes
     -----
     Frames of a kind are averaged, which leaves the fixed pattern. Each pixel is compared with the median of 5 x 5 of
-    its own colour; the spread of all differences (1.4826 times their median absolute value) says what is chance. Dark
+    its own colour; the standard deviation of all differences (without those beyond 4 of it) says what is chance. Dark
     frames count excess, flats relative deviation to either side.
     """
     if threshold < 4:
@@ -169,4 +169,10 @@ def _median(plane: Float64) -> Float64:
 
 
 def _deviation(gaps: Float64) -> float:
-    return 1.4826 * float(np.median(np.abs(gaps)))
+    """Standard deviation without outliers; a median alone is a step of the codes' where noise is as small as they."""
+    size = np.abs(gaps)
+    found = max(1.4826 * float(np.median(size)), 1e-9)
+    for _ in range(3):
+        # of a normal variable cut at 4 deviations 99.9 % of the variance are left
+        found = float(np.sqrt(np.mean(np.square(gaps[size < 4 * found])))) or found
+    return found

@@ -106,8 +106,8 @@ def defects(
     share = float(both.mean())
     if share > MOST:
         raise NumericError(
-            f"defects: {100 * share:.1f} % of the pixels stand out, more than {100 * MOST:g} %; the frames show no even "
-            "field: cover the lens for darks, and light flats evenly"
+            f"defects: {100 * share:.1f} % of the pixels stand out, more than {100 * MOST:g} %; the frames show no "
+            "even field: cover the lens for darks, and light flats evenly"
         )
     y, x = np.nonzero(both)
     count = int(both.sum())

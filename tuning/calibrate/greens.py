@@ -72,8 +72,8 @@ def green_imbalance(flats: Sequence[RawFrame], *, black: ArrayLike | None = None
         middle = (one + other) / 2
         if not 0.01 < float(np.median(middle)) < 0.95:
             raise NumericError(
-                f"green imbalance: greens of {100 * float(np.median(middle)):.1f} % of white are too dark or saturated; "
-                "expose flats to 20..80 %"
+                f"green imbalance: greens of {100 * float(np.median(middle)):.1f} % of white are too dark or "
+                "saturated; expose flats to 20..80 %"
             )
         found.append((one - other) / middle)
     cells = np.mean(found, axis=0)

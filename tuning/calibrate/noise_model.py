@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -180,7 +181,7 @@ def _level(iso: float, group: list[tuple[RawFrame, ...]], black: ArrayLike | Non
             found = points.setdefault(name, [])
             if len(frames) == 1:
                 found.append(_filtered(planes[0][name], tile))
-            for one, other in zip(planes[:-1], planes[1:], strict=True):
+            for one, other in pairwise(planes):
                 found.append(_difference(one[name], other[name], tile))
     shot, read, prnu, all_points, used = {}, {}, [], [], []
     for name, parts in points.items():

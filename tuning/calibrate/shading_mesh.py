@@ -59,6 +59,15 @@ class LensShading(Measured):
     levels: Mapping[float, Float64] = field(repr=False)
     residuals: Mapping[float, Float64] = field(repr=False)
 
+    def at(self, cct: float) -> Float64:
+        """(rows, columns, 4) the mesh for a light, linear in the reciprocal temperature as tables of a profile are."""
+        known = np.array(sorted(self.meshes))
+        axis, place = -1 / known, float(np.clip(-1 / cct, -1 / known[0], -1 / known[-1]))
+        after = min(max(int(np.searchsorted(axis, place)), 1), len(known) - 1) if len(known) > 1 else 0
+        low, high = self.meshes[float(known[max(after - 1, 0)])], self.meshes[float(known[after])]
+        share = (place - axis[after - 1]) / (axis[after] - axis[after - 1]) if after else 0.0
+        return np.asarray(low + (high - low) * share)
+
     def stage_values(self, digits: int = 4) -> dict[str, object]:
         """``mesh`` and ``placement`` of the stage `lens_shading`; with several lights a table over cct."""
         plain = {cct: np.round(mesh, digits).tolist() for cct, mesh in self.meshes.items()}
@@ -157,7 +166,8 @@ def _levels(
             f"{what}: levels of {low:.1f}..{high:.1f} % of white; expose flats so that they lie in "
             f"{100 * LOWEST:g}..{100 * HIGHEST:g} %"
         )
-    return cells / np.quantile(cells, 0.98, axis=(0, 1)), good.astype(np.float64)
+    top = np.asarray(np.quantile(cells, 0.98, axis=(0, 1)), np.float64)
+    return np.asarray(cells / top), good.astype(np.float64)
 
 
 def _means(plane: Float64, shape: tuple[int, int]) -> Float64:
@@ -172,7 +182,7 @@ def _means(plane: Float64, shape: tuple[int, int]) -> Float64:
     gap = np.abs(cells - np.median(cells, -1, keepdims=True))
     # a median of few codes may be 0 where noise is small
     limit = np.maximum(_PIXEL * 1.4826 * np.median(gap, -1, keepdims=True), 0.02 * np.abs(cells).max(-1, keepdims=True))
-    return np.asarray(cells.mean(-1, where=gap <= limit))
+    return np.asarray(cells.mean(-1, where=gap <= limit), np.float64)
 
 
 def _basis(shape: tuple[int, int], rows: int, columns: int) -> Float64:

@@ -1,0 +1,67 @@
+"""The frames of a session: read when they are needed, with what has been calibrated so far already in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from isp.io import read_raw
+from isp.values import RawFrame, sites_to_pattern
+from tuning.session.plan import Capture, Session
+
+
+@dataclass(frozen=True)
+class Shots:
+    """Frames of one capture at one ISO and exposure."""
+
+    capture: Capture
+    frames: tuple[RawFrame, ...]
+
+    @property
+    def iso(self) -> float | None:
+        """As the frames say."""
+        return self.frames[0].info.iso
+
+
+@dataclass
+class Frames:
+    """Reads the captures of a session.
+
+    `black` (R, Gr, Gb, B) [DN] replaces what the files say once it is known; `hashes` collects the SHA-256 of every
+    file read, by its name without folder.
+    """
+
+    session: Session
+    black: tuple[float, float, float, float] | None = None
+    hashes: dict[str, str] = field(default_factory=dict)
+
+    def captures(self, *kinds: str) -> list[Capture]:
+        """Those of some kinds, in the session's order."""
+        return [capture for capture in self.session.captures if capture.kind in kinds]
+
+    def shots(self, *kinds: str) -> Iterator[Shots]:
+        """Frames of the captures of some kinds, apart by ISO and exposure, one group at a time."""
+        for capture in self.captures(*kinds):
+            groups: dict[tuple[float | None, float | None], list[RawFrame]] = {}
+            for frame in self.read(capture):
+                groups.setdefault((frame.info.iso, frame.info.exposure), []).append(frame)
+            for frames in groups.values():
+                yield Shots(capture, tuple(frames))
+
+    def read(self, capture: Capture) -> Iterator[RawFrame]:
+        """Every frame of a capture."""
+        for path in capture.files:
+            frame = read_raw(path)
+            self.hashes[path.name] = frame.origin.sha256
+            info = frame.info
+            stated = {"iso": capture.iso, "exposure": capture.exposure}
+            missing = {k: v for k, v in stated.items() if v is not None and getattr(info, k) is None}
+            frame = frame.with_info(**missing)
+            if self.black is not None:
+                frame = replace(frame, black=sites_to_pattern(self.black, frame.cfa))
+            yield frame
+
+
+def names(captures: list[Capture]) -> tuple[str, ...]:
+    """Names of the files, without folders."""
+    return tuple(path.name for capture in captures for path in capture.files)

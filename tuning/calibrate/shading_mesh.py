@@ -196,7 +196,7 @@ def _basis(shape: tuple[int, int], rows: int, columns: int) -> Float64:
         weights[np.arange(cells), low + 1] = at - low
         return weights
 
-    return np.kron(along(shape[0], rows), along(shape[1], columns))
+    return np.asarray(np.kron(along(shape[0], rows), along(shape[1], columns)), np.float64)
 
 
 def _bending(rows: int, columns: int) -> Float64:

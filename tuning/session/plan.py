@@ -64,6 +64,14 @@ class OptionSection(BaseModel):
         return self
 
 
+def _no_targets() -> TargetSection:
+    return TargetSection.model_validate({})
+
+
+def _no_options() -> OptionSection:
+    return OptionSection.model_validate({})
+
+
 class SessionSection(BaseModel):
     """The top level of a session."""
 
@@ -73,8 +81,8 @@ class SessionSection(BaseModel):
     base: str = Field("natural", description="a shipped profile, or a file relative to the session's folder")
     sensor: str = Field("", max_length=80, description="a name from the sensor catalogue, or nothing")
     captures: list[CaptureSection] = Field(min_length=1, description="a list of {kind, files, ...}")
-    targets: TargetSection = Field(default_factory=lambda: TargetSection.model_validate({}), description="{mtf50, snr_db, tone_codes}")
-    options: OptionSection = Field(default_factory=lambda: OptionSection.model_validate({}), description="{mesh, method, glare}")
+    targets: TargetSection = Field(default_factory=_no_targets, description="{mtf50, snr_db, tone_codes}")
+    options: OptionSection = Field(default_factory=_no_options, description="{mesh, method, glare}")
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,7 @@ def as_json(done: Calibrated) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Results as JSON can hold them; fields of dataclasses that are not part of their `repr` (raw points) are left out."""
+    """Results as JSON can hold them, without those fields of dataclasses that are not part of their `repr`."""
     if isinstance(value, Estimate):
         return value.as_json()
     if isinstance(value, Mapping):
@@ -165,5 +165,6 @@ def _header(done: Calibrated) -> str:
         if each.state == "done":
             lines.append(f"#   {each.title.lower()}: calibrated from {len(each.files)} files")
         else:
-            lines.append(f"#   {each.title.lower()}: n.a., {each.reason}" + ("; the base's value stays" if each.kept else ""))
+            kept = "; the base's value stays" if each.kept else ""
+            lines.append(f"#   {each.title.lower()}: n.a., {each.reason}{kept}")
     return "\n".join(lines) + "\n"

@@ -22,7 +22,7 @@ def demo(
     size: Annotated[
         str, typer.Option("--size", metavar="WxH", help="Photosites of the sensors; the whole sensors with --full.")
     ] = "2048x1536",
-    full: Annotated[bool, typer.Option("--full", help="The sensors at their own size: gigabytes, and an hour.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="The sensors at their own size: gigabytes, hours.")] = False,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of all captures.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
     as_json: options.Json = False,
@@ -32,7 +32,8 @@ def demo(
 
     Writes SESSION.yaml, the captures and the results of each sensor, and prints how far unseen scenes are from truth.
     """
-    from tuning.tutorial.walk import SENSORS, summary, walk_through
+    from tuning.tutorial.shooting import SENSORS
+    from tuning.tutorial.walk import summary, walk_through
 
     match = re.fullmatch(r"([0-9]{3,5})x([0-9]{3,5})", size)
     if match is None:

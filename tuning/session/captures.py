@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from isp.io import read_raw
 from isp.values import RawFrame, sites_to_pattern
 from tuning.session.plan import Capture, Session
+
+KEPT_BYTES = 500_000_000
+"""Pixels of frames that stay in memory, since most captures serve several calibrations."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class Frames:
     session: Session
     black: tuple[float, float, float, float] | None = None
     hashes: dict[str, str] = field(default_factory=dict)
+    _kept: dict[Path, RawFrame] = field(default_factory=dict)
+    _bytes: int = 0
 
     def captures(self, *kinds: str) -> list[Capture]:
         """Those of some kinds, in the session's order."""
@@ -51,8 +57,7 @@ class Frames:
     def read(self, capture: Capture) -> Iterator[RawFrame]:
         """Every frame of a capture."""
         for path in capture.files:
-            frame = read_raw(path)
-            self.hashes[path.name] = frame.origin.sha256
+            frame = self._read(path)
             info = frame.info
             stated = {"iso": capture.iso, "exposure": capture.exposure}
             missing = {k: v for k, v in stated.items() if v is not None and getattr(info, k) is None}
@@ -60,6 +65,16 @@ class Frames:
             if self.black is not None:
                 frame = replace(frame, black=sites_to_pattern(self.black, frame.cfa))
             yield frame
+
+    def _read(self, path: Path) -> RawFrame:
+        if path in self._kept:
+            return self._kept[path]
+        frame = read_raw(path)
+        self.hashes[path.name] = frame.origin.sha256
+        if self._bytes + frame.data.nbytes <= KEPT_BYTES:
+            self._kept[path] = frame
+            self._bytes += frame.data.nbytes
+        return frame
 
 
 def names(captures: list[Capture]) -> tuple[str, ...]:

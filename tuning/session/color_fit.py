@@ -33,7 +33,7 @@ def fit_matrix(rgb: Float64, xyz: Float64) -> tuple[Float64, float]:
         return float(delta_e_2000(lab, target).mean())
 
     first = np.append(start[:, :2].ravel(), np.log(scale))
-    found: Any = minimize(loss, first, method="Powell", options={"maxiter": 40, "ftol": 1e-5, "xtol": 1e-5})
+    found: Any = minimize(loss, first, method="BFGS", options={"gtol": 1e-3, "maxiter": 60})
     return matrix(found.x), float(np.exp(found.x[6]))
 
 

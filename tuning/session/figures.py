@@ -32,7 +32,8 @@ def noise_lines(found: NoiseCalibration) -> Figure:
         for n, level in enumerate(found.levels):
             used = np.flatnonzero(level.used)
             used = used[:: max(1, len(used) // _MOST_POINTS)]
-            axes.loglog(level.mean[used], level.variance[used], ".", ms=2, alpha=0.25, color=ink(n), rasterized=True)
+            lit = used[level.mean[used] > 1e-3]
+            axes.loglog(level.mean[lit], level.variance[lit], ".", ms=2, alpha=0.25, color=ink(n), rasterized=True)
             shot, read = (np.mean([float(e) for e in part.values()]) for part in (level.shot, level.read))
             x = np.geomspace(max(1e-3, float(level.mean[used].min())), 1, 60)
             axes.loglog(x, shot * x + read, linewidth=1.4, label=f"ISO {level.iso:g}", **line(n))
@@ -49,7 +50,7 @@ def noise_lines(found: NoiseCalibration) -> Figure:
 def noise_over_iso(found: NoiseCalibration) -> Figure:
     """S and O over ISO with the forms a ISO + b and c ISO² + d."""
     isos = np.array([level.iso for level in found.levels])
-    with canvas(6.4, 2.8) as figure:
+    with canvas(9.4, 3.0) as figure:
         for axes, name, label in zip(figure.subplots(1, 2), ("shot", "read"), ("S", "O"), strict=True):
             for site in found.levels[0].shot:
                 values = [getattr(level, name)[site] for level in found.levels]
@@ -74,7 +75,7 @@ def noise_over_iso(found: NoiseCalibration) -> Figure:
 def shading_maps(found: LensShading) -> Figure:
     """Gain of green, and of red and blue relative to it, of the first and the last light."""
     ccts = list(dict.fromkeys([next(iter(found.meshes)), list(found.meshes)[-1]]))
-    with canvas(7.4, 2.1 * len(ccts) + 0.2) as figure:
+    with canvas(9.4, 2.3 * len(ccts) + 0.2) as figure:
         rows = figure.subplots(len(ccts), 3, squeeze=False)
         for cct, row in zip(ccts, rows, strict=True):
             mesh = found.meshes[cct]
@@ -93,7 +94,7 @@ def shading_left(found: LensShading) -> Figure:
     """What the mesh leaves of the shading, for each light."""
     most = max(0.5, max(float(np.nanmax(np.abs(r))) for r in found.residuals.values()))
     shown = dict(list(found.residuals.items())[:6])
-    with canvas(7.4, 2.1 * -(-len(shown) // 3) + 0.2) as figure:
+    with canvas(9.4, 2.3 * -(-len(shown) // 3) + 0.2) as figure:
         rows = figure.subplots(-(-len(shown) // 3), min(3, len(shown)), squeeze=False)
         for axes in rows.ravel()[len(shown) :]:
             axes.set_visible(False)

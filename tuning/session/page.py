@@ -23,7 +23,7 @@ def page(done: Calibrated) -> str:
             continue
         rows, drawn = _CHAPTERS[outcome.name](outcome.found.result)
         group = outcome.name
-        quantities += [Quantity(f"{group}.{key}", label, group, (value,), note=note) for key, label, value, note in rows]
+        quantities += [Quantity(f"{group}.{key}", name, group, (value,), note=note) for key, name, value, note in rows]
         sections.append(Section(outcome.name, outcome.title, outcome.found.notes, tuple(f for f in drawn if f)))
     made = [o for o in done.outcomes if o.state == "done"]
     facts = [

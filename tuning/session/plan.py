@@ -172,7 +172,7 @@ def _capture(section: CaptureSection, number: int, folder: Path, document: Docum
             named = make_light(section.illuminant, 1.0).cct
         except IspError as error:
             raise document.error((*path, "illuminant"), f"illuminant: {error}") from None
-        cct = named if cct is None else cct
+        cct = float(round(named)) if cct is None else cct
     if section.kind == "chart" and cct is None:
         raise document.error(path, "a chart needs the cct of its light, or its illuminant")
     return Capture(

@@ -112,7 +112,11 @@ def _photon_transfer(work: Work) -> Found:
 
     work.need("flat")
     work.need("dark")
-    darks = {s.iso: s.frames for s in work.frames.shots("dark") if len(s.frames) > 1}
+    darks: dict[float | None, tuple[RawFrame, ...]] = {}
+    # of several exposures the shortest: with the least dark current
+    for shots in sorted(work.frames.shots("dark"), key=lambda s: -(s.frames[0].info.exposure or 0.0)):
+        if len(shots.frames) > 1:
+            darks[shots.iso] = shots.frames
     flats: dict[float | None, list[Shots]] = {}
     for shots in work.frames.shots("flat"):
         if len(shots.frames) > 1:
@@ -125,16 +129,15 @@ def _photon_transfer(work: Work) -> Found:
         # shading would mix levels
         return data[height * 3 // 8 : height * 5 // 8, width * 3 // 8 : width * 5 // 8]
 
-    result = {}
+    result, why = {}, ["no ISO has pairs of darks and pairs of flats"]
     for iso in sorted((k for k in flats if k is not None and k in darks), key=float):
         pairs = [(*(middle(f) for f in s.frames[:2]), s.frames[0].info.exposure or 0.0) for s in flats[iso]]
-        if len(pairs) < 3:
-            continue
         found = photon_transfer(pairs, tuple(middle(f) for f in darks[iso][:2]))
         if found.gain_dn_per_e.known:
             result[float(iso)] = found
+        why.append(f"ISO {iso:g}: {found.gain_dn_per_e.reason}")
     if not result:
-        raise Lacking("no ISO has pairs of darks and pairs of flats at 3 levels or more that tell the gain")
+        raise Lacking("; ".join(why[1:] or why))
     return Found(result)
 
 
@@ -182,10 +185,12 @@ def _green(work: Work) -> Found:
     from tuning.calibrate.greens import green_imbalance
 
     work.need("flat")
-    groups = [s.frames for s in work.frames.shots("flat") if DIM < _level(s) < SATURATED]
+    groups = [s for s in work.frames.shots("flat") if DIM < _level(s) < SATURATED]
     if not groups:
         raise NumericError(f"no flat lies between {100 * DIM:g} and {100 * SATURATED:g} % of white")
-    result = max((green_imbalance(frames) for frames in groups), key=lambda found: float(found.largest))
+    # the calmest: most frames, lowest ISO, most light
+    best = max(groups, key=lambda s: (len(s.frames), -(s.iso or 0.0), _level(s)))
+    result = green_imbalance(best.frames)
     return Found(result, {"green_equalization": {"threshold": round(result.threshold, 4)}})
 
 

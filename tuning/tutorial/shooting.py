@@ -1,4 +1,4 @@
-"""The captures of the tutorial: what a laboratory would photograph, by a simulated phone, and the SESSION.yaml for them.
+"""The captures of the tutorial: what a laboratory would photograph, by a simulated phone, and their SESSION.yaml.
 
 The files say nothing of the camera beyond exposure, ISO, mosaic and the two levels: no noise model, colour matrices,
 neutral, lens shading or distortion. All of that must come from the pictures.
@@ -23,7 +23,7 @@ LIGHTS = ("A", "daylight:4500", "D65")
 UNSEEN_LIGHT = "daylight:5400"
 """Of a scene: the profile must find its way between the lights it knows."""
 ISOS = (200.0, 800.0, 3200.0)
-LEVELS = (0.02, 0.08, 0.3)
+LEVELS = (0.02, 0.05, 0.12, 0.25, 0.45)
 """Mean levels of the flats for the noise model."""
 FIELD = 38.0
 """Half of the lens's field of view, corner to middle [degrees]: a phone's main camera."""

@@ -24,6 +24,8 @@ from reports.source import averaged
 
 ACROSS = 64
 """Squares along the longer side."""
+SMALLEST = 16
+"""Side of a square at least: what edges and noise need to average out [px]."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def judge(profile: Profile, frame: RawFrame, ideal: Picture, cct: float | None, 
     picture = developed(profile, frame, cct)
     if picture.shape != ideal.shape:
         raise NumericError(f"{scene}: a picture of {picture.shape[::-1]} cannot be compared with {ideal.shape[::-1]}")
-    side = max(4, max(picture.shape) // ACROSS)
+    side = max(SMALLEST, max(picture.shape) // ACROSS)
     rows, columns = (n // side * side for n in picture.shape)
 
     def squares(values: Any) -> Float64:

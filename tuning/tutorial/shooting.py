@@ -56,18 +56,21 @@ def lens_for(pitch_um: float, size: tuple[int, int]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def shots() -> Iterator[Shot]:
-    """Everything that is photographed, in order."""
+def shots(*, lean: bool = False) -> Iterator[Shot]:
+    """Everything that is photographed, in order; `lean` is what the comparison with truth needs."""
     low = ISOS[0]
     yield Shot("dark", "dark", "dark", 4, {"iso": low, "exposure": 0.01}, {"temperature": 25})
-    yield Shot("dark-long", "dark", "dark", 4, {"iso": low, "exposure": 2.0}, {"temperature": 25})
-    for iso in ISOS[1:]:
-        yield Shot(f"dark-{iso:.0f}", "dark", "dark", 2, {"iso": iso, "exposure": 0.01}, {})
     for light in LIGHTS:
         plain = light.replace(":", "-")
         about = {"illuminant": light}
         yield Shot(f"flat-{plain}", "flat", "uniform?reflectance=0.5", 4, {"illuminant": light, "target": 0.4}, about)
         yield Shot(f"chart-{plain}", "chart", "chart", 3, {"illuminant": light}, {**about, "chart": "iso"})
+    yield Shot("dots", "dots", "dots?pitch=0.07", 2, {"iso": low, "target": 0.35}, {"illuminant": "D65"})
+    if lean:
+        return
+    yield Shot("dark-long", "dark", "dark", 4, {"iso": low, "exposure": 2.0}, {"temperature": 25})
+    for iso in ISOS[1:]:
+        yield Shot(f"dark-{iso:.0f}", "dark", "dark", 2, {"iso": iso, "exposure": 0.01}, {})
     for iso in ISOS:
         for level in LEVELS:
             name = f"flat-{iso:.0f}-{100 * level:02.0f}"
@@ -75,12 +78,11 @@ def shots() -> Iterator[Shot]:
             yield Shot(name, "flat", "uniform?reflectance=0.5", 2, given, {"illuminant": "D65"})
         yield Shot(f"edge-{iso:.0f}", "edge", "slanted-edge", 1, {"iso": iso}, {"illuminant": "D65"})
     yield Shot("steps", "gray_steps", "grey-steps", 2, {"iso": low}, {"illuminant": "D65"})
-    yield Shot("dots", "dots", "dots?pitch=0.07", 2, {"iso": low, "target": 0.35}, {"illuminant": "D65"})
 
 
 def shoot(
-    sensor: str, folder: Path, *, size: tuple[int, int] = SIZE, seed: int = 0, overwrite: bool = False,
-    tell: Callable[[str], None] = lambda what: None,
+    sensor: str, folder: Path, *, size: tuple[int, int] = SIZE, seed: int = 0, lean: bool = False,
+    overwrite: bool = False, tell: Callable[[str], None] = lambda what: None,
 ) -> Path:  # fmt: skip
     """Photograph everything and write SESSION.yaml beside the files.
 
@@ -90,6 +92,7 @@ def shoot(
     folder : exists; the frames go into its ``captures``
     size : (width, height) of the sensor [photosites]
     seed : of the first frame; every frame has its own
+    lean : True for darks, flats, charts and dots alone
 
     Returns
     -------
@@ -112,7 +115,7 @@ def shoot(
         "version: 1", f"name: {sensor}", "base: natural", "captures:",
     ]  # fmt: skip
     number = 0
-    for shot in shots():
+    for shot in shots(lean=lean):
         tell(f"{sensor}: {shot.name}")
         files = []
         for repeat in range(shot.repeats):
@@ -126,10 +129,11 @@ def shoot(
             number += 1
         about = "".join(f", {key}: {_scalar(value)}" for key, value in shot.about.items())
         lines.append(f"  - {{kind: {shot.kind}{about}, files: [{', '.join(files)}]}}")
-    lines += ["targets:", f"  snr_db: {SNR_DB:g}", f"  mtf50: {MTF50:g}", ""]
+    if not lean:
+        lines += ["targets:", f"  snr_db: {SNR_DB:g}", f"  mtf50: {MTF50:g}"]
     path = folder / "SESSION.yaml"
     with atomic_write(path, overwrite) as file:
-        file.write("\n".join(lines).encode())
+        file.write(("\n".join(lines) + "\n").encode())
     return path
 
 

@@ -47,7 +47,8 @@ class Walked:
 
 def walk_through(
     folder: str | Path, *, sensors: Sequence[str] = SENSORS, size: tuple[int, int] | None = SIZE, seed: int = 0,
-    overwrite: bool = False, tell: Tell = lambda what: None,
+    scenes: Sequence[tuple[str, str]] = SCENES, lean: bool = False, overwrite: bool = False,
+    tell: Tell = lambda what: None,
 ) -> tuple[Walked, ...]:  # fmt: skip
     """Run the tutorial.
 
@@ -57,6 +58,8 @@ def walk_through(
     sensors : names of the catalogue
     size : (width, height) of the sensors [photosites]; None for their own
     seed : of all captures
+    scenes : (scene, light) of what the profile is judged on
+    lean : True to photograph and calibrate only what the comparison with truth needs: colour, shading, geometry
     overwrite : True if files may be replaced
     tell : called with what is being done
 
@@ -77,7 +80,9 @@ def walk_through(
     except OSError as error:
         raise OutputError(f"{target}: cannot be made: {error.strerror}") from error
     check_writable(target / SUMMARY, overwrite)
-    done = tuple(_one(target / name, name, size, seed, overwrite, tell) for name in sensors)
+    done = tuple(
+        _one(target / name, name, size, seed, scenes, lean=lean, overwrite=overwrite, tell=tell) for name in sensors
+    )
     with atomic_write(target / SUMMARY, overwrite) as file:
         file.write(json.dumps(summary(done), indent=1).encode())
     return done
@@ -100,7 +105,10 @@ def summary(done: Sequence[Walked]) -> dict[str, Any]:
     }
 
 
-def _one(folder: Path, name: str, size: tuple[int, int] | None, seed: int, overwrite: bool, tell: Tell) -> Walked:
+def _one(
+    folder: Path, name: str, size: tuple[int, int] | None, seed: int, scenes: Sequence[tuple[str, str]], *,
+    lean: bool, overwrite: bool, tell: Tell,
+) -> Walked:  # fmt: skip
     from isp.profile import read_profile
     from sensors import capture, load_sensor
     from sensors.spectrum import make_light
@@ -109,13 +117,13 @@ def _one(folder: Path, name: str, size: tuple[int, int] | None, seed: int, overw
     part = load_sensor(name)
     photosites = (part.width, part.height) if size is None else size
     folder.mkdir(exist_ok=True)
-    session = shoot(name, folder, size=photosites, seed=seed, overwrite=overwrite, tell=tell)
+    session = shoot(name, folder, size=photosites, seed=seed, lean=lean, overwrite=overwrite, tell=tell)
     calibrated = run_session(session, tell=lambda what: tell(f"{name}: {what.lower()}"))
     written = write_results(calibrated, folder / "result", overwrite=overwrite)
     profile = read_profile(written[0])
     lens = lens_for(part.pitch_um, photosites)
     judged = []
-    for number, (scene, light) in enumerate(SCENES):
+    for number, (scene, light) in enumerate(scenes):
         tell(f"{name}: {scene} under {light}")
         shot: Any = capture(
             scene, part, mode=part.default_mode, size=photosites, lens=lens, illuminant=light, iso=ISOS[0],

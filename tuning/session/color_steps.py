@@ -3,90 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isp.color.spaces import rgb_to_xyz
 from isp.color.white_curve import WhiteCurve
 from isp.errors import NumericError
 from isp.values import Float64
-from reports.charts import NotFound, find_color_chart, read_patches
 from reports.charts.references import SPECTRA, reference_lab
-from reports.estimate import Estimate, Measured, mean_of
+from reports.estimate import Estimate, Measured
 from reports.light import lab_to_xyz
-from reports.source import Source
-from tuning.calibrate.camera_picture import camera_picture
+from tuning.calibrate.chart_patches import patches_from
+from tuning.calibrate.color_fit import ccm
 from tuning.session.captures import Shots
-from tuning.session.color_fit import errors, fit_matrix
 
 if TYPE_CHECKING:
+    from tuning.calibrate.color_fit import ColorFit
     from tuning.session.plan import OptionSection
     from tuning.session.steps import Work
 
 GREYS = slice(18, 23)
 """White to the last grey above black."""
-TOP = 0.98
-"""Response [of white] from which a patch counts as clipped."""
+FEWEST, FEWEST_GREYS = 18, 3
+"""Usable patches below which a chart is not fitted."""
 
 
 @dataclass(frozen=True)
-class ChartReading:
-    """A chart under one light.
+class FittedChart:
+    """A chart under one light: its (24, 3) camera RGB, which patches were used, the fit, sentences on the others."""
 
-    Parameters
-    ----------
-    cct : [K]
-    rgb : (24, 3) float64
-        Camera RGB, black 0 and white 1, shading taken out, not balanced.
-    xyz : (24, 3) float64
-        What the patches should be, D65 white of Y = 1.
-    good : (24,) bool
-        Read and not clipped.
-    positions : (24, 2) float64
-        Middles of the patches, relative to the frame, 0..1.
-    std : (24, 3) float64
-        Noise of a pixel.
-    """
-
-    cct: float
     rgb: Float64
-    xyz: Float64
-    good: Any
-    positions: Float64
-    std: Float64
-
-
-def read_chart(shots: Shots, mesh: Float64 | None) -> ChartReading:
-    """Find the chart in the mean of some frames and read its patches.
-
-    Raises
-    ------
-    NumericError
-        No chart, or too few patches that can be used.
-    """
-    name = shots.capture.files[0].name
-    picture, gains = camera_picture(shots.frames, mesh)
-    source = Source(picture)
-    chart = find_color_chart(source)
-    if isinstance(chart, NotFound):
-        raise NumericError(f"{name}: no colour chart: {chart.reason}")
-    found = read_patches(source, chart)
-    rgb = found.rgb / gains
-    good = ~found.unusable & (rgb < TOP).all(1) & (rgb > 0).all(1)
-    if good.sum() < 18 or good[GREYS].sum() < 3:
-        raise NumericError(
-            f"{name}: {int(good.sum())} of 24 patches can be used, {int(good[GREYS].sum())} of 5 greys; 18 and 3 are "
-            "needed: mind clipping"
-        )
-    illuminant = shots.capture.illuminant
-    spectral = shots.capture.chart in SPECTRA
-    lab = reference_lab(shots.capture.chart, illuminant if spectral and illuminant else "D65")
-    size = np.array(picture.shape[::-1])
-    return ChartReading(
-        float(shots.capture.cct or 0), rgb, lab_to_xyz(lab), good, chart.patches.mean(1) / size, found.std / gains
-    )
+    used: Any
+    fit: ColorFit
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -113,53 +63,57 @@ class WhiteBalanceCurve(Measured):
 
 @dataclass(frozen=True)
 class MatrixTable(Measured):
-    """Colour matrices over colour temperature, from balanced camera RGB to linear sRGB primaries.
+    """Colour matrices over colour temperature.
 
     Parameters
     ----------
-    matrices : mapping of colour temperature [K] to (3, 3) float64, rows sum to 1
-    mean : mapping of colour temperature to Estimate
-        Mean CIEDE2000 of the patches.
-    cross_validated : mapping of colour temperature to Estimate
-        The same of patches that were left out of the fit in turn.
+    matrices : mapping of colour temperature [K] to (3, 3) float64
+        From balanced camera RGB to linear sRGB primaries.
+    mean, cross_validated : mapping of colour temperature to Estimate
+        Mean CIEDE2000 of the patches, and of patches that were left out of the fit in turn.
+    glare : mapping of colour temperature to Estimate
+        Veil on the readings, as a fraction of white; n.a. where it was not sought.
     errors : mapping of colour temperature to (24,) float64
         CIEDE2000 of each patch; NaN where it could not be used.
+    values : what the profile takes, by stage
     """
 
     matrices: Mapping[float, Float64]
     mean: Mapping[float, Estimate]
     cross_validated: Mapping[float, Estimate]
+    glare: Mapping[float, Estimate]
     errors: Mapping[float, Float64]
+    values: Mapping[str, Mapping[str, Any]] = field(repr=False)
     notes: tuple[str, ...] = ()
 
-    def stage_value(self, digits: int = 5) -> Any:
-        """`ccm.matrix`."""
-        plain = {cct: np.round(matrix, digits).tolist() for cct, matrix in self.matrices.items()}
-        return next(iter(plain.values())) if len(plain) == 1 else {"cct": plain}
 
+def charts(work: Work) -> dict[float, FittedChart]:
+    """The charts of a session by colour temperature, read and fitted once; of several of one light the last.
 
-def charts(work: Work) -> dict[float, ChartReading]:
-    """The charts of a session by colour temperature; of several of one light the last."""
+    Raises
+    ------
+    NumericError
+        No chart, or too few patches that can be used, in one of the captures.
+    """
     if "charts" not in work.read:
         shading = work.result("lens_shading")
+        options = work.frames.session.options
         found = {}
         for shots in work.frames.shots("chart"):
             cct = float(shots.capture.cct or 0)
-            found[cct] = read_chart(shots, None if shading is None else shading.at(cct))
+            found[cct] = _fitted(shots, None if shading is None else shading.at(cct), options)
         work.read["charts"] = dict(sorted(found.items()))
-    readings: dict[float, ChartReading] = work.read["charts"]
+    readings: dict[float, FittedChart] = work.read["charts"]
     return readings
 
 
-def white_balance_of(readings: Mapping[float, ChartReading]) -> WhiteBalanceCurve:
-    """Neutrals from the greys of charts.
-
-    Greys are not quite neutral: what their known colours would look like to the camera, by the matrix that fits all
-    patches, is divided out.
-    """
+def white_balance_of(readings: Mapping[float, FittedChart]) -> WhiteBalanceCurve:
+    """Neutrals from charts: what a perfect white would read, by the greys' own known colours."""
     points = {}
-    for cct, reading in readings.items():
-        neutral, spread = _neutral(reading)
+    for cct, chart in readings.items():
+        neutral = chart.fit.neutral / chart.fit.neutral[1]
+        greys = chart.rgb[GREYS][chart.used[GREYS]]
+        spread = (greys / greys[:, 1:2]).std(0, ddof=1) / np.sqrt(len(greys))
         points[cct] = tuple(Estimate.normal(float(neutral[c]), float(spread[c])) for c in (0, 2))
     rows = np.array([[cct, *map(float, pair)] for cct, pair in points.items()])
     left_out = {}
@@ -168,51 +122,59 @@ def white_balance_of(readings: Mapping[float, ChartReading]) -> WhiteBalanceCurv
             left_out[cct] = Estimate.missing("at an end of the curve", "degrees")
             continue
         curve = WhiteCurve(np.delete(rows, n, 0))
-        left_out[cct] = Estimate(_angle(curve.neutral(cct), rows[n, [1, 2]]), unit="degrees", reason="no interval")
+        left_out[cct] = Estimate(angle(curve.neutral(cct), rows[n, 1:]), unit="degrees", reason="no interval")
     known = [e for e in left_out.values() if e.known]
     worst = max(known) if known else Estimate.missing(f"{len(rows)} lights; 3 are needed to leave one out", "degrees")
-    notes = () if len(rows) > 1 else ("One light makes no curve; the neutral is in calibration.json.",)
+    notes = () if len(rows) > 1 else ("One light makes no curve; its neutral is in calibration.json.",)
     return WhiteBalanceCurve(points, left_out, worst, notes)  # type: ignore[arg-type]
 
 
-def matrices_of(readings: Mapping[float, ChartReading], options: OptionSection) -> MatrixTable:
-    """A matrix for every light."""
-    matrices, mean, crossed, each = {}, {}, {}, {}
-    for cct, reading in readings.items():
-        neutral, _ = _neutral(reading)
-        rgb, xyz = (reading.rgb / neutral)[reading.good], reading.xyz[reading.good]
-        matrix, scale = fit_matrix(rgb, xyz)
-        matrices[cct] = matrix
-        found = errors(matrix, scale, rgb, xyz)
-        each[cct] = np.full(24, np.nan)
-        each[cct][reading.good] = found
-        mean[cct] = mean_of(found)
-        left = []
-        for n in range(len(rgb)):
-            rest = np.arange(len(rgb)) != n
-            left.append(float(errors(*fit_matrix(rgb[rest], xyz[rest]), rgb[n : n + 1], xyz[n : n + 1])[0]))
-        crossed[cct] = mean_of(left)
-    return MatrixTable(matrices, mean, crossed, each)
+def matrices_of(readings: Mapping[float, FittedChart]) -> MatrixTable:
+    """A matrix for every light, and what the profile takes of them."""
+    fits = {cct: chart.fit for cct, chart in readings.items()}
+    errors = {}
+    for cct, chart in readings.items():
+        errors[cct] = np.full(24, np.nan)
+        errors[cct][chart.used] = chart.fit.errors
+    notes = [f"{cct:.0f} K: {note}" for cct, chart in readings.items() for note in chart.notes]
+    each = {cct: fit.stage_values() for cct, fit in fits.items()}
+    values: dict[str, dict[str, Any]] = next(iter(each.values()))
+    if len(each) > 1:
+        values = {"ccm": {"matrix": {"cct": {cct: found["ccm"]["matrix"] for cct, found in each.items()}}}}
+        if any(fit.method != "linear" for fit in fits.values()):
+            notes.append(
+                "A profile holds one look-up table, not one for each light: of the root-polynomials it has the nearest "
+                "matrices."
+            )
+    return MatrixTable(
+        {cct: fit.stage_matrix() for cct, fit in fits.items()}, {cct: fit.mean for cct, fit in fits.items()},
+        {cct: fit.cross_validated.mean for cct, fit in fits.items()}, {cct: fit.glare for cct, fit in fits.items()},
+        errors, values, tuple(dict.fromkeys(notes)),
+    )  # fmt: skip
 
 
-def _neutral(reading: ChartReading) -> tuple[Float64, Float64]:
-    """Camera RGB of a neutral object, green 1, and its standard error."""
-    greys = np.arange(24)[GREYS][reading.good[GREYS]]
-    neutral = reading.rgb[greys].sum(0)
-    spread = np.zeros(3)
-    for _ in range(2):
-        neutral = neutral / neutral[1]
-        matrix, scale = fit_matrix((reading.rgb / neutral)[reading.good], reading.xyz[reading.good])
-        srgb = reading.xyz[greys] @ np.linalg.inv(rgb_to_xyz("srgb")).T
-        each = reading.rgb[greys] / (srgb @ np.linalg.inv(matrix).T / scale)
-        each = each / each[:, 1:2]
-        neutral = each.mean(0)
-        spread = each.std(0, ddof=1) / np.sqrt(len(greys))
-    return neutral, spread
+def _fitted(shots: Shots, mesh: Float64 | None, options: OptionSection) -> FittedChart:
+    name = shots.capture.files[0].name
+    found = patches_from(shots.frames, mesh=mesh)
+    used = found.usable
+    if used.sum() < FEWEST or used[GREYS].sum() < FEWEST_GREYS:
+        raise NumericError(
+            f"{name}: {int(used.sum())} of 24 patches can be used, {int(used[GREYS].sum())} of 5 greys; {FEWEST} and "
+            f"{FEWEST_GREYS} are needed: {'; '.join(found.notes)}"
+        )
+    capture = shots.capture
+    light = capture.illuminant if capture.chart in SPECTRA and capture.illuminant else "D65"
+    xyz = lab_to_xyz(reference_lab(capture.chart, light))
+    names = [n for n, use in zip(found.names, used, strict=True) if use]
+    try:
+        fit = ccm(found.rgb[used], xyz[used], method=options.method, glare=options.glare, names=names)
+    except NumericError as error:
+        raise NumericError(f"{name}: {error}") from None
+    return FittedChart(found.rgb, used, fit, (*found.notes, *fit.warnings))
 
 
-def _angle(one: Float64, ratios: Float64) -> float:
-    """Between two neutrals as colours of the camera [degrees]."""
+def angle(one: Float64, ratios: Float64) -> float:
+    """Between a neutral (3,) and one given as R/G and B/G, as colours of the camera [degrees]."""
     other = np.array([ratios[0], 1.0, ratios[1]])
     cosine = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
     return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))

@@ -146,6 +146,8 @@ def _matrices(r: Any) -> tuple[Rows, list[Figure | None]]:
         rows.append((f"mean_{cct:.0f}", f"Mean ΔE00, {cct:.0f} K", r.mean[cct], "of the patches fitted"))
         held = r.cross_validated[cct]
         rows.append((f"crossed_{cct:.0f}", f"Cross-validated, {cct:.0f} K", held, "of patches left out"))
+        if r.glare[cct].known:
+            rows.append((f"glare_{cct:.0f}", f"Veiling glare, {cct:.0f} K", r.glare[cct], "of white"))
     return rows, [figures.patch_errors(r)]
 
 

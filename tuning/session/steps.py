@@ -207,8 +207,8 @@ def _matrices(work: Work) -> Found:
     from tuning.session.color_steps import charts, matrices_of
 
     work.need("chart")
-    result = matrices_of(charts(work), work.frames.session.options)
-    return Found(result, {"ccm": {"matrix": result.stage_value()}}, notes=result.notes)
+    result = matrices_of(charts(work))
+    return Found(result, result.values, notes=result.notes)
 
 
 def _distortion(work: Work) -> Found:

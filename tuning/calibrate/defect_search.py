@@ -20,6 +20,8 @@ LEAST_DARK = 0.002
 LEAST_LIT = 0.16
 """Least relative deviation of an insensitive pixel: a photosite of four missing from a bin makes 25 %, phase-detect
 pixels and their correction are below 10 %."""
+UNEVEN, UNEVEN_DARK = 0.12, 0.05
+"""Standard deviation of the differences, relative to the flat's level and to white, beyond which defects drown."""
 MOST = 0.01
 """Share of the frame beyond which this is no defect map but a picture of something."""
 _AROUND = 5
@@ -125,6 +127,7 @@ def _hot(darks: Sequence[RawFrame], threshold: float) -> tuple[NDArray[np.bool_]
     result, limits = np.zeros(darks[0].shape, bool), []
     for at, plane in _averaged(darks):
         excess = plane - _median(plane)
+        _check_even(_deviation(excess), UNEVEN_DARK, "dark frame")
         limits.append(max(threshold * _deviation(excess), LEAST_DARK))
         result[at] = np.abs(excess) > limits[-1]
     return result, max(limits)
@@ -140,9 +143,18 @@ def _dead(flats: Sequence[RawFrame], threshold: float) -> tuple[NDArray[np.bool_
                 f"defects: a flat of {100 * level:.0f} % of white is too dark or saturated; expose it to 20..80 %"
             )
         relative = plane / np.maximum(around, 0.2 * level) - 1
+        _check_even(_deviation(relative), UNEVEN, "flat")
         limits.append(max(threshold * _deviation(relative), LEAST_LIT))
         result[at] = np.abs(relative) > limits[-1]
     return result, max(limits)
+
+
+def _check_even(deviation: float, most: float, what: str) -> None:
+    if deviation > most:
+        raise NumericError(
+            f"defects: pixels of the {what} differ from their neighbours by {100 * deviation:.0f} %; it shows no even "
+            "field, or is too noisy: average more frames"
+        )
 
 
 def _averaged(frames: Sequence[RawFrame]) -> list[tuple[tuple[NDArray[np.intp], NDArray[np.intp]], Float64]]:

@@ -33,6 +33,8 @@ OUTLIER = 3.5
 _CORRELATED = 1.9444
 """Sum of squared autocorrelation of the second difference along one axis, (6, -4, 1) / 6 on either side: by how much
 fewer independent values a filtered line holds."""
+_LOW, _DEVIATION = 0.3, -0.5244
+"""Share of tiles below the first model, and where a normal distribution has that share [standard deviations]."""
 FEWEST = 12
 """Tiles below which no line is fitted."""
 UNSURE = 0.25
@@ -202,8 +204,9 @@ def _level(iso: float, group: list[tuple[RawFrame, ...]], black: ArrayLike | Non
 
 def _hidden(scenes: Sequence[tuple[RawFrame, ...]]) -> float:
     """Variance below which rounding hides the noise of these frames [DN²]."""
-    even = [float(np.mean(frame.data[frame.data < frame.white] % 2 == 0)) for frame, *_ in scenes]
-    period = 2 if np.median(even) > EVEN else 1
+    codes = [frame.data[frame.data < frame.white] for frame, *_ in scenes]
+    even = [float(np.mean(part % 2 == 0)) for part in codes if part.size]
+    period = 2 if even and np.median(even) > EVEN else 1
     return (HIDDEN - 1 / 12) * period**2 + 1 / 12
 
 
@@ -265,14 +268,23 @@ def _line(
 
 
 def _start(x: Float64, y: Float64, clear: NDArray[np.bool_], spread: float) -> Float64:
-    """A first model, below most of the texture: the lower quartile of the variance over the level."""
-    order = np.flatnonzero(clear)[np.argsort(x[clear], kind="stable")]
-    parts = np.array_split(order, max(2, min(24, len(order) // 8)))
-    level = np.array([x[part].mean() for part in parts])
-    low = np.array([np.quantile(y[part], 0.25) for part in parts]) / (1 - 0.6745 * spread)
-    weight = 1 / np.maximum(low, 1e-12)
-    fit = np.linalg.lstsq(np.vander(level, 2) * weight[:, None], low * weight, rcond=None)[0]
-    return np.asarray(np.maximum(np.polyval(fit, x), max(float(low.min()) / 2, 1e-12)))
+    """A first model, below most of the texture: the line with `_LOW` of the tiles below it.
+
+    Quantile regression (Koenker, Bassett 1978) of relative residuals, by iterated weights.
+    """
+    from scipy.optimize import nnls
+
+    # dark tiles lie a little below 0
+    design = np.stack([np.ones_like(x), np.maximum(x, 0.0)], 1)
+    model = np.full(x.shape, max(float(np.median(y[clear])), 1e-12))
+    tilt = np.ones(x.shape)
+    for _ in range(40):
+        weight = np.sqrt(tilt[clear]) / model[clear]
+        fit, _ = nnls(design[clear] * weight[:, None], y[clear] * weight)
+        model = np.maximum(design @ fit, 1e-12)
+        off = y / model - 1
+        tilt = np.where(off > 0, _LOW, 1 - _LOW) / np.maximum(np.abs(off), spread / 4)
+    return np.asarray(model / (1 + _DEVIATION * spread))
 
 
 def _over_iso(levels: Sequence[NoiseLevel]) -> tuple[Estimate, Estimate, Estimate, Estimate, dict[float, float],

@@ -40,7 +40,7 @@ class LensShading(Measured):
     Parameters
     ----------
     meshes : mapping of colour temperature [K] to (rows, columns, 4) float64
-        Gains of R, Gr, Gb, B at points that span the frame from edge to edge, each colour's least gain 1.
+        Gains of R, Gr, Gb, B at points that span the frame from edge to edge; their mean in the middle is 1.
     corner : mapping of colour temperature to Estimate [%]
         Shading left in the corners (the largest of four areas of 1/8 x 1/8 of the frame, and of the colours) against
         the middle, predicted on cells that the mesh was not fitted to.
@@ -125,7 +125,9 @@ def lens_shading(
         level, good = _levels(group, black, shape, f"lens shading at {cct:g} K")
         levels[cct] = level
         parts = [_fitted(level[..., c].ravel(), good[..., c].ravel(), basis, bending) for c in range(4)]
-        meshes[cct] = np.stack([gains.reshape(rows, columns) for gains, _, _ in parts], -1)
+        mesh = np.stack([gains.reshape(rows, columns) for gains, _, _ in parts], -1)
+        # the middle keeps its level, so that shading and white balance do not mix
+        meshes[cct] = mesh / mesh[rows // 2 - 1 : (rows + 3) // 2, columns // 2 - 1 : (columns + 3) // 2].mean((0, 1))
         left = np.stack([
             _held_out(level[..., c].ravel(), keep, basis, bending, weight).reshape(shape)
             for c, (_, keep, weight) in enumerate(parts)
@@ -226,7 +228,7 @@ def _fitted(
         if (after == keep).all():
             break
         keep = after
-    return gains / gains.min(), keep, stiffness
+    return gains, keep, stiffness
 
 
 def _stiffest(level: Float64, keep: Float64, basis: Any, bending: Any) -> tuple[Float64, float]:

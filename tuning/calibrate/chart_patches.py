@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -141,20 +141,23 @@ def patches_from(
 def _places(frame: RawFrame) -> list[tuple[Float64, Float64]]:
     """Rows and columns [px] of the photosites of R, Gr, Gb, B, at their middles, as their planes have them."""
     by = [
-        [np.flatnonzero((np.arange(n) + phase) // frame.cfa.block % 2 == k) + 0.5 for k in (0, 1)]
+        [np.flatnonzero((np.arange(n) + phase) // frame.cfa.block % 2 == k).astype(np.float64) + 0.5 for k in (0, 1)]
         for n, phase in zip(frame.shape, reversed(frame.cfa.phase), strict=True)
     ]
-    return [(by[0][i // 2], by[1][i % 2]) for i in range(4)]
+    return [(np.asarray(by[0][i // 2]), np.asarray(by[1][i % 2])) for i in range(4)]
 
 
-def _site(planes: Sequence[object], places: tuple[Float64, Float64], name: str, quad: Float64) -> Float64:
-    """(N,) values of all frames inside a convex figure (4, 2)."""
-    spans = [slice(*np.searchsorted(at, (quad[:, axis].min(), quad[:, axis].max()))) for at, axis in zip(places, (1, 0), strict=True)]
-    y, x = np.meshgrid(places[0][spans[0]], places[1][spans[1]], indexing="ij")
+def _site(
+    planes: Sequence[Mapping[str, Float64]], places: tuple[Float64, Float64], name: str, quad: Float64
+) -> Float64:
+    """(N,) values of all frames inside a convex figure (4, 2), clockwise."""
+    (left, top), (right, bottom) = quad.min(axis=0), quad.max(axis=0)
+    rows, columns = slice(*np.searchsorted(places[0], (top, bottom))), slice(*np.searchsorted(places[1], (left, right)))
+    y, x = np.meshgrid(places[0][rows], places[1][columns], indexing="ij")
     inside = np.ones(y.shape, bool)
     for (x0, y0), (x1, y1) in zip(quad, np.roll(quad, -1, axis=0), strict=True):
         inside &= (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) >= 0
-    return np.concatenate([plane[name][spans[0], spans[1]][inside] for plane in planes])  # type: ignore[index]
+    return np.concatenate([plane[name][rows, columns][inside] for plane in planes])
 
 
 def _mean(values: Float64) -> tuple[float, float, float]:

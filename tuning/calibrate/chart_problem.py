@@ -79,9 +79,10 @@ class ChartProblem:
 
     def part(self, keep: NDArray[np.bool_]) -> ChartProblem:
         """The same with some of the patches."""
-        given = {"camera": self.camera[keep], "xyz": self.xyz[keep], "weights": self.weights[keep]}
-        expected = None if self.expected is None else self.expected[keep]
-        return replace(self, **given, basis=self.basis[keep], expected=expected)
+        return replace(
+            self, camera=self.camera[keep], xyz=self.xyz[keep], weights=self.weights[keep], basis=self.basis[keep],
+            expected=None if self.expected is None else self.expected[keep],
+        )  # fmt: skip
 
     def simpler(self, **changes: object) -> ChartProblem:
         """The same with a part of the model left out."""
@@ -92,7 +93,7 @@ class ChartProblem:
         problem = self
         if self.neutral is None:
             if self.greys.sum() < 1:
-                raise NumericError("colour fit: no grey patch (C*ab below 5), so the neutral is not known; give neutral=")
+                raise NumericError("colour fit: no grey patch (C*ab below 5) tells the neutral; give neutral=")
             # to first order a grey reads its Y
             problem = replace(self, expected=np.repeat(self.xyz[:, 1:2] / self.white[1], 3, axis=1))
         linear = replace(problem, method="linear", preserve_white=True)
@@ -122,7 +123,7 @@ class ChartProblem:
     def neutral_of(self, p: Float64) -> Float64:
         """(B, 3) camera RGB of the reference white."""
         if self.neutral is not None or self.expected is None:
-            return np.broadcast_to(np.ones(3) if self.neutral is None else self.neutral, (len(p), 3))
+            return np.asarray(np.broadcast_to(np.ones(3) if self.neutral is None else self.neutral, (len(p), 3)))
         _, glare, gains = self.split(p)
         w = self.weights[self.greys]
         should = gains[:, self.greys, None] * self.expected[self.greys] + glare[:, None, None]
@@ -132,7 +133,7 @@ class ChartProblem:
     def balanced(self, p: Float64) -> Float64:
         """(B, N, 3) camera RGB without neutral, veil and uneven light."""
         _, glare, gains = self.split(p)
-        return (self.camera / self.neutral_of(p)[:, None] - glare[:, None, None]) / gains[..., None]
+        return np.asarray((self.camera / self.neutral_of(p)[:, None] - glare[:, None, None]) / gains[..., None])
 
     def errors(self, p: Float64) -> Float64:
         """(B, N) CIEDE2000."""
@@ -143,7 +144,7 @@ class ChartProblem:
         """(B,) root mean square ΔE*ab that noise makes of a mid grey, after the matrix."""
         to_xyz = self.matrix(p) @ slope_at_white(self.method) / self.neutral_of(p)[:, None]
         to_lab = _lab_slope(self.white) @ to_xyz
-        return np.sqrt(np.einsum("bij,jk,bik->b", to_lab, covariance, to_lab))
+        return np.asarray(np.sqrt(np.einsum("bij,jk,bik->b", to_lab, covariance, to_lab)))
 
     def _least_squares(self) -> Float64:
         p = np.zeros(self.size + int(self.glare) + self.basis.shape[1])
@@ -175,7 +176,7 @@ class ChartProblem:
 def _lab_slope(white: Float64) -> Float64:
     """(3, 3) derivative of L*a*b* by XYZ at a grey of `MID_GREY`."""
     f = MID_GREY ** (-2 / 3) / 3 / white
-    return np.array([[0, 116, 0], [500, -500, 0], [0, 200, -200]]) * f
+    return np.asarray(np.array([[0, 116, 0], [500, -500, 0], [0, 200, -200]]) * f)
 
 
 def field_basis(positions: Float64, degree: int) -> Float64:
@@ -185,4 +186,4 @@ def field_basis(positions: Float64, degree: int) -> Float64:
     x, y = ((positions - middle) / reach).T
     rows = [x**i * y ** (d - i) for d in range(1, degree + 1) for i in range(d, -1, -1)]
     basis = np.stack(rows, axis=1)
-    return basis - basis.mean(0)
+    return np.asarray(basis - basis.mean(0))

@@ -1,139 +1,27 @@
-"""A camera's colour matrix from a chart of known colours."""
+"""A camera's colour matrix from patches of known colour."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from isp.color.spaces import D65, adaptation, rgb_to_xyz, xy_to_xyz, xyz_to_xy
+from isp.color.spaces import D65, xy_to_xyz
 from isp.errors import NumericError, UsageError
 from isp.values import Float64, frozen
-from reports.estimate import Estimate, Measured, mean_of
+from reports.estimate import Estimate, mean_of
 from tuning.calibrate.chart_problem import ChartProblem, field_basis
 from tuning.calibrate.color_objective import check_objective, least
+from tuning.calibrate.color_result import ColorFit
 from tuning.calibrate.color_terms import TERMS, check_method, terms
-from tuning.calibrate.held_out import HeldOut, held_out
-from tuning.calibrate.scene_table import scene_table
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tuning.calibrate.held_out import Validation, held_out
 
 ANOTHER_SCENE = 10.0
 """Mean CIEDE2000 of a fit from which the readings are not of this reference: real cameras stay below 4."""
 _OFF, _MEDIANS = 4.0, 6.0
 """CIEDE2000, and multiples of the median, beyond both of which a patch is named."""
-_DIGITS = 5
-"""Of numbers in a profile; 1e-5 moves no colour by more than 0.01."""
-
-
-@dataclass(frozen=True)
-class ColorFit(Measured):
-    """A colour matrix and how good it is.
-
-    Parameters
-    ----------
-    method : ``linear`` or ``root_polynomial``
-    matrix : (3, K) float64
-        From the terms of camera RGB, as it was given, to XYZ: K of 3 for R, G, B, or 6 (`color_terms`).
-    deviation : (3, K) float64
-        Standard errors of the matrix (jackknife over the folds); NaN without cross-validation.
-    neutral : (3,) float64
-        Camera RGB of the reference white, without veil.
-    white : (3,) float64
-        XYZ of the reference white.
-    glare : Estimate
-        Veil on the readings as a fraction of the response to white; n.a. where it was not sought. It belongs to the
-        captures: `apply` takes nothing off.
-    light : (N,) float64
-        Light on each patch relative to their mean; 1 where it was not sought.
-    errors : (N,) float64
-        CIEDE2000 of the patches, those with weight 0 included.
-    mean : Estimate
-        Of `errors` of the patches fitted.
-    cross_validated : HeldOut
-        The errors of patches that were not fitted.
-    noise : Estimate [ΔE*ab]
-        What the given noise of a mid grey becomes (root mean square).
-    warnings : sentences
-    """
-
-    method: str
-    matrix: Float64
-    deviation: Float64
-    neutral: Float64
-    white: Float64
-    glare: Estimate
-    light: Float64
-    errors: Float64
-    mean: Estimate
-    cross_validated: HeldOut
-    noise: Estimate
-    warnings: tuple[str, ...] = ()
-    _balanced: Float64 = field(repr=False, default_factory=lambda: np.zeros((0, 3)))
-
-    def apply(self, rgb: ArrayLike) -> Float64:
-        """XYZ (..., 3) of camera RGB (..., 3) of the same balance and exposure as the fitted values."""
-        given = np.asarray(rgb, np.float64)
-        if given.shape[-1:] != (3,):
-            raise UsageError(f"camera RGB of shape {given.shape} must end in 3 values")
-        return np.asarray(terms(given, self.method) @ self.matrix.T)
-
-    def stage_matrix(self) -> Float64:
-        """(3, 3) as the stage `ccm` takes it: from camera RGB balanced by `neutral` to linear sRGB.
-
-        White is adapted to D65 (Bradford). Of a root-polynomial this is the matrix nearest to it on the patches fitted.
-        """
-        return np.asarray(np.linalg.solve(rgb_to_xyz("srgb"), self._to_d65() @ self._linear()))
-
-    def stage_values(self, digits: int = _DIGITS, size: int = 65) -> dict[str, dict[str, Any]]:
-        """Parameters by stage of a profile: of `ccm`, and for a root-polynomial of `look_lut`, which belongs behind it.
-
-        Parameters
-        ----------
-        digits : of the matrix
-        size : points a side of the table
-        """
-        matrix = np.round(self.stage_matrix(), digits)
-        if self.preserves_white:
-            # rounding must not tint
-            matrix[:, 1] += 1.0 - matrix.sum(axis=1)
-            matrix = np.round(matrix, digits)
-        values: dict[str, dict[str, Any]] = {"ccm": {"matrix": matrix.tolist()}}
-        if self.method != "linear":
-            values["look_lut"] = scene_table(self.scene_map(matrix), size, "root-polynomial")
-        return values
-
-    @property
-    def preserves_white(self) -> bool:
-        """True if `neutral` becomes `white`."""
-        return bool(np.allclose(self.apply(self.neutral), self.white, rtol=1e-9))
-
-    def scene_map(self, stage_matrix: ArrayLike) -> Callable[[Float64], Float64]:
-        """From what a stage matrix makes of camera RGB to what this fit makes of it, both linear Rec.2020 (..., 3)."""
-        back = np.linalg.inv(np.linalg.solve(rgb_to_xyz("rec2020"), rgb_to_xyz("srgb")) @ np.asarray(stage_matrix))
-        ahead = np.linalg.solve(rgb_to_xyz("rec2020"), self._to_d65())
-
-        def mapped(scene: Float64) -> Float64:
-            return np.asarray(self.apply(scene @ back.T * self.neutral) @ ahead.T)
-
-        return mapped
-
-    def _to_d65(self) -> Float64:
-        return np.asarray(adaptation(xyz_to_xy(self.white), D65) / self.white[1])
-
-    def _linear(self) -> Float64:
-        """(3, 3) from balanced RGB to XYZ."""
-        if self.method == "linear":
-            return self.matrix * self.neutral
-        wanted = self.apply(self._balanced * self.neutral)
-        third = self._balanced[:, 2:]
-        white = self.apply(self.neutral)
-        left = np.linalg.lstsq(self._balanced[:, :2] - third, wanted - third * white, rcond=None)[0].T
-        return np.column_stack([left, white - left.sum(axis=1)])
 
 
 def ccm(
@@ -176,7 +64,8 @@ def ccm(
     noise_weight : float
         By how much the objective grows with each ΔE*ab of noise after the matrix; 0 leaves noise out.
     folds : int, optional
-        Of the cross-validation: by default each patch is left out in turn, beyond 30 patches a tenth at a time. 0: none.
+        Of the cross-validation: by default each patch is left out in turn, of more than 30 a tenth at a
+        time. 0: none.
     names : of the patches, for messages
 
     Returns
@@ -191,7 +80,9 @@ def ccm(
         Values that are not finite, too few or too similar patches, no grey and no `neutral`, or a reference that
         cannot be of these patches.
     """
-    problem = _problem(camera_rgb, reference_xyz, method, glare, weights, preserve_white, neutral, white, positions, degree)
+    problem = _problem(
+        camera_rgb, reference_xyz, method, glare, weights, preserve_white, neutral, white, positions, degree
+    )
     check_objective(objective)
     covariance = _covariance(noise, noise_weight)
     n = len(problem.camera)
@@ -208,21 +99,29 @@ def ccm(
             "reference; check the chart's order and its orientation"
         )
     left = held_out(problem, solver, folds)
-    balanced_matrix, own_neutral = solved.matrix(p[None])[0], solved.neutral_of(p[None])[0]
-    veil = Estimate.missing("not sought")
-    if glare:
-        value = float(solved.split(p[None])[1][0])
-        known = np.isfinite(left.spread_of_glare)
-        veil = Estimate.normal(value, left.spread_of_glare) if known else Estimate(value, reason=left.result.mean.reason)
-    noisy = Estimate.missing("no noise was given", "ΔE*ab")
+    own = solved.neutral_of(p[None])[0]
+    _, [veil], [light] = solved.split(p[None])
+    glare_found = _glare(float(veil), left) if glare else Estimate.missing("not sought")
+    noise_found = Estimate.missing("no noise was given", "ΔE*ab")
     if covariance is not None:
-        noisy = Estimate(float(solved.noise(p[None], covariance)[0]), unit="ΔE*ab", reason="it is computed")
-    remarks = [*_outliers(errors, labels, used), *_veil_remarks(veil), *left.remarks]
+        noise_found = Estimate(float(solved.noise(p[None], covariance)[0]), unit="ΔE*ab", reason="it is computed")
     return ColorFit(
-        method, frozen(balanced_matrix / terms(own_neutral, method)), frozen(left.deviation), frozen(own_neutral),
-        frozen(problem.white), veil, frozen(solved.split(p[None])[2][0]), frozen(errors), mean_of(errors[used]),
-        left.result, noisy, tuple(remarks), frozen(solved.balanced(p[None])[0][used]),
-    )  # fmt: skip
+        method=method,
+        matrix=frozen(solved.matrix(p[None])[0] / terms(own, method)),
+        deviation=frozen(left.deviation),
+        neutral=frozen(own),
+        white=frozen(problem.white),
+        glare=glare_found,
+        light=frozen(light),
+        errors=frozen(errors),
+        mean=mean_of(errors[used]),
+        cross_validated=left.result,
+        noise=noise_found,
+        balanced=frozen(solved.balanced(p[None])[0][used]),
+        lab=frozen(solved.lab[used]),
+        weights=frozen(problem.weights[used]),
+        warnings=(*_outliers(errors, labels, used), *_veil_remarks(glare_found), *left.remarks),
+    )
 
 
 @dataclass(frozen=True)
@@ -271,14 +170,13 @@ def _problem(
     if positions is not None:
         places = np.asarray(positions, np.float64)
         if places.shape != (n, 2) or not np.isfinite(places).all() or degree not in (1, 2):
-            raise UsageError(f"positions of shape {places.shape}, degree {degree}: ({n}, 2), finite, and 1 or 2 are allowed")
+            raise UsageError(f"positions of shape {places.shape}, degree {degree}; allowed: ({n}, 2) finite, 1 or 2")
         if n and np.ptp(places, axis=0).max() > 0:
             basis = field_basis(places, degree)
     unknown = TERMS[method] + (basis.shape[1] + glare + 2) // 3
-    if (share > 0).sum() <= unknown:
-        raise NumericError(
-            f"colour fit: {int((share > 0).sum())} patches for {unknown} unknowns per channel; at least {unknown + 1} are needed"
-        )
+    used = int((share > 0).sum())
+    if used <= unknown:
+        raise NumericError(f"colour fit: {used} patches for {unknown} unknowns per channel; {unknown + 1} are needed")
     return ChartProblem(camera, xyz, share, to, method, preserve_white, own, bool(glare), basis)
 
 
@@ -301,13 +199,20 @@ def _covariance(noise: ArrayLike | None, weight: float) -> Float64 | None:
     return np.asarray(full)
 
 
-def _outliers(errors: Float64, names: Sequence[str], used: Any) -> list[str]:
-    limit = max(_OFF, _MEDIANS * float(np.median(errors[used])))
+def _outliers(errors: Float64, names: Sequence[str], used: NDArray[np.bool_]) -> list[str]:
+    usual = float(np.median(errors[used]))
     return [
-        f"patch {names[i]} is off by {errors[i]:.1f}, the median by {np.median(errors[used]):.2f}: dirty, in a "
-        "reflection, or not as the reference has it"
-        for i in np.flatnonzero(used & (errors > limit))
+        f"patch {name} is off by {error:.1f}, the median by {usual:.2f}: dirty, in a reflection, or not as the "
+        "reference has it"
+        for name, error, counts in zip(names, errors, used, strict=True)
+        if counts and error > max(_OFF, _MEDIANS * usual)
     ]
+
+
+def _glare(value: float, left: Validation) -> Estimate:
+    if not np.isfinite(left.spread_of_glare):
+        return Estimate(value, reason=left.result.mean.reason)
+    return Estimate.normal(value, left.spread_of_glare)
 
 
 def _veil_remarks(veil: Estimate) -> list[str]:

@@ -55,36 +55,57 @@ def least(
         return np.zeros(len(p)) if extra is None else extra(p)
 
     def mean(p: Float64) -> Float64:
-        return np.sqrt(errors(p) ** 2 + _ROUND**2) @ share + added(p)
+        return np.asarray(rounded(errors(p)) @ share + added(p))
 
-    found = _descend(mean, start)
+    found = descend(with_slope(mean), start)
     if objective == "robust":
         scale = max(1.4826 * float(np.median(errors(found[None])[0][weights > 0])), _LEAST_SCALE)
 
         def robust(p: Float64) -> Float64:
-            return scale * np.log1p((errors(p) / scale) ** 2) @ share + added(p)
+            return np.asarray(scale * np.log1p((errors(p) / scale) ** 2) @ share + added(p))
 
-        return _descend(robust, found)
+        return descend(with_slope(robust), found)
     if objective == "max":
         return _least_largest(lambda p: errors(p) * (weights / weights.max()) + added(p)[:, None], found)
     return found
 
 
-def _descend(value: Callable[[Float64], Float64], start: Float64) -> Float64:
+def descend(both: Callable[[Float64], tuple[float, Float64]], start: Float64) -> Float64:
+    """Parameters (P,) at which a function of them, which also gives its gradient (P,), is least: BFGS.
+
+    Raises
+    ------
+    NumericError
+        It gave a value that is not finite, or the descent did not end.
+    """
     from scipy.optimize import minimize
 
-    def both(p: Float64) -> tuple[float, Float64]:
-        moved = np.concatenate([p[None], p + _STEP * np.eye(len(p)), p - _STEP * np.eye(len(p))])
-        values = value(moved)
-        if not np.isfinite(values).all():
+    def checked(p: Float64) -> tuple[float, Float64]:
+        value, slope = both(p)
+        if not (np.isfinite(value) and np.isfinite(slope).all()):
             raise NumericError("colour fit: the errors are not finite; check the readings and the reference")
-        n = len(p)
-        return float(values[0]), (values[1 : n + 1] - values[n + 1 :]) / (2 * _STEP)
+        return value, slope
 
-    found = minimize(both, start, jac=True, method="BFGS", options={"gtol": 1e-4, "maxiter": _PASSES})
+    found = minimize(checked, start, jac=True, method="BFGS", options={"gtol": 1e-4, "maxiter": _PASSES})
     if found.status == 1:
         raise NumericError(f"colour fit: no end after {_PASSES} steps; fit fewer things at once")
     return np.asarray(found.x)
+
+
+def with_slope(values: Callable[[Float64], Float64]) -> Callable[[Float64], tuple[float, Float64]]:
+    """A function from (B, P) to (B,) as one from (P,) to its value and gradient: central differences, all at once."""
+
+    def both(p: Float64) -> tuple[float, Float64]:
+        n = len(p)
+        found = values(np.concatenate([p[None], p + _STEP * np.eye(n), p - _STEP * np.eye(n)]))
+        return float(found[0]), (found[1 : n + 1] - found[n + 1 :]) / (2 * _STEP)
+
+    return both
+
+
+def rounded(errors: Float64) -> Float64:
+    """Errors whose corner at zero is round, so that their mean can be descended."""
+    return np.asarray(np.sqrt(errors**2 + _ROUND**2))
 
 
 def _least_largest(errors: Callable[[Float64], Float64], start: Float64) -> Float64:
@@ -94,7 +115,7 @@ def _least_largest(errors: Callable[[Float64], Float64], start: Float64) -> Floa
     n = len(start)
 
     def slack(q: Float64) -> Float64:
-        return q[n] - errors(q[None, :n])[0]
+        return np.asarray(q[n] - errors(q[None, :n])[0])
 
     def slopes(q: Float64) -> Float64:
         away = errors(np.concatenate([q[:n] + _STEP * np.eye(n), q[:n] - _STEP * np.eye(n)]))

@@ -21,8 +21,8 @@ CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "other": ("bluish green", "moderate red", "purple"),
     }
 )
-"""Every patch is in one class. The first row of the chart imitates skin, sky, foliage and a blue flower (McCamy, Marcus,
-Davidson, J. Appl. Photogr. Eng. 2 (1976) 95); `saturated` are those of C*ab above 50 but for foliage."""
+"""Every patch is in one class. The chart's first row imitates skin, sky, foliage and a blue flower (McCamy, Marcus,
+Davidson, J. Appl. Photogr. Eng. 2 (1976) 95)."""
 
 
 def class_weights(names: Sequence[str] = PATCHES, **weights: float) -> Float64:

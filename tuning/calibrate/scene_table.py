@@ -1,9 +1,9 @@
 """A change of colour that follows exposure, as a table that the stage `look_lut` reads exposure-independently.
 
-Such a change maps light s to F(s) with F(k s) = k F(s). Over the logarithm of light that is a shift: G(x + t) = G(x) + t
-for the same t in all channels. A regular grid read by tetrahedra, each of which holds a grey diagonal of its cell,
-keeps that property for every t, not only for steps of the grid. So the table is written over the curve of ACEScct
-(`transfer: log`), which is a logarithm from 0.0078 of white on; below, the table changes from logarithm to light.
+Such a change maps light s to F(s) with F(k s) = k F(s). Over the logarithm of light that is a shift, the same in all
+channels: G(x + t) = G(x) + t. A regular grid read by tetrahedra, each of which holds a grey diagonal of its cell, keeps
+that property for every t, not only for steps of the grid. So the table is written over the curve of ACEScct
+(`transfer: log`), which is a logarithm from 0.0078 of white on; darker colours are only as exact as the grid is fine.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from isp.io.cube import LARGEST_3D, Cube
 from isp.errors import UsageError
+from isp.io.cube import LARGEST_3D, Cube
 from isp.values import Float64
 
 SLOPE, OFFSET, CUT, PLUS, OVER = 10.5402377416545, 0.0729055341958355, 0.0078125, 9.72, 17.52

@@ -18,7 +18,8 @@ from tuning.calibrate.noise_model import NoiseCalibration
 from tuning.calibrate.shading_mesh import LensShading
 from tuning.calibrate.strength_search import StrengthTable
 from tuning.calibrate.tone_points import ToneFit
-from tuning.session.color_steps import MatrixTable, WhiteBalanceCurve
+from tuning.calibrate.white_points import WhiteBalance
+from tuning.session.color_steps import ChartColors
 
 SITE_COLORS = {"R": "#d1462b", "Gr": "#4f9a3e", "Gb": "#2a9d9d", "B": "#3b78c4", "Y": "#777777"}
 _MOST_POINTS = 1200
@@ -109,20 +110,14 @@ def shading_left(found: LensShading) -> Figure:
     )  # fmt: skip
 
 
-def white_curve(found: WhiteBalanceCurve) -> Figure:
+def white_curve(found: WhiteBalance) -> Figure:
     """B/G over R/G of the lights, and the curve through them."""
-    from isp.color.white_curve import WhiteCurve
 
     def draw(axes: Any) -> None:
-        rows = np.array(found.rows())
-        if len(rows) > 1:
-            curve = WhiteCurve(rows)
-            kelvin = 1e6 / np.linspace(1e6 / rows[0, 0], 1e6 / rows[-1, 0], 120)
-            path = np.array([curve.neutral(k) / curve.neutral(k)[1] for k in kelvin])
-            axes.plot(path[:, 0], path[:, 2], color=SERIES[0])
-        axes.plot(rows[:, 1], rows[:, 2], "o", ms=5, color=SERIES[1], mfc="none")
-        for kelvin_, red, blue in rows:
-            axes.annotate(f"{kelvin_:.0f} K", (red, blue), xytext=(6, 3), textcoords="offset points", fontsize=8)
+        axes.plot(found.curve[:, 1], found.curve[:, 2], color=SERIES[0])
+        for cct, (red, _, blue) in found.neutrals.items():
+            axes.plot(red, blue, "o", ms=5, color=SERIES[1], mfc="none")
+            axes.annotate(f"{cct:.0f} K", (red, blue), xytext=(6, 3), textcoords="offset points", fontsize=8)
         axes.set(xlabel="R/G of a neutral", ylabel="B/G of a neutral")
         axes.margins(0.16)
 
@@ -130,21 +125,24 @@ def white_curve(found: WhiteBalanceCurve) -> Figure:
                 alt="Blue over green against red over green of neutrals under each light.")  # fmt: skip
 
 
-def patch_errors(found: MatrixTable) -> Figure:
+def patch_errors(found: ChartColors) -> Figure:
     """ΔE00 of every patch under each light."""
 
     def draw(axes: Any) -> None:
-        for i, (cct, each) in enumerate(found.errors.items()):
+        errors = {cct: found.patch_errors(cct) for cct in found.table.fits}
+        for i, (cct, each) in enumerate(errors.items()):
             axes.plot(range(24), each, "osD^vP"[i % 6], ms=4, color=SERIES[i % 6], label=f"{cct:.0f} K")
         axes.set_xticks(range(24), PATCHES, rotation=60, ha="right")
         axes.tick_params(axis="x", labelsize=8)
-        most = max(float(np.nanmax(each)) for each in found.errors.values())
+        most = max(float(np.nanmax(each)) for each in errors.values())
         axes.set(ylabel="ΔE00", ylim=(0, max(1.25 * most, 0.5)))
-        axes.legend(ncols=len(found.errors), loc="upper right")
+        axes.legend(ncols=len(errors), loc="upper right")
 
-    told = "; ".join(f"{cct:.0f} K: mean {float(mean):.2f}" for cct, mean in found.mean.items())
-    return plot("Colour errors of the patches", draw, size=(9.4, 3.4), wide=True,
-                caption=f"CIEDE2000 after the matrix. {told}.", alt=f"CIEDE2000 of 24 patches. {told}.")  # fmt: skip
+    told = "; ".join(f"{cct:.0f} K: mean {float(mean):.2f}" for cct, mean in found.table.own.items())
+    return plot(
+        "Colour errors of the patches", draw, size=(9.4, 3.4), wide=True,
+        caption=f"CIEDE2000 by the light's own matrix. {told}.", alt=f"CIEDE2000 of 24 patches. {told}.",
+    )  # fmt: skip
 
 
 def defect_places(found: DefectMap) -> Figure:

@@ -133,21 +133,26 @@ def _green(r: Any) -> tuple[Rows, list[Figure | None]]:
 
 def _white(r: Any) -> tuple[Rows, list[Figure | None]]:
     rows: Rows = []
-    for cct, (red, blue) in r.points.items():
-        rows.append((f"rg_{cct:.0f}", f"R/G, {cct:.0f} K", red, ""))
-        rows.append((f"bg_{cct:.0f}", f"B/G, {cct:.0f} K", blue, ""))
-    rows.append(("worst", "Worst angle of a light left out", r.worst, ""))
+    for cct, value in r.left_out.items():
+        red, _, blue = r.neutrals[cct]
+        note = f"R/G {red:.4f}, B/G {blue:.4f}"
+        rows.append((f"residual_{cct:.0f}", f"Off the curve, {cct:.0f} K", r.residual[cct], note))
+        rows.append((f"left_out_{cct:.0f}", f"Left out, {cct:.0f} K", value, "off the curve of the other lights"))
+    rows.append(("worst", "Worst of the lights left out", r.worst, ""))
     return rows, [figures.white_curve(r)]
 
 
 def _matrices(r: Any) -> tuple[Rows, list[Figure | None]]:
     rows: Rows = []
-    for cct in r.matrices:
-        rows.append((f"mean_{cct:.0f}", f"Mean ΔE00, {cct:.0f} K", r.mean[cct], "of the patches fitted"))
-        held = r.cross_validated[cct]
-        rows.append((f"crossed_{cct:.0f}", f"Cross-validated, {cct:.0f} K", held, "of patches left out"))
-        if r.glare[cct].known:
-            rows.append((f"glare_{cct:.0f}", f"Veiling glare, {cct:.0f} K", r.glare[cct], "of white"))
+    table = r.table
+    for cct, fit in table.fits.items():
+        rows.append((f"mean_{cct:.0f}", f"Mean ΔE00, {cct:.0f} K", table.mean[cct], "of the patches, smooth matrix"))
+        held = fit.cross_validated.mean
+        rows.append((f"crossed_{cct:.0f}", f"Cross-validated, {cct:.0f} K", held, "of patches left out, own matrix"))
+        rows.append((f"between_{cct:.0f}", f"By the other lights, {cct:.0f} K", table.between[cct], ""))
+        if fit.glare.known:
+            rows.append((f"glare_{cct:.0f}", f"Veiling glare, {cct:.0f} K", fit.glare, "of white"))
+    rows.append(("change", "Largest change over 100 mired", table.change, "of a number of the matrix"))
     return rows, [figures.patch_errors(r)]
 
 

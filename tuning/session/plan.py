@@ -54,7 +54,6 @@ class OptionSection(BaseModel):
 
     model_config = _STRICT
     mesh: list[int] = Field([13, 17], description="rows and columns of the lens-shading mesh, each 3..33")
-    method: Literal["linear", "root_polynomial"] = Field("linear", description="linear or root_polynomial")
     glare: bool = Field(False, description="true or false: estimate veiling glare with the colour matrix")
 
     @model_validator(mode="after")
@@ -82,7 +81,7 @@ class SessionSection(BaseModel):
     sensor: str = Field("", max_length=80, description="a name from the sensor catalogue, or nothing")
     captures: list[CaptureSection] = Field(min_length=1, description="a list of {kind, files, ...}")
     targets: TargetSection = Field(default_factory=_no_targets, description="{mtf50, snr_db, tone_codes}")
-    options: OptionSection = Field(default_factory=_no_options, description="{mesh, method, glare}")
+    options: OptionSection = Field(default_factory=_no_options, description="{mesh, glare}")
 
 
 @dataclass(frozen=True)

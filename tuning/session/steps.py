@@ -195,20 +195,23 @@ def _green(work: Work) -> Found:
 
 
 def _white(work: Work) -> Found:
-    from tuning.session.color_steps import charts, white_balance_of
+    from tuning.calibrate.white_points import white_balance
+    from tuning.session.color_steps import chart_colors
 
     work.need("chart")
-    result = white_balance_of(charts(work))
-    values = {"white_balance": {"curve": result.rows()}} if len(result.points) > 1 else {}
-    return Found(result, values, notes=result.notes)
+    fits = chart_colors(work).table.fits
+    if len(fits) < 2:
+        raise NumericError("charts under 1 light; a curve needs 2 or more")
+    result = white_balance({cct: fit.neutral for cct, fit in fits.items()})
+    return Found(result, {"white_balance": {"curve": result.stage_value()}}, notes=result.warnings)
 
 
 def _matrices(work: Work) -> Found:
-    from tuning.session.color_steps import charts, matrices_of
+    from tuning.session.color_steps import chart_colors
 
     work.need("chart")
-    result = matrices_of(charts(work))
-    return Found(result, result.values, notes=result.notes)
+    result = chart_colors(work)
+    return Found(result, {"ccm": {"matrix": result.table.stage_value()}}, notes=result.notes)
 
 
 def _distortion(work: Work) -> Found:

@@ -220,3 +220,12 @@ def test_the_command_prints_its_files_and_json(folder, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 2
     assert "give -o OUT or --json" in done.stderr
+
+
+def test_shading_is_taken_from_the_calmest_flat_of_a_light(folder):
+    noisy = [_dng(folder, f"noisy-{n}.dng", 0.7, 900 + n, sigma=60, iso=3200.0, exposure=0.001) for n in (0, 1, 2)]
+    text = (folder / "SESSION.yaml").read_text()
+    path = folder / "noisy.yaml"
+    path.write_text(text.replace("options:", f"  - {{kind: flat, cct: 6504, files: [{', '.join(noisy)}]}}\noptions:"))
+    one, two = (run_session(p, only=["lens_shading"]).outcome("lens_shading") for p in (path, folder / "SESSION.yaml"))
+    np.testing.assert_array_equal(one.found.result.meshes[6504.0], two.found.result.meshes[6504.0])

@@ -160,7 +160,7 @@ def _shading(work: Work) -> Found:
 
     work.need("flat")
     groups: dict[float, list[RawFrame]] = {}
-    best: dict[float, float] = {}
+    best: dict[float, tuple[float, int, float]] = {}
     unnamed = 0
     for shots in work.frames.shots("flat"):
         level = _level(shots)
@@ -169,9 +169,10 @@ def _shading(work: Work) -> Found:
         cct = shots.capture.cct
         unnamed += cct is None
         key = cct or 5000.0
-        # of several exposures of a light the brightest that is safe
-        if level > best.get(key, 0.0):
-            groups[key], best[key] = list(shots.frames), level
+        # of several captures of a light the calmest: lowest ISO, most frames, most light that is safe
+        worth = -(shots.iso or 0.0), len(shots.frames), level
+        if key not in best or worth > best[key]:
+            groups[key], best[key] = list(shots.frames), worth
     if not groups:
         raise NumericError(f"no flat lies between {100 * DIM:g} and {100 * SATURATED:g} % of white")
     if unnamed and len(groups) > 1:

@@ -13,7 +13,7 @@ from isp.values import Float64, RawFrame, frozen
 from reports.charts.color_chart import ColorChart, NotFound
 from reports.charts.references import PATCHES
 from tuning.calibrate.camera_picture import camera_picture
-from tuning.calibrate.planes import check_alike, linear_planes
+from tuning.calibrate.planes import check_alike, linear_planes, span_of
 
 CLIPPED = 0.98
 """Of white: photosites above it count as saturated, for sensors clip a little below the stated white."""
@@ -23,6 +23,8 @@ DARK = 4.0
 """A mean below this many of its standard errors is noise."""
 _OUTLIER = 5.0
 """Robust standard deviations beyond which a photosite is dust, a scratch or a defect."""
+_STEPS = 3.0
+"""[DN] by which a photosite may always differ, so that a dark patch keeps its quantised noise."""
 _FEWEST = 4
 """Photosites of each site without which a patch is not read."""
 
@@ -109,7 +111,7 @@ def patches_from(
     size = np.array(first.shape[::-1], np.float64)
     middles = chart.patches.mean(axis=1)
     gains = _gains(mesh, middles / size)
-    planes = [linear_planes(frame, black) for frame in group]
+    planes, span = [linear_planes(frame, black) for frame in group], span_of(first, black)
     places = _places(first)
     mean, std, error = (np.full((24, 3), np.nan) for _ in range(3))
     clipped, small = np.zeros(24, bool), np.zeros(24, bool)
@@ -119,7 +121,7 @@ def patches_from(
             small[n] = True
             continue
         clipped[n] = any((values > CLIPPED).mean() > CLIPPED_SHARE for values in read)
-        sites = np.array([_mean(values) for values in read]) * gains[n][:, None]
+        sites = np.array([_mean(values, _STEPS / span) for values in read]) * gains[n][:, None]
         mean[n] = [sites[0, 0], (sites[1, 0] + sites[2, 0]) / 2, sites[3, 0]]
         std[n] = [sites[0, 1], np.hypot(sites[1, 1], sites[2, 1]) / np.sqrt(2), sites[3, 1]]
         error[n] = [sites[0, 2], np.hypot(sites[1, 2], sites[2, 2]) / 2, sites[3, 2]]
@@ -160,12 +162,10 @@ def _site(
     return np.concatenate([plane[name][rows, columns][inside] for plane in planes])
 
 
-def _mean(values: Float64) -> tuple[float, float, float]:
-    """Mean, standard deviation and standard error, without dust."""
-    middle = np.median(values)
-    away = np.abs(values - middle)
-    # a patch without noise keeps its quantisation
-    kept = values[away <= max(_OUTLIER * 1.4826 * float(np.median(away)), 0.02 * abs(float(middle)))]
+def _mean(values: Float64, least: float) -> tuple[float, float, float]:
+    """Mean, standard deviation and standard error without dust: values further off than `least` and the noise."""
+    away = np.abs(values - np.median(values))
+    kept = values[away <= max(_OUTLIER * 1.4826 * float(np.median(away)), least)]
     std = float(kept.std())
     return float(kept.mean()), std, std / np.sqrt(len(kept))
 

@@ -93,7 +93,8 @@ def ccm(
     solved, p = solver(problem)
     errors = solved.errors(p[None])[0]
     used = problem.weights > 0
-    if not errors[used].mean() < ANOTHER_SCENE:
+    # what a penalty asks for may be far off, but not the least squares too
+    if not min(errors[used].mean(), _start_error(problem)) < ANOTHER_SCENE:
         raise NumericError(
             f"colour fit: mean CIEDE2000 of {errors[used].mean():.1f} after the fit: these readings are not of this "
             "reference; check the chart's order and its orientation"
@@ -199,6 +200,11 @@ def _covariance(noise: ArrayLike | None, weight: float) -> Float64 | None:
     return np.asarray(full)
 
 
+def _start_error(problem: ChartProblem) -> float:
+    solved, p = problem.start()
+    return float(solved.errors(p[None])[0][problem.weights > 0].mean())
+
+
 def _outliers(errors: Float64, names: Sequence[str], used: NDArray[np.bool_]) -> list[str]:
     usual = float(np.median(errors[used]))
     return [
@@ -217,6 +223,6 @@ def _glare(value: float, left: Validation) -> Estimate:
 
 def _veil_remarks(veil: Estimate) -> list[str]:
     if veil.sure and veil.interval[0] <= 0:
-        percent = [f"{100 * v:.1f}" for v in (veil, *veil.interval)]
+        percent = [f"{100 * v:.2f}" for v in (veil, *veil.interval)]
         return [f"glare of {percent[0]} % [{percent[1]}, {percent[2]}] cannot be told from none"]
     return []

@@ -4,8 +4,8 @@ In linear Rec.2020 behind the matrix, a colour s of chromaticity c = (r, b) / (r
 
     s + (r + g + b) d(c),
 
-d a sum of Gaussians at the patches' chromaticities, 0 at grey and far from all patches. As it scales with s, the table
-does not depend on exposure: two dimensions of its three are free.
+d a sum of Gaussians at the patches' chromaticities, 0 at grey. As the change scales with s, the table does not depend
+on exposure: two dimensions of its three are free.
 """
 
 from __future__ import annotations
@@ -29,8 +29,7 @@ _REACHES = (0.05, 0.1, 0.2, 0.4, 0.8)
 """Standard deviations of the Gaussians that are tried, in chromaticity of Rec.2020."""
 _RIDGES = np.geomspace(1e-4, 1e1, 11)
 """Weights against large changes that are tried: the variance of a patch's error by that of d."""
-_GREY_SHARE = 1e-6
-"""Ridge at grey, which makes d 0 there."""
+_GREY = np.full(2, 1 / 3)
 _FEWEST = 10
 
 
@@ -130,8 +129,9 @@ def residual_lut(fit: ColorFit) -> ResidualLut:
             found = errors(out)
             if found.mean() < best:
                 best, chosen, left = float(found.mean()), (reach, float(ridge)), found
-    centres, heights = _fitted(at, miss, *chosen)
-    after = scene + total * (_kernel(at, centres, chosen[0]) @ heights)
+    covariance = _kernel(at, at, chosen[0])
+    heights = np.linalg.solve(covariance + chosen[1] * np.eye(len(at)), miss)
+    after = scene + total * (covariance @ heights)
     before, now, crossed = mean_of(errors(scene)), mean_of(errors(after)), mean_of(left)
     gain = difference(crossed, before)
     lines = []
@@ -142,7 +142,7 @@ def residual_lut(fit: ColorFit) -> ResidualLut:
         )
     shift = delta_e_2000(xyz_to_lab(scene @ back.T, fit.white), xyz_to_lab(after @ back.T, fit.white))
     return ResidualLut(
-        fit, *chosen, frozen(errors(after)), now, crossed, float(shift.max()), tuple(lines), frozen(centres),
+        fit, *chosen, frozen(errors(after)), now, crossed, float(shift.max()), tuple(lines), frozen(at),
         frozen(heights),
     )  # fmt: skip
 
@@ -150,28 +150,19 @@ def residual_lut(fit: ColorFit) -> ResidualLut:
 def _chromaticity(scene: Float64) -> Float64:
     """(N, 2); of what is not above black that of grey."""
     total = scene.sum(axis=1, keepdims=True)
-    grey = np.full((len(scene), 2), 1 / 3)
-    return np.where(total > 0, scene[:, [0, 2]] / np.where(total > 0, total, 1.0), grey)
+    return np.where(total > 0, scene[:, [0, 2]] / np.where(total > 0, total, 1.0), _GREY)
 
 
 def _kernel(at: Float64, centres: Float64, reach: float) -> Float64:
-    away = ((at[:, None] - centres[None]) ** 2).sum(axis=-1)
-    return np.asarray(np.exp(-away / (2 * reach**2)))
+    """(N, M) covariance of d, which is known to be 0 at grey."""
 
+    def near(one: Float64, other: Float64) -> Float64:
+        return np.asarray(np.exp(-((one[:, None] - other[None]) ** 2).sum(axis=-1) / (2 * reach**2)))
 
-def _fitted(at: Float64, miss: Float64, reach: float, ridge: float) -> tuple[Float64, Float64]:
-    """Centres, grey the last, and heights of the Gaussians."""
-    centres = np.concatenate([at, [[1 / 3, 1 / 3]]])
-    ridges = np.append(np.full(len(at), ridge), _GREY_SHARE)
-    values = np.concatenate([miss, np.zeros((1, 3))])
-    return centres, np.linalg.solve(_kernel(centres, centres, reach) + np.diag(ridges), values)
+    return near(at, centres) - near(at, _GREY[None]) @ near(_GREY[None], centres)
 
 
 def _left_out(at: Float64, miss: Float64, reach: float, ridge: float) -> Float64:
-    """(N, 3) what the table without each patch says of it."""
-    centres = np.concatenate([at, [[1 / 3, 1 / 3]]])
-    ridges = np.append(np.full(len(at), ridge), _GREY_SHARE)
-    inverse = np.linalg.inv(_kernel(centres, centres, reach) + np.diag(ridges))
-    heights = inverse @ np.concatenate([miss, np.zeros((1, 3))])
-    # Rasmussen and Williams (2006), eq. 5.12
-    return np.asarray(miss - heights[:-1] / np.diag(inverse)[:-1, None])
+    """(N, 3) what the table without each patch says of it (Rasmussen and Williams 2006, eq. 5.12)."""
+    inverse = np.linalg.inv(_kernel(at, at, reach) + ridge * np.eye(len(at)))
+    return np.asarray(miss - inverse @ miss / np.diag(inverse)[:, None])

@@ -4,4 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from tuning.commands.calibrate import calibrate
+from tuning.commands.demo import demo
+
 app = typer.Typer(help="Make profiles: calibrate from charts, fit to pictures, exchange with other programs.")
+app.command("calibrate")(calibrate)
+app.command("demo")(demo)

@@ -2,7 +2,35 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from isp.lazy import lazily
 
-_HOME: dict[str, str] = {}
+if TYPE_CHECKING:
+    from tuning.calibrate.darks import black_level as black_level
+    from tuning.calibrate.defect_search import defects as defects
+    from tuning.calibrate.geometry import distortion as distortion
+    from tuning.calibrate.geometry import lateral_color as lateral_color
+    from tuning.calibrate.greens import green_imbalance as green_imbalance
+    from tuning.calibrate.noise_model import noise as noise
+    from tuning.calibrate.shading_mesh import lens_shading as lens_shading
+    from tuning.calibrate.strength_search import noise_reduction as noise_reduction
+    from tuning.calibrate.strength_search import sharpening as sharpening
+    from tuning.calibrate.tone_points import tone_curve as tone_curve
+
+_HOME: dict[str, str] = {
+    "black_level": "darks",
+    "defects": "defect_search",
+    "distortion": "geometry",
+    "green_imbalance": "greens",
+    "lateral_color": "geometry",
+    "lens_shading": "shading_mesh",
+    "noise": "noise_model",
+    "noise_reduction": "strength_search",
+    "sharpening": "strength_search",
+    "tone_curve": "tone_points",
+}
+
+__all__ = sorted(_HOME)
+
 __getattr__, __dir__ = lazily(__name__, _HOME)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from isp.errors import NumericError
 from isp.rectilinear import inverse_radial
-from isp.values import Picture, RawFrame
+from isp.values import RawFrame
 from reports.estimate import Estimate, Measured
 from reports.metrics.geometry import Distortion
 from reports.metrics.lateral import LateralColor
 from reports.source import Source
-from tuning.calibrate.planes import check_alike, linear_planes, span_of
+from tuning.calibrate.camera_picture import camera_picture
+from tuning.calibrate.planes import check_alike
 
 FEWEST_DOTS = 40
 """Dots below which the corners of the frame are not known."""
@@ -98,7 +98,7 @@ def distortion(frames: Sequence[RawFrame]) -> DistortionCalibration:
     from reports.metrics.geometry import distortion as measure
 
     check_alike(frames, "distortion")
-    picture = as_camera_picture(frames)
+    picture, _ = camera_picture(frames)
     grid = find_dots(Source(picture))
     if grid is None or len(grid.centres) < FEWEST_DOTS:
         count = 0 if grid is None else len(grid.centres)
@@ -123,7 +123,7 @@ def distortion(frames: Sequence[RawFrame]) -> DistortionCalibration:
     )
     # the stage's radius is 1 at the farthest corner's pixel centre, the metric's at half the diagonal
     away = [max(c, 1 - c) * (n - 1) for c, n in zip(centre, (width, height), strict=True)]
-    ratio = float(np.hypot(*away) / (np.hypot(width, height) / 2))
+    ratio = float(np.hypot(away[0], away[1]) / (np.hypot(width, height) / 2))
     values = tuple(float(q) * ratio ** (2 * i) for i, q in enumerate(radial))
     return DistortionCalibration(
         values, centre, found.corner, found.residual, found, len(grid.centres)  # type: ignore[arg-type]
@@ -152,7 +152,7 @@ def lateral_color(frames: Sequence[RawFrame]) -> LateralCalibration:
     from reports.metrics.lateral import lateral_color as measure
 
     check_alike(frames, "lateral colour")
-    found = measure(Source(as_camera_picture(frames)))
+    found = measure(Source(camera_picture(frames)[0]))
     if not (found.red_corner.known and found.blue_corner.known):
         why = found.red_corner.reason or found.blue_corner.reason
         raise NumericError(f"lateral colour: {why}; photograph dots or edges that fill the frame")
@@ -161,33 +161,3 @@ def lateral_color(frames: Sequence[RawFrame]) -> LateralCalibration:
     scale = np.array([1.0, (corner / half) ** 2]) / half
     red, blue = (tuple(float(v) for v in terms * scale) for terms in (found.red_terms, found.blue_terms))
     return LateralCalibration(red, blue, found.red_corner, found.blue_corner, found)  # type: ignore[arg-type]
-
-
-def as_camera_picture(frames: Sequence[RawFrame]) -> Picture:
-    """The mean of frames as a linear picture whose brightest parts are neutral, each colour interpolated by itself."""
-    from isp.pipeline import Pipeline
-    from isp.profile import Profile
-    from isp.values import Mosaic
-
-    first = frames[0]
-    planes = linear_planes(first)
-    if len(planes) != 4:
-        raise NumericError(f"geometry: CFA {first.cfa} has no colours to compare")
-    tops = {name: float(np.quantile(plane, 0.9)) for name, plane in planes.items()}
-    green = (tops["Gr"] + tops["Gb"]) / 2
-    if min(tops.values()) <= 0.01:
-        raise NumericError(f"geometry: the frame is too dark, {100 * green:.1f} % of white at its brightest")
-    gains = [float(np.clip(green / top, 0.1, 32)) for top in (tops["R"], green, tops["B"])]
-    blocks = ["remosaic"] if first.cfa.block > 1 else []
-    stages: list[Any] = [
-        ("white_balance", {"mode": "manual", "gains": gains}), *blocks, ("demosaic", {"method": "bilinear"}),
-    ]  # fmt: skip
-    data = np.mean([frame.data for frame in frames], axis=0, dtype=np.float64)
-    repeats = [-(-n // m) for n, m in zip(first.shape, first.black.shape, strict=True)]
-    black = np.tile(first.black, repeats)[: first.shape[0], : first.shape[1]]
-    mosaic = Mosaic(((data - black) / span_of(first)).astype(np.float32), first.cfa)
-    value = Pipeline(Profile.from_stages(stages, start="mosaic")).run(mosaic, tap="demosaic").value
-    if not isinstance(value, Picture):
-        raise NumericError("geometry: demosaic gave no picture")
-    return value
-

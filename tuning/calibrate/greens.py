@@ -12,6 +12,7 @@ from isp.errors import NumericError, UsageError
 from isp.stage import COLORED
 from isp.values import Float64, RawFrame, frozen
 from reports.estimate import Estimate, Measured, bootstrap
+from reports.metrics.emva import cfa_planes
 from tuning.calibrate.planes import check_alike, linear_planes, tiles
 
 CELLS = 16
@@ -70,6 +71,9 @@ def green_imbalance(flats: Sequence[RawFrame], *, black: ArrayLike | None = None
         planes = linear_planes(frame, black)
         one, other = (tiles(planes[name], side).mean(-1) for name in ("Gr", "Gb"))
         middle = (one + other) / 2
+        # the two lie a pixel apart along both axes, on a field that slopes
+        slopes = [np.gradient(middle, axis=axis) / side for axis in (0, 1)]
+        one = one - sum(shift * slope for shift, slope in zip(_apart(frame), slopes, strict=True))
         if not 0.01 < float(np.median(middle)) < 0.95:
             raise NumericError(
                 f"green imbalance: greens of {100 * float(np.median(middle)):.1f} % of white are too dark or "
@@ -87,3 +91,12 @@ def green_imbalance(flats: Sequence[RawFrame], *, black: ArrayLike | None = None
         mean, Estimate(largest, (max(largest - chance, 0.0), largest + chance)), max(LEAST, MARGIN * largest),
         frozen(cells),
     )  # fmt: skip
+
+
+def _apart(frame: RawFrame) -> tuple[float, float]:
+    """How far below and to the right of Gb the sites of Gr lie [px of one colour]."""
+    # one period says it all
+    rows, columns = np.indices((2 * frame.cfa.block,) * 2)
+    down, across = (cfa_planes(index, frame.cfa) for index in (rows, columns))
+    gaps = [float((part["Gr"] - part["Gb"].astype(np.float64)).mean()) / 2 for part in (down, across)]
+    return gaps[0], gaps[1]

@@ -108,7 +108,7 @@ class NoiseCalibration(Measured):
             logs = np.log(np.maximum(rows, 1e-12))
             return np.exp([np.interp(inside, axis, logs[:, site]) for site in range(4)])
 
-        return NoiseModel(tuple(between("shot") * gain), tuple(between("read") * gain**2))  # type: ignore[arg-type]
+        return NoiseModel(tuple(between("shot") * gain), tuple(between("read") * gain**2))
 
 
 def noise(scenes: Iterable[Scene], *, black: ArrayLike | None = None, tile: int = TILE) -> NoiseCalibration:

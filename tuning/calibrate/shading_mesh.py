@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -27,6 +28,7 @@ LOWEST, HIGHEST = 0.01, 0.95
 """Levels [of white] outside which a cell says nothing of the lens."""
 _PIXEL = 5.0
 """Robust standard deviations beyond which a pixel of a cell is a defect."""
+_PROBES = 16
 _STIFFNESS = np.geomspace(1e-3, 1e4, 8)
 """Weights of the second differences that are tried."""
 
@@ -58,6 +60,15 @@ class LensShading(Measured):
     between: Estimate
     levels: Mapping[float, Float64] = field(repr=False)
     residuals: Mapping[float, Float64] = field(repr=False)
+
+    def at(self, cct: float) -> Float64:
+        """(rows, columns, 4) the mesh for a light, linear in the reciprocal temperature as tables of a profile are."""
+        known = np.array(sorted(self.meshes))
+        axis, place = -1 / known, float(np.clip(-1 / cct, -1 / known[0], -1 / known[-1]))
+        after = min(max(int(np.searchsorted(axis, place)), 1), len(known) - 1) if len(known) > 1 else 0
+        low, high = self.meshes[float(known[max(after - 1, 0)])], self.meshes[float(known[after])]
+        share = (place - axis[after - 1]) / (axis[after] - axis[after - 1]) if after else 0.0
+        return np.asarray(low + (high - low) * share)
 
     def stage_values(self, digits: int = 4) -> dict[str, object]:
         """``mesh`` and ``placement`` of the stage `lens_shading`; with several lights a table over cct."""
@@ -157,7 +168,8 @@ def _levels(
             f"{what}: levels of {low:.1f}..{high:.1f} % of white; expose flats so that they lie in "
             f"{100 * LOWEST:g}..{100 * HIGHEST:g} %"
         )
-    return cells / np.quantile(cells, 0.98, axis=(0, 1)), good.astype(np.float64)
+    top = np.asarray(np.quantile(cells, 0.98, axis=(0, 1)), np.float64)
+    return np.asarray(cells / top), good.astype(np.float64)
 
 
 def _means(plane: Float64, shape: tuple[int, int]) -> Float64:
@@ -172,35 +184,37 @@ def _means(plane: Float64, shape: tuple[int, int]) -> Float64:
     gap = np.abs(cells - np.median(cells, -1, keepdims=True))
     # a median of few codes may be 0 where noise is small
     limit = np.maximum(_PIXEL * 1.4826 * np.median(gap, -1, keepdims=True), 0.02 * np.abs(cells).max(-1, keepdims=True))
-    return np.asarray(cells.mean(-1, where=gap <= limit))
+    return np.asarray(cells.mean(-1, where=gap <= limit), np.float64)
 
 
-def _basis(shape: tuple[int, int], rows: int, columns: int) -> Float64:
-    """(cells, points): the share of each point of the mesh in the gain of each cell's middle."""
+def _basis(shape: tuple[int, int], rows: int, columns: int) -> Any:
+    """(cells, points) sparse: the share of each point of the mesh in the gain of each cell's middle."""
+    from scipy.sparse import csr_array, kron
 
-    def along(cells: int, points: int) -> Float64:
+    def along(cells: int, points: int) -> Any:
         at = (np.arange(cells) + 0.5) / cells * (points - 1)
         low = np.minimum(at.astype(np.intp), points - 2)
         weights = np.zeros((cells, points))
         weights[np.arange(cells), low] = 1 - (at - low)
         weights[np.arange(cells), low + 1] = at - low
-        return weights
+        return csr_array(weights)
 
-    return np.kron(along(shape[0], rows), along(shape[1], columns))
+    return kron(along(shape[0], rows), along(shape[1], columns), format="csr")
 
 
-def _bending(rows: int, columns: int) -> Float64:
-    """(points, points) quadratic form of the second differences along both axes."""
+def _bending(rows: int, columns: int) -> Any:
+    """(points, points) sparse quadratic form of the second differences along both axes."""
+    from scipy.sparse import csc_array, eye_array, kron
 
-    def form(points: int) -> Float64:
+    def form(points: int) -> Any:
         second = np.diff(np.eye(points), 2, axis=0)
-        return np.asarray(second.T @ second)
+        return csc_array(second.T @ second)
 
-    return np.asarray(np.kron(form(rows), np.eye(columns)) + np.kron(np.eye(rows), form(columns)))
+    return (kron(form(rows), eye_array(columns)) + kron(eye_array(rows), form(columns))).tocsc()
 
 
 def _fitted(
-    level: Float64, good: Float64, basis: Float64, bending: Float64
+    level: Float64, good: Float64, basis: Any, bending: Any
 ) -> tuple[Float64, Float64, float]:
     """Gains at the points, which cells were used, and the stiffness."""
     keep, stiffness = good, 1.0
@@ -215,34 +229,41 @@ def _fitted(
     return gains / gains.min(), keep, stiffness
 
 
-def _stiffest(level: Float64, keep: Float64, basis: Float64, bending: Float64) -> tuple[Float64, float]:
-    from scipy.linalg import cho_factor, cho_solve
+def _stiffest(level: Float64, keep: Float64, basis: Any, bending: Any) -> tuple[Float64, float]:
+    """Gains and the stiffness of least generalised cross-validation score."""
+    from scipy.sparse.linalg import splu
 
-    design = basis * (level * keep)[:, None]
-    normal, right = design.T @ design, design.T @ keep
+    normal, right = _normal(level, keep, basis)
     count = float(keep.sum())
+    # the trace as a mean over random signs (Hutchinson 1990)
+    signs = np.where(np.random.Generator(np.random.Philox(0)).random((len(right), _PROBES)) < 0.5, -1.0, 1.0)
+    sides = np.column_stack([right, normal @ signs])
     best: tuple[float, float, Float64] = (np.inf, 0.0, right)
     for stiffness in _STIFFNESS:
-        factor = cho_factor(normal + stiffness * bending)
-        solved = cho_solve(factor, np.column_stack([right, normal]))
-        gains, freedom = solved[:, 0], float(np.trace(solved[:, 1:]))
-        rest = count - 2 * float(gains @ right) + float(gains @ normal @ gains)
+        solved = splu((normal + stiffness * bending).tocsc()).solve(sides)
+        gains, freedom = solved[:, 0], float((signs * solved[:, 1:]).sum()) / _PROBES
+        rest = count - 2 * float(gains @ right) + float(gains @ (normal @ gains))
         score = max(rest, 1e-12) / (count - freedom) ** 2
         if score < best[0]:
             best = score, float(stiffness), gains
     return best[2], best[1]
 
 
-def _held_out(level: Float64, keep: Float64, basis: Float64, bending: Float64, stiffness: float) -> Float64:
-    """What a mesh fitted to one half of the cells leaves of the other, in turns; NaN where there is nothing."""
-    from scipy.linalg import solve
+def _normal(level: Float64, keep: Float64, basis: Any) -> tuple[Any, Float64]:
+    """Left and right side of the normal equations of g s = 1 over the cells kept."""
+    weight = level * keep
+    return (basis.T * weight**2) @ basis, basis.T @ (weight * keep)
 
-    random = np.random.Generator(np.random.Philox(0))
-    half = random.permutation(len(level)) % 2
+
+def _held_out(level: Float64, keep: Float64, basis: Any, bending: Any, stiffness: float) -> Float64:
+    """What a mesh fitted to one half of the cells leaves of the other, in turns; NaN where there is nothing."""
+    from scipy.sparse.linalg import splu
+
+    half = np.random.Generator(np.random.Philox(0)).permutation(len(level)) % 2
     result = np.full(len(level), np.nan)
     for part in (0, 1):
-        design = basis * (level * keep * (half == part))[:, None]
-        gains = solve(design.T @ design + stiffness * bending, design.T @ (keep * (half == part)), assume_a="sym")
+        normal, right = _normal(level, keep * (half == part), basis)
+        gains = splu((normal + stiffness * bending).tocsc()).solve(right)
         test = (half != part) & (keep > 0)
         result[test] = (level * (basis @ gains))[test]
     return result
@@ -270,7 +291,7 @@ def _left(corrected: Float64) -> tuple[Estimate, Estimate, Float64]:
     return largest(left[corners], error[corners]), largest(left, error), left
 
 
-def _between(meshes: Mapping[float, Float64], levels: Mapping[float, Float64], basis: Float64) -> Estimate:
+def _between(meshes: Mapping[float, Float64], levels: Mapping[float, Float64], basis: Any) -> Estimate:
     ccts = sorted(meshes)
     if len(ccts) < 3:
         return Estimate.missing(f"{len(ccts)} lights; 3 are needed to leave one out", "%")

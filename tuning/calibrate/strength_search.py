@@ -17,9 +17,11 @@ from reports.source import Source
 
 TOLERANCE = 0.005
 """Of a strength found, relative to the range searched."""
-SIDE = 256
-"""Of the part of a frame that is developed again and again [px]."""
-MARGIN = 24
+NEAR = 0.02
+"""How near to the target the measured value must come, relative to it."""
+SIDE = {"sharpen": 128, "noise_reduction": 256}
+"""Of the part of a frame that is developed again and again [px]; an edge says enough in few."""
+MARGIN = 20
 """Of it, left out of the measurement: borders are developed from mirrored pixels [px]."""
 
 Measure = Callable[[Picture], Estimate]
@@ -148,7 +150,7 @@ def _table(
     bounds = profile.entry(stage).stage.parameter(name)
     values, reached, notes = {}, {}, []
     for iso, frame in sorted(frames.items()):
-        part = _cut(frame, place(frame))
+        part = _cut(frame, place(frame), SIDE[stage])
 
         def at(strength: float, part: RawFrame = part) -> Estimate:
             return measure(_developed(profile.with_settings([f"{parameter}={strength:.6f}"]), part))
@@ -172,16 +174,24 @@ def _search(at: Callable[[float], Estimate], target: float, low: float, high: fl
     below, above = low, low + (high - low) / 16
     last = at(above)
     while last.known and last < target and above < high:
-        below, above = above, min(2 * above - low, high)
+        below, first, above = above, last, min(2 * above - low, high)
         last = at(above)
     if not last.known or last < target:
         why = last.reason or f"at {above:g}, the most allowed, the picture measures {float(last):.3g}, not {target:g}"
         return Estimate.missing(why), last
-    found = float(brentq(lambda s: float(at(s)) - target, below, above, xtol=TOLERANCE * (high - low) / 4))
-    value, step = at(found), max((above - below) / 8, 1e-3)
-    slope = (float(at(min(found + step, high))) - float(at(max(found - step, low)))) / (
-        min(found + step, high) - max(found - step, low)
-    )
+    seen: dict[float, Estimate] = {below: first, above: last}
+
+    def gap(strength: float) -> float:
+        if strength not in seen:
+            seen[strength] = at(strength)
+        return float(seen[strength]) - target
+
+    found = float(brentq(gap, below, above, xtol=TOLERANCE * (high - low) / 4))
+    gap(found)
+    value = seen[found]
+    if abs(value - target) > NEAR * abs(target):
+        return Estimate.missing(f"what is measured jumps from {float(value):.3g} past the target at {found:.3g}"), value
+    slope = (float(last) - float(first)) / (above - below)
     if not value.sure or slope <= 0:
         return Estimate(found, reason="no interval"), value
     ends = [float(np.clip(found + (end - target) / slope, low, high)) for end in value.interval]
@@ -208,10 +218,10 @@ def _developed(profile: Profile, frame: RawFrame) -> Picture:
     return value  # type: ignore[no-any-return]
 
 
-def _cut(frame: RawFrame, centre: tuple[int, int]) -> RawFrame:
+def _cut(frame: RawFrame, centre: tuple[int, int], largest: int) -> RawFrame:
     """A part around a place, at the frame's own phase of the mosaic and of its black level."""
     period = math.lcm(2 * frame.cfa.block, *frame.black.shape)
-    side = [min(SIDE, n // period * period) for n in frame.shape]
+    side = [min(largest // period * period, n // period * period) for n in frame.shape]
     start = [
         int(np.clip(c - s // 2, 0, n - s)) // period * period
         for c, s, n in zip(centre[::-1], side, frame.shape, strict=True)

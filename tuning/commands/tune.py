@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import typer
 
+from tuning.commands.calibrate import calibrate
+from tuning.commands.demo import demo
 from tuning.commands.look_cmd import look
 
 app = typer.Typer(help="Make profiles: calibrate from charts, fit to pictures, exchange with other programs.")
+app.command("calibrate")(calibrate)
+app.command("demo")(demo)
 app.command("look")(look)

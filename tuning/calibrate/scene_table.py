@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from isp.io.cube import LARGEST_3D, Cube
 from isp.errors import UsageError
+from isp.io.cube import LARGEST_3D, Cube
 from isp.values import Float64
 
 SLOPE, OFFSET, CUT, PLUS, OVER = 10.5402377416545, 0.0729055341958355, 0.0078125, 9.72, 17.52

@@ -61,7 +61,8 @@ def rendering_of(profile: Profile, kelvin: float, notes: list[str]) -> tuple[Ren
         encode = entry if entry.name == "encode" else encode
         stages.append((entry.name, values))
     if encode is None or stages[0][0] != "ccm":
-        raise ProfileError(f"{profile.name}: a table needs a profile from ccm to encode; it has {[s for s, _ in stages]}")
+        names = ", ".join(name for name, _ in stages)
+        raise ProfileError(f"{profile.name}: a table needs the stages from ccm to encode; the profile has {names}")
     if len(facts.matrices) > 1:
         notes.append(f"ccm.matrix: taken at {kelvin:g} K")
     return through(stages, "camera"), encode

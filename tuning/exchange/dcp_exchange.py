@@ -38,6 +38,8 @@ _DAYLIGHT_TINT = 10.0
 _TONE_POINTS = 257
 _BRIGHTEST = 8.0
 """Scene value up to which an imported map is baked."""
+_NOTHING = (0.02, 1e-3, 1e-3)
+"""Turn [degrees] and factors below which a map changes nothing."""
 _MAP_SIZE = 49
 
 
@@ -116,8 +118,9 @@ def _calibration(facts: CameraFacts, light: str, kelvin: float, notes: list[str]
     forward = np.linalg.inv(pcs_to_rgb("srgb")) @ matrix_at(facts, kelvin)
     white = xy_to_xyz(D50)
     scale = white / forward.sum(axis=1)
-    if np.abs(scale - 1).max() > 0.002:
-        notes.append(f"ccm.matrix at {kelvin:g} K: scaled by up to {np.abs(scale - 1).max():.1%}, so that white is white")
+    change = float(np.abs(scale - 1).max())
+    if change > 0.002:
+        notes.append(f"ccm.matrix at {kelvin:g} K: scaled by up to {change:.1%}, so that white is white")
     forward = forward * scale[:, None]
     matrix = neutral_at(facts, kelvin)[:, None] * np.linalg.inv(forward) @ adaptation(white_of_light(kelvin), D50)
     return ColorCalibration(kelvin, matrix / (matrix @ white).max(), forward, illuminant=light)
@@ -144,7 +147,7 @@ def _colour_map(profile: Profile, notes: list[str]) -> tuple[Float64, ...]:
         return ()
     render, to = through(stages, "display"), working_to_prophoto()
     table = table_of(lambda rgb: render(rgb @ np.linalg.inv(to).T) @ to.T)
-    if np.abs(table - np.array([0.0, 1.0, 1.0])).max() < 1e-4:
+    if (np.abs(table - np.array([0.0, 1.0, 1.0])) < _NOTHING).all():
         return ()
     notes.append("saturation, hue_saturation: a map in front of the tone curve, at a value of 0.5")
     return (table,)

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from isp.color.spaces import D50, WORKING, conversion, pcs_to_rgb, xy_to_xyz
-from isp.color.transfer import decoded, srgb_encoded
+from isp.color.spaces import D50, WORKING, conversion, pcs_to_rgb, srgb_encoded, xy_to_xyz
+from isp.color.transfer import decoded
 from isp.values import Float64
 
 HUES, SATURATIONS = 90, 30

@@ -94,7 +94,8 @@ def _assembled(tags: list[tuple[bytes, bytes]], connection: bytes) -> bytes:
             places[data] = offset + len(body)
             body += data + b"\0" * (-len(data) % 4)
         table += struct.pack(">4sII", tag, places[data], len(data))
-    head = struct.pack(">I4sI4s4s4s6H4s", offset + len(body), b"", _VERSION, b"scnr", b"RGB ", connection, *_DATE, b"acsp")
+    fields = (offset + len(body), b"", _VERSION, b"scnr", b"RGB ", connection, *_DATE, b"acsp")
+    head = struct.pack(">I4sI4s4s4s6H4s", *fields)
     head = head.ljust(64, b"\0") + struct.pack(">I", 0) + _fixed(_D50_XYZ)
     return head.ljust(128, b"\0") + table + body
 

@@ -108,7 +108,8 @@ def import_tuning(
     with open_source(path, Limits(file_megabytes=MAX_BYTES * 8 / 1e6)) as source:
         data, name = source.read_at(0, source.size, "the file"), source.name
     cube: Cube | None = None
-    facts, notes = CameraFacts(), []
+    facts = CameraFacts()
+    notes: list[str] = []
     kind = _kind(data, name)
     where: tuple[str, dict[str, Any]] = ("tone_curve", {"space": space, "transfer": transfer})
     if kind == "dcp":

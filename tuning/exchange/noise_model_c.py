@@ -52,7 +52,8 @@ def noise_law(noise: Mapping[float, Float64], max_analog: float) -> NoiseLaw:
     tables = np.array([noise[i] for i in iso])
     shot, read = np.maximum(tables[:, 0], _LEAST), np.maximum(tables[:, 1], _LEAST)
     digital = np.maximum(iso / max_analog, 1.0)
-    forms = ((np.stack([iso, np.ones_like(iso)], 1), shot, [0.0, -np.inf]), (np.stack([iso**2, digital**2], 1), read, 0.0))
+    one = np.ones_like(iso)
+    forms = ((np.stack([iso, one], 1), shot, [0.0, -np.inf]), (np.stack([iso**2, digital**2], 1), read, [0.0, 0.0]))
     found, worst = [], []
     for basis, wanted, low in forms:
         scale = np.abs(basis).max(axis=0)
@@ -78,7 +79,7 @@ def noise_model_text(profile: Profile, max_analog: float | None) -> tuple[str, l
     facts = facts_of(profile)
     needed(facts, {"noise": "black_level.noise"}, "noise_model_c", profile.name)
     if len(facts.noise) < 2 or NO_LIGHT in facts.noise:
-        raise ProfileError(f"{profile.name}: export to noise_model_c needs black_level.noise as a table over two iso or more")
+        raise ProfileError(f"{profile.name}: export to noise_model_c needs black_level.noise over two iso or more")
     top = max(facts.noise) if max_analog is None else max_analog
     if not top > 0:
         raise UsageError(f"the highest analogue ISO {top:g} must be above 0")

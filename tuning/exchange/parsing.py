@@ -124,8 +124,8 @@ def read_yaml(data: bytes, name: str) -> dict[str, Any]:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark is not None else ""
-        raise InputError(f"{name}{line}: not YAML: {one_line(getattr(error, 'problem', None) or error)}") from None
+        place = f":{mark.line + 1}" if mark is not None else ""
+        raise InputError(f"{name}{place}: not YAML: {one_line(getattr(error, 'problem', None) or error)}") from None
     except RecursionError:
         raise InputError(f"{name}: nested too deeply") from None
     except ValueError as error:

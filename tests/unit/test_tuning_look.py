@@ -263,5 +263,5 @@ def test_the_written_table_reads_back_the_same(tmp_path):
 
 
 def test_a_look_that_is_none_explains_nothing():
-    with pytest.raises(NumericError, match="pair 2: no look explains more than .* same scene"):
+    with pytest.raises(NumericError, match=r"pair 2: no look explains more than .* same scene"):
         fit_look([*taken([natural(1)]), (natural(2), natural(3))], size=17, register=False)

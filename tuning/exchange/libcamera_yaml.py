@@ -181,9 +181,9 @@ def yaml_text(facts: CameraFacts, name: str) -> tuple[str, list[str]]:
         gains = [{"ct": round(k), "gains": [round(1 / red, 6), round(1 / blue, 6)]} for k, red, blue in rows]
         listed.append({"Awb": {"algorithm": "bayes", "colourGains": gains}})
     if facts.meshes:
-        sizes = [0.5 / _HALF] * _HALF
+        sizes = {key: [0.5 / _HALF] * _HALF for key in ("x-size", "y-size")}  # two lists: one alone would be an alias
         sets = [_codes(ct or _ANY_LIGHT, mesh, facts.luminance, name) for ct, mesh in sorted(facts.meshes.items())]
-        listed.append({"LensShadingCorrection": {"x-size": sizes, "y-size": sizes, "sets": sets}})
+        listed.append({"LensShadingCorrection": {**sizes, "sets": sets}})
     if facts.matrices:
         ccms = [{"ct": round(ct or _ANY_LIGHT), "ccm": [round(float(v), 6) for v in m.ravel()]}
                 for ct, m in sorted(facts.matrices.items())]  # fmt: skip

@@ -99,7 +99,7 @@ class ToneCurve(Stage):
         places = _PIECE * np.arange(len(knots))
         slopes = _PIECE / np.diff(knots)
         x = np.interp(np.arange(places[-1] + 1), places, knots)
-        table = _through(points, x) if points.size else filmic(x, values)
+        table = curve(x, values)
         axis = np.array([slopes, places[:-1] - slopes * knots[:-1]])
         keep = np.array([as_array(values["hue"]), as_array(values["perceptual"])])
         spaces = oklab.arrays() if values["perceptual"] > 0 else {}
@@ -109,20 +109,26 @@ class ToneCurve(Stage):
         import halide as hl
 
         x, y = graph.x, graph.y
-        curve = graph.rgb("curve", lambda c: _lookup(image[x, y, c], arrays), stored=True)
+        shown = graph.rgb("curve", lambda c: _lookup(image[x, y, c], arrays), stored=True)
         low, high = _ends(image, graph)
-        curve_low, curve_high = _ends(curve, graph)
+        curve_low, curve_high = _ends(shown, graph)
         ratio = (curve_high - curve_low) / hl.max(high - low, hl.f32(1e-9))
 
         def toned(c: Expr) -> Expr:
             kept = curve_low + (image[x, y, c] - low) * ratio
-            return curve[x, y, c] + (kept - curve[x, y, c]) * arrays["keep"][0]
+            return shown[x, y, c] + (kept - shown[x, y, c]) * arrays["keep"][0]
 
         if not structure["perceptual"]:
             return graph.rgb("toned", toned)
         result = graph.rgb("toned", toned, stored=True)
         turned = _turned([image[x, y, c] for c in range(3)], [result[x, y, c] for c in range(3)], arrays)
         return graph.rgb("hued", [result[x, y, c] + turned[c] for c in range(3)])
+
+
+def curve(x: Float64, values: Mapping[str, Plain]) -> Float64:
+    """Display values at scene values `x` >= 0, for plain values of `ToneCurve`: through its points, or `filmic`."""
+    points = as_array(values["points"])
+    return _through(points, x) if points.size else filmic(x, values)
 
 
 def filmic(x: Float64, values: Mapping[str, Plain]) -> Float64:

@@ -230,10 +230,11 @@ def _schedule_update(func: Any, number: int, names: list[str], lanes: int, few: 
     places = [str(p) for p in func.update_args(number)]
     loops = func.rvars(number)
     if names[:2] == ["x", "y"] and places[0].endswith(": x>"):
-        # sums over channels, in which most terms are zero for all but one
-        for loop in loops if few else ():
-            update.unroll(loop)
-        update.vectorize(hl.Var("x"), lanes).never_partition([hl.Var("y"), *loops])
+        down = [hl.Var("y")] if places[1].endswith(": y>") else []
+        if few and down and len(loops) == 1:
+            # a sum over channels, in which most terms are zero for all but one
+            update.unroll(loops[0])
+        update.vectorize(hl.Var("x"), lanes).never_partition([*down, *loops])
         return
     update.unscheduled()
     across = [r for r in loops if r.name().endswith("$x")]

@@ -165,7 +165,13 @@ class Adjoint:
             for name in names
         ]
         if self.source_gradient:
-            results.append(_copied(derivative, pixels, "pixels"))
+            result = _copied(derivative, pixels, "pixels")
+            # stated, so that Halide sees where the coordinates it clamps need no clamp
+            for axis in result.args()[:2]:
+                result.bound(axis, -self.reach, TILE * self.scale + 2 * self.reach)
+            if dims[0] == 3:
+                result.bound(result.args()[2], 0, 3)
+            results.append(result)
         pipeline = hl.Pipeline(results)
         many = tuple(node.func.name().split("$")[0] for node in graph.nodes if node.channels > MOST_UNROLLED)
         _schedule(pipeline, many)
@@ -182,8 +188,6 @@ def _copied(derivative: Any, func: Any, name: str) -> Any:
         result[index] = derivative[func][index]
     except hl.HalideError:
         result[index] = hl.f32(0)
-    if name == "pixels" and len(index) == 3:
-        result.bound(index[2], 0, 3)
     return result
 
 

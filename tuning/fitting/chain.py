@@ -1,8 +1,9 @@
 """One frame through a profile, forwards and backwards, for values of the free parameters.
 
 Steps in front of the first one that any free parameter reaches are rendered once and kept. The others are cut into runs
-at stencils: each run is one program forwards and one backwards (a derivative over fewer stencils computes less around
-its tiles and compiles sooner), and their vector-Jacobian products are chained from the picture to the front.
+at stencils: each run is one program forwards and one backwards (the time to compile a derivative grows faster than its
+length, and what is compiled serves all fits that have the run), and their vector-Jacobian products are chained from the
+picture to the front.
 
 The derivative reaches a parameter through the arrays that the stages' `prepare` makes of it, by central differences of
 `prepare` in float64 over the whole walk: so what a stage hands on to later ones (the automatic exposure that follows a
@@ -183,17 +184,9 @@ class Chain:
 
 
 def _cuts(steps: Sequence[Placed], first: int) -> tuple[tuple[int, int], ...]:
-    """Runs (begin, end) of the steps from `first` on: a stencil begins one, unless only pointwise steps stand before."""
-    cuts: list[list[int]] = []
-    reach = 0
-    for index in range(first, len(steps)):
-        own = steps[index].step.reach
-        if not cuts or (own and reach):
-            cuts.append([index, index])
-            reach = 0
-        cuts[-1][1] = index + 1
-        reach += own
-    return tuple((begin, end) for begin, end in cuts)
+    """Runs (begin, end) of the steps from `first` on: a stencil begins one, and so does the way into the gamut."""
+    begins = [i for i in range(first, len(steps)) if i == first or steps[i].step.reach or steps[i].gives == "encoded"]
+    return tuple(zip(begins, [*begins[1:], len(steps)], strict=True))
 
 
 def _through(run: Sequence[Placed], domain: Domain, planes: Float32) -> Float32:

@@ -1,7 +1,7 @@
 """Down the gradient: Gauss-Newton in a trust region, or L-BFGS-B where there are very many parameters. Both SciPy's.
 
-`scipy.optimize.least_squares` (trust region reflective: M. A. Branch, T. F. Coleman, Y. Li, SIAM J. Sci. Comput. 21
-(1999) 1) wants residuals and a Jacobian with a row for each, which for megapixels would be tens of millions of rows.
+`scipy.optimize.least_squares` (dogleg steps in a box: C. Voglis, I. E. Lagaris, WSEAS 2004; its reflective method adds
+damping at bounds, which in the long flat valleys of tone curves took ten times the steps) wants residuals and a Jacobian with a row for each, which for megapixels would be tens of millions of rows.
 All that it makes of them is |f|^2 = 2 L, J^T f = g and J^T J = H. So it is given N + 1 rows with the same three:
 
     f = (sqrt(2 L), 0, ..., 0),   J = [ g^T / sqrt(2 L) ; R ],   R^T R = H - g g^T / (2 L)
@@ -23,8 +23,10 @@ from tuning.fitting.problem import Problem
 Method = Literal["gauss_newton", "l_bfgs"]
 MOST_NEWTON = 80
 """Parameters up to which Gauss-Newton is taken: its Hessian costs a rendering for each."""
-TOLERANCE = 1e-5
-"""Relative change of the loss, or of all parameters, that ends the search."""
+TOLERANCE = 1e-4
+"""Relative change of the loss that ends the search."""
+STILL = 1e-6
+"""Relative change of the parameters, in their scales, that ends it."""
 FLAT = 1e-14
 """Loss below which nothing is left to explain: float32's rounding."""
 
@@ -82,7 +84,7 @@ def _gauss_newton(problem: Problem, start: Float64, steps: int) -> Descent:
 
     found = least_squares(
         residuals, start / problem.scale, jacobian, bounds=(problem.lower / problem.scale, problem.upper / problem.scale),
-        method="trf", ftol=TOLERANCE, xtol=TOLERANCE, gtol=1e-12, max_nfev=steps,
+        method="dogbox", ftol=TOLERANCE, xtol=STILL, gtol=1e-12, max_nfev=steps,
     )
     words = {0: "the most evaluations allowed", 1: "no slope is left", 2: "the loss stays as it is",
              3: "the parameters stay where they are", 4: "loss and parameters stay as they are"}

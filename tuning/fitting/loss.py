@@ -30,7 +30,7 @@ LEVELS = (1, 4, 16)
 BAND = 32
 """Rows at a time [px], a multiple of the largest square: what they take stays in the cache."""
 FEW = 300_000
-"""Pixels that are looked at for second derivatives, about; at most every fourth band."""
+"""Pixels that are looked at for second derivatives, about."""
 
 Space = Literal["encoded", "oklab"]
 
@@ -78,7 +78,7 @@ class Loss:
         self.target, self.threads = target, threads
         height = target.weight.shape[0]
         self._bands = [(top, min(top + BAND, height)) for top in range(0, height, BAND)]
-        sparse = max(4, -(-target.weight.size // FEW))
+        sparse = -(-target.weight.size // FEW)
         self.sparse = self._bands[len(self._bands) % sparse // 2 :: sparse]
         self._share = 1.0 / (len(LEVELS) * target.count)
 

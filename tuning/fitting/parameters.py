@@ -148,6 +148,16 @@ class Parameters:
         ends = np.cumsum([int(np.prod(s, dtype=int)) for s in self.shapes])
         return self.names[int(np.searchsorted(ends, index, side="right"))][0]
 
+    def places(self, name: Name) -> range:
+        """Where the numbers of a parameter lie."""
+        at = 0
+        for each, shape in zip(self.names, self.shapes, strict=True):
+            count = int(np.prod(shape, dtype=int))
+            if each == name:
+                return range(at, at + count)
+            at += count
+        raise KeyError(name)
+
     def around(self, vector: Float64, index: int, width: float) -> tuple[Float64, Float64, float]:
         """Vectors with one number lower and higher by `width` scales, inside the bounds, and their distance."""
         step = width * (self.scale[index] if index < len(self.start) else 1.0)

@@ -65,6 +65,7 @@ class Problem:
         self.scale = np.concatenate([parameters.scale, np.ones(extra)])
         self.labels = (*parameters.labels, *(f"exposure of picture {i + 1} [EV]" for i in range(extra)))
         sigma = np.concatenate([parameters.deviation, np.full(extra, OFFSET_DEVIATION)])
+        self.deviation = sigma
         weight = np.concatenate([np.full(len(parameters.start), PRIOR), np.full(extra, OFFSET_PRIOR)])
         with np.errstate(divide="ignore"):
             self.prior = np.where(np.isfinite(sigma) & (sigma > 0), weight / sigma**2, 0.0)

@@ -156,8 +156,8 @@ class Chain:
         here = [prepared(p) if not is_host(p) else {} for p in stops[-1].steps]
         for index in range(len(vector)):
             names = set()
-            for moved in self.parameters.probes(vector, index):
-                there = self._rewalked(moved, index, stops)[-1].steps
+            for probe in self.parameters.probes(vector, index):
+                there = self._rewalked(probe, index, stops)[-1].steps
                 for i, placed in enumerate(there):
                     if is_host(placed):
                         continue

@@ -1,8 +1,9 @@
 """Down the gradient: Gauss-Newton in a trust region, or L-BFGS-B where there are very many parameters. Both SciPy's.
 
 `scipy.optimize.least_squares` (dogleg steps in a box: C. Voglis, I. E. Lagaris, WSEAS 2004; its reflective method adds
-damping at bounds, which in the long flat valleys of tone curves took ten times the steps) wants residuals and a Jacobian with a row for each, which for megapixels would be tens of millions of rows.
-All that it makes of them is |f|^2 = 2 L, J^T f = g and J^T J = H. So it is given N + 1 rows with the same three:
+damping at bounds, which in the long flat valleys of tone curves took ten times the steps) wants residuals and a
+Jacobian with a row for each, which for megapixels would be tens of millions of rows. All that it makes of them is
+|f|^2 = 2 L, J^T f = g and J^T J = H. So it is given N + 1 rows with the same three:
 
     f = (sqrt(2 L), 0, ..., 0),   J = [ g^T / sqrt(2 L) ; R ],   R^T R = H - g g^T / (2 L)
 
@@ -82,8 +83,9 @@ def _gauss_newton(problem: Problem, start: Float64, steps: int) -> Descent:
         root = np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T
         return np.vstack([first, root])
 
+    box = (problem.lower / problem.scale, problem.upper / problem.scale)
     found = least_squares(
-        residuals, start / problem.scale, jacobian, bounds=(problem.lower / problem.scale, problem.upper / problem.scale),
+        residuals, start / problem.scale, jacobian, bounds=box,
         method="dogbox", ftol=TOLERANCE, xtol=STILL, gtol=1e-12, max_nfev=steps,
     )
     words = {0: "the most evaluations allowed", 1: "no slope is left", 2: "the loss stays as it is",

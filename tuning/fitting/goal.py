@@ -1,7 +1,7 @@
-"""Goals in words: ``maximise acutance subject to visual_noise<1.5``, of what a report measures in the developed pictures.
+"""Goals in words: ``maximise acutance subject to visual_noise<1.5``, of what a report measures in developed pictures.
 
 Quantities are those of `isp report` by their keys (``sharpness.mtf50``, ``delta_e.mean``), or by the short names of
-`SHORT`. A condition that is broken costs `PENALTY` times its relative excess, so a search finds its way back from there.
+`SHORT`. A condition that is broken costs `PENALTY` times its relative excess, so a search finds its way back.
 """
 
 from __future__ import annotations

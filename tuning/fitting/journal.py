@@ -1,7 +1,7 @@
 """Everything a fit has computed, kept so that a kill costs the evaluation in work and no more.
 
-A fit is a function of its inputs and seed: run again, it asks for the same evaluations in the same order. Those that the
-journal holds are answered from it, bit for bit, so a fit that goes on after a kill ends where an unbroken one does.
+A fit is a function of its inputs and seed: run again, it asks for the same evaluations in the same order. Those that
+the journal holds are answered from it, bit for bit, so a fit that goes on after a kill ends where an unbroken one does.
 
 The file is one line of text (`MAGIC` and the version) and records, only ever appended to::
 
@@ -83,8 +83,8 @@ class Journal:
         record = self._next()
         if record is not None:
             if record.get("asked") != asked:
-                raise ProfileError(f"{self.path}: record {self.answered} is not what this fit asks for next; start anew "
-                                   "with --overwrite")
+                raise ProfileError(f"{self.path}: record {self.answered} is not what this fit asks for next; start "
+                                   "anew with --overwrite")
             return record["found"]
         found = compute()
         self._append({"asked": asked, "found": found})
@@ -133,8 +133,8 @@ class Journal:
         if not line.startswith(MAGIC) or not number.isdigit():
             raise ProfileError(f"{self.path}: not a journal of a fit")
         if int(number) > VERSION:
-            raise ProfileError(f"{self.path}: written by a newer program (journal version {int(number)}; this one knows "
-                               f"{VERSION})")
+            raise ProfileError(f"{self.path}: written by a newer program (journal version {int(number)}; this one "
+                               f"knows {VERSION})")
 
     def _record(self, data: bytes, at: int) -> int | None:
         """Read the record at `at`; where the next one begins, or None if it was being written at the end."""
@@ -149,10 +149,10 @@ class Journal:
         if not sound or zlib.crc32(text) != sum_text:
             if sound and begin + length == len(data):
                 return None
-            raise ProfileError(f"{self.path}: record {len(self._records) + 1} is damaged: it does not fit its checksum; "
-                               "start anew with --overwrite")
+            raise ProfileError(f"{self.path}: record {len(self._records) + 1} is damaged: it does not fit its "
+                               "checksum; start anew with --overwrite")
         self._records.append(json.loads(text))
-        return begin + length
+        return int(begin + length)
 
 
 def _packed(record: Mapping[str, Any]) -> bytes:

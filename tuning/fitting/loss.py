@@ -7,15 +7,16 @@ registration), and r_k its means over squares of k x k pixels, k = 1, 4 and 16,
 
 Rho (P. Charbonnier et al., "Two deterministic half-quadratic regularization algorithms for computed imaging", ICIP
 1994) is r^2 / 2 for small differences and c |r| for large ones: a reflection or a retouched spot does not pull on
-everything else. Means over squares let differences of tone and colour count where fine detail does not match because the
-reference was denoised or moved by part of a pixel. The picture is taken in bands of rows whose sums are added in order
-in float64: L does not depend on the number of threads.
+everything else. Means over squares let differences of tone and colour count where fine detail does not match because
+the reference was denoised or moved by part of a pixel. The picture is taken in bands of rows whose sums are added in
+order in float64: L does not depend on the number of threads.
 """
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -167,7 +168,7 @@ def _pyramid(gap: Float32) -> list[Float32]:
     if any(beyond):
         gap = np.pad(gap, ((0, 0), (0, beyond[0]), (0, beyond[1])))
     levels = [gap]
-    for before, side in zip(LEVELS, LEVELS[1:], strict=False):
+    for before, side in pairwise(LEVELS):
         levels.append(_means(levels[-1], side // before))
     return levels
 

@@ -233,7 +233,8 @@ def parameters_at(profile: Profile, names: Sequence[Name], last: Stop) -> Parame
         )
     deviation = np.minimum((joined[2] - joined[1]) / 2, 10 * joined[3])
     return Parameters(
-        tuple(n for n, *_ in parts), tuple(s for _, s, *_ in parts), tuple(labels), *joined, deviation, fixed
+        names=tuple(n for n, *_ in parts), shapes=tuple(s for _, s, *_ in parts), labels=tuple(labels),
+        start=joined[0], lower=joined[1], upper=joined[2], scale=joined[3], deviation=deviation, fixed=fixed,
     )
 
 

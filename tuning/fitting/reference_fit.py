@@ -23,10 +23,10 @@ from tuning.fitting.goal import Goal, parse_goal
 from tuning.fitting.journal import Journal
 from tuning.fitting.loss import Loss, Space, Target
 from tuning.fitting.pairs import Pair, pair_of, target_of
-from tuning.fitting.parameters import Asked, Parameters, asked, parameters_at
+from tuning.fitting.parameters import Asked, Name, Parameters, asked, parameters_at
 from tuning.fitting.problem import Problem, Work
 from tuning.fitting.registration import Registered
-from tuning.fitting.result import Compared, Fitted, FitResult, Trial, changed, covariance_of, fitted, versions
+from tuning.fitting.result import Compared, FitResult, Fitted, Trial, changed, covariance_of, fitted, versions
 from tuning.fitting.search import Sampler, axes_around, axes_of, search
 from tuning.fitting.walk import EXPOSURE, Walk
 
@@ -74,9 +74,11 @@ class _Best:
         self.options, self.tell, self.work = options, tell, Work()
         self.began = time.perf_counter()
         self.history: list[Trial] = []
-        self.loss, self.vector, self.settings = np.inf, np.zeros(0), {}
+        self.loss, self.vector = np.inf, np.zeros(0)
+        self.settings: dict[str, Any] = {}
         self.problem: Problem | None = None
-        self.what, self.trying = "gradient", {}
+        self.what = "gradient"
+        self.trying: dict[str, Any] = {}
 
     def seen(self, problem: Problem | None, vector: Float64, loss: float) -> None:
         """Called after each evaluation; raises `Ended` when no more are allowed."""
@@ -193,7 +195,7 @@ class _Fit:
         self.goal_parameters: Parameters
         self.journal.begin(self._identity(objective))
         if journal.torn:
-            self.notes.append(f"the journal ended in the middle of a record, of which {journal.torn} bytes were cut off")
+            self.notes.append(f"the journal ended in the middle of a record: {journal.torn} bytes were cut off")
 
     def run(self) -> FitResult:
         """The whole fit, from the start to the result."""
@@ -314,8 +316,10 @@ class _Fit:
         start = np.concatenate([parameters.start, np.zeros(int(offsets))])
         chains = [Chain(walk, parameters, start, self.threads) for walk in walks]
         losses = [self._loss(number, chain, start) for number, chain in enumerate(chains)]
-        problem = Problem(parameters, chains, losses, offsets=offsets, journal=self.journal, key=sorted(choices.items()),
-                          tell=lambda vector, loss: self.best.seen(problem, vector, loss), work=self.best.work)
+        problem = Problem(
+            parameters, chains, losses, offsets=offsets, journal=self.journal, key=sorted(choices.items()),
+            tell=lambda vector, loss: self.best.seen(problem, vector, loss), work=self.best.work,
+        )
         return problem
 
     def _parameters(self, walk: Walk) -> Parameters:
@@ -371,7 +375,7 @@ class _Fit:
             pictures=self._compared(profile) if interruption is None else (),
             converged=converged,
             reason=reason,
-            provenance=self._provenance(),
+            provenance=self._provenance(parameters.names),
             notes=tuple(self.notes),
             interruption=interruption,
         )
@@ -436,11 +440,11 @@ class _Fit:
             "machine": target_name(),
         }
 
-    def _provenance(self) -> dict[str, Any]:
+    def _provenance(self, fitted_names: Sequence[Name]) -> dict[str, Any]:
         return {
             "profile": f"{self.profile.name} {profile_fingerprint(self.profile)}",
             **{f"input {i + 1}": f"{p.name} {' '.join(_identity_of(p))}" for i, p in enumerate(self.pairs)},
-            "parameters": ", ".join(".".join(n) for n in (*self.names.gradient, *self.names.search)),
+            "parameters": ", ".join(".".join(n) for n in (*fitted_names, *self.names.search)),
             "optimiser": f"{self.options.optimiser}, seed {self.options.seed}, {len(self.best.history)} evaluations",
             "versions": ", ".join(f"{name} {number}" for name, number in versions().items()),
         }

@@ -1,7 +1,7 @@
 """A reference brought onto the grid of the picture that a profile develops: orientation, size, shift, small warps.
 
-Both are compared as local contrast: luma less its mean over a neighbourhood, over its deviation there. That does not see
-exposure, tone or (much) colour, so a picture can be registered before it is fitted. The displacement is measured in
+Both are compared as local contrast: luma less its mean over a neighbourhood, over its deviation there. That does not
+see exposure, tone or (much) colour, so a picture can be registered before it is fitted. The displacement is measured in
 blocks by phase correlation (M. Guizar-Sicairos et al., Optics Letters 33 (2008) 156, as scikit-image has it), each
 weighted by how well the block then agrees, and a polynomial of place is fitted to it: 6 numbers, or 12 where there are
 blocks enough for a warp of second order. Repeated until it stays where it is.
@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isp.errors import NumericError
 from isp.values import Float32, Float64
@@ -42,7 +43,7 @@ class Registered:
     """
 
     planes: Float32
-    inside: np.ndarray[tuple[int, int], np.dtype[np.bool_]]
+    inside: NDArray[np.bool_]
     likeness: float
     displacement: float
 
@@ -64,7 +65,7 @@ def register(reference: Float32, picture: Float32, name: str, *, move: bool = Tr
     shape = picture.shape[1:]
     here = _contrast(picture)
     field = _scaled(reference.shape[1:], shape, name, move)
-    planes, inside = (reference, np.ones(shape, bool)) if field is None else _sampled(reference, field)
+    planes, inside = (reference, np.ones(shape, np.bool_)) if field is None else _sampled(reference, field)
     start = field if field is not None else np.indices(shape, np.float64)
     total = np.zeros((2, *shape))
     if move:
@@ -78,8 +79,8 @@ def register(reference: Float32, picture: Float32, name: str, *, move: bool = Tr
             planes, inside = _sampled(reference, _composed(start, total))
     likeness = _likeness(here, _contrast(planes), inside)
     if not likeness >= SAME:
-        raise NumericError(f"{name} shows another scene than its raw: local contrast correlates by {likeness:.2f} after "
-                           f"registration, and {SAME} is needed; check the pair")
+        raise NumericError(f"{name} shows another scene than its raw: local contrast correlates by {likeness:.2f} "
+                           f"after registration, and {SAME} is needed; check the pair")
     return Registered(planes.astype(np.float32), inside, likeness, float(np.abs(total).max()))
 
 
@@ -105,10 +106,10 @@ def _composed(start: Float64, displacement: Float64) -> Float64:
     """`start` at displaced places; both are smooth, so `start` goes on as a straight line."""
     slopes = [(start[axis].take(-1, axis) - start[axis].take(0, axis)).mean() / (start.shape[1 + axis] - 1)
               for axis in (0, 1)]
-    return start + displacement * np.array(slopes)[:, None, None]
+    return np.asarray(start + displacement * np.array(slopes)[:, None, None])
 
 
-def _sampled(planes: Float32, field: Float64) -> tuple[Float32, np.ndarray[tuple[int, int], np.dtype[np.bool_]]]:
+def _sampled(planes: Float32, field: Float64) -> tuple[Float32, NDArray[np.bool_]]:
     from scipy.ndimage import map_coordinates
 
     height, width = planes.shape[1:]
@@ -130,13 +131,13 @@ def _contrast(planes: Float32) -> Float32:
     return np.asarray((luma - mean) / np.sqrt(power + np.float32((2 / 255) ** 2)))
 
 
-def _likeness(here: Float32, there: Float32, inside: np.ndarray) -> float:  # type: ignore[type-arg]
+def _likeness(here: Float32, there: Float32, inside: NDArray[np.bool_]) -> float:
     a, b = here[inside].astype(np.float64), there[inside].astype(np.float64)
     power = np.sqrt(np.sum(a * a) * np.sum(b * b))
     return float(np.sum(a * b) / power) if power > 0 else 0.0
 
 
-def _displacement(here: Float32, there: Float32, inside: np.ndarray) -> Float64 | None:  # type: ignore[type-arg]
+def _displacement(here: Float32, there: Float32, inside: NDArray[np.bool_]) -> Float64 | None:
     """(2, H, W) how far `there` must be moved at each pixel; None where no block tells."""
     from skimage.registration import phase_cross_correlation
 

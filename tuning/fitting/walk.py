@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from isp.engine.execute import Plan, block_of
@@ -21,7 +20,7 @@ from isp.engine.statistics import measure
 from isp.errors import InputError, ProfileError
 from isp.profile import Profile, StageEntry, resolve_entry
 from isp.stage import DOMAINS, Context, Domain, blamed
-from isp.values import Float64, RawFrame, Statistics, pattern_to_sites
+from isp.values import RawFrame, Statistics, pattern_to_sites
 
 Values = Mapping[tuple[str, str], Any]
 """Plain values by (stage, parameter); they win over what the profile says."""
@@ -104,7 +103,8 @@ class Walk:
             if stage.name not in self.kept and stage.identity(plain, context):
                 return Stop(gives, after, stop.steps)
             fused = stage.kind in ("fused", "guided")
-            step = make_step(stage, plain, context, domain) if fused else Step(stage, stage.structure(plain, context), {})
+            step = (make_step(stage, plain, context, domain) if fused
+                    else Step(stage, stage.structure(plain, context), {}))
         return Stop(gives, after, (*stop.steps, Placed(step, gives, context, after)))
 
     def _statistics(self, stop: Stop) -> Statistics:
@@ -140,6 +140,6 @@ def _check_possible(entry: StageEntry, domain: Domain, context: Context) -> None
     if domain not in stage.takes:
         raise ProfileError(f"stage {stage.name!r} takes {' or '.join(stage.takes)}, but gets {DOMAINS[domain]}")
     if domain in ("raw", "mosaic") and context.cfa.family not in stage.cfas:
-        raise InputError(f"CFA {context.cfa} is not supported by stage {stage.name!r}; it takes {', '.join(stage.cfas)}")
+        raise InputError(f"CFA {context.cfa} not supported by stage {stage.name!r}; it takes {', '.join(stage.cfas)}")
     for need in stage.needs:
         raise InputError(f"stage {stage.name!r} needs {need!r}, which a fit does not give; leave the stage out")

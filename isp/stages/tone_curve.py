@@ -109,7 +109,9 @@ class ToneCurve(Stage):
         import halide as hl
 
         x, y = graph.x, graph.y
-        shown = graph.rgb("curve", lambda c: _lookup(image[x, y, c], arrays), stored=True)
+        # a plane of its own, though never stored: it keeps the expressions of the derivative short
+        place = graph.rgb("place", lambda c: _place(image[x, y, c], arrays))
+        shown = graph.rgb("curve", lambda c: _lookup(image[x, y, c], place[x, y, c], arrays), stored=True)
         low, high = _ends(image, graph)
         curve_low, curve_high = _ends(shown, graph)
         ratio = (curve_high - curve_low) / hl.max(high - low, hl.f32(1e-9))
@@ -193,16 +195,23 @@ def _end_slope(step: Float64, slope: Float64) -> float:
     return float(np.clip(end, 0.0, 3.0 * slope[0]))
 
 
-def _lookup(value: Expr, arrays: Arrays) -> Expr:
-    """The tabulated curve, mirrored through its value at 0 for negative `value`."""
+def _place(value: Expr, arrays: Arrays) -> Expr:
+    """Where in the table the size of `value` lies."""
     import halide as hl
 
-    table, axis = arrays["table"], arrays["axis"]
-    last = arrays.length("table") - 1
-    size = hl.abs(value)
-    place = hl.f32(last)
+    axis, size = arrays["axis"], hl.abs(value)
+    place = hl.f32(arrays.length("table") - 1)
     for piece in range(len(_KNOTS) - 1):
         place = hl.min(place, size * axis[0, piece] + axis[1, piece])
+    return place
+
+
+def _lookup(value: Expr, place: Expr, arrays: Arrays) -> Expr:
+    """The tabulated curve at `place`, mirrored through its value at 0 for negative `value`."""
+    import halide as hl
+
+    table = arrays["table"]
+    last = arrays.length("table") - 1
     # clamped as an integer too: the index must be in bounds whatever the value is
     i = hl.clamp(hl.i32(place), 0, last - 1)
     low = table[i]

@@ -18,7 +18,8 @@ from isp.profile.loader import parse_document
 from isp.stages import find_stage
 
 FOLDER = Path(__file__).parents[2] / "isp" / "profiles"
-SHIPPED = ("authentic", "flat", "natural", "night", "reference", "vibrant", "vivid")
+SHIPPED = ("authentic", "blue", "cinema_classic", "cinema_contemporary", "flat", "monochrome",
+           "monochrome_high_contrast", "natural", "night", "reference", "sepia", "vibrant", "vivid")  # fmt: skip
 LISTED = f"shipped profiles: {', '.join(SHIPPED)}"
 
 

@@ -53,6 +53,15 @@ def test_the_tint_passes_smoothly_and_stays_between_its_colours():
     assert (np.diff(out[inner, 1]) > -2e-5).all()
 
 
+@pytest.mark.parametrize(("hue", "chroma"), [((62, 78), (0.042, 0.036)), ((258, 245), (0.045, 0.02))])
+def test_a_ramp_shows_no_bands(hue, chroma):
+    out = _run(_greys(np.linspace(0, 1, 2049)), hue=list(hue), chroma=list(chroma)).astype(np.float32)
+    code = run_stage("encode", out, around(out), "display")[0, ::4] * 255
+    assert (np.diff(code, axis=0) > -1e-3).all()
+    assert np.abs(np.diff(np.rint(code), axis=0)).max() <= 1
+    assert all(np.unique(np.rint(code[:, c])).size == 256 for c in range(3))
+
+
 def test_without_chroma_or_strength_nothing_happens():
     rgb = np.random.default_rng(3).uniform(0, 1, (8, 9, 3)).astype(np.float32)
     assert np.array_equal(_run(rgb, chroma=[0, 0]), rgb)

@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 from isp.parameters import Param
 from isp.stage import Context, Plain, Stage, as_array
 from isp.stages import oklab
-from isp.stages.oklab import cubed, root, row
+from isp.stages.oklab import moved, root, row
 from isp.values import Float64
 
 if TYPE_CHECKING:
@@ -241,6 +241,4 @@ def _turned(scene: list[Expr], display: list[Expr], arrays: Arrays) -> list[Expr
     ratio = left / hl.sqrt((left + hl.f32(1e-10)) * (power + hl.f32(1e-10)))
     share = arrays["keep"][1] * power / (power + hl.f32(_GREY**2))
     a, b = ((t * ratio - d) * share for t, d in zip(before, after, strict=True))
-    inverse = arrays["roots"]
-    moved = [cubed(r + inverse[i, 1] * a + inverse[i, 2] * b) - cubed(r) for i, r in enumerate(roots)]
-    return [row(arrays["rgb"], i, moved) for i in range(3)]
+    return moved(roots, a, b, arrays)

@@ -1,7 +1,7 @@
 """Colour calibration of measured cameras, and of the simulator's charts.
 
 The figures for measured cameras follow the literature: fitted on the 24 patches (BabelColor average) under D65,
-380..730 nm at 10 nm, judged on the chart and on rawtoaces' 190 reflectances; the median over cameras of the mean CIEDE2000.
+380..730 nm at 10 nm, judged on the chart and on rawtoaces' 190 reflectances; medians over cameras of mean CIEDE2000.
 `python -m tests.physics.test_tuning_color FOLDER` prints the table of docs/tuning/color.md.
 """
 
@@ -18,8 +18,9 @@ from isp.color.spaces import D65, xy_to_xyz
 from reports.charts import chart_from_truth, reference_lab
 from reports.light import lab_to_xyz, xyz_to_lab
 from sensors import capture, load_sensor
+from sensors.spectrum import make_light
 from tests.measured_cameras import cameras, chart, light, observer, seen, training, white_of
-from tuning.calibrate import ccm, patches_from, residual_lut
+from tuning.calibrate import ccm, color_matrices, patches_from, residual_lut, white_balance
 
 GLARE, NOISE = 0.02, 0.01
 
@@ -128,6 +129,29 @@ def test_a_simulated_chart_gives_a_matrix_for_its_clean_colours():
     assert off(plain) > 1.3
     assert 0.016 < fit.glare_interval[0] < fit.glare_interval[1] < 0.021
     assert abs(fit.light - 1).max() < 0.01
+
+
+def test_charts_under_five_lights_give_the_curve_of_the_others_and_matrices_for_them():
+    lights = ("A", "3500K", "4200K", "D50", "D65")
+    read = {}
+    for number, name in enumerate(lights):
+        frame, truth = capture(
+            "chart", "imx586", mode="bin2", size=(320, 240), illuminant=name, seed=number, truth=True, target=0.1
+        )
+        read[name] = patches_from(frame, chart=chart_from_truth(truth.regions))
+    xyz = {name: lab_to_xyz(reference_lab("iso", name)) for name in lights}
+    given = {name: (found.rgb[found.usable], xyz[name][found.usable]) for name, found in read.items()}
+    table = color_matrices(given, folds=8)
+    curve = white_balance(table.fits)
+    assert all(e.sure for e in curve.residual.values())
+    assert curve.worst < 0.5
+    for name in ("3000K", "3800K", "daylight:4500", "daylight:5500", "daylight:6000"):
+        frame = capture("uniform", "imx586", mode="bin2", size=(16, 16), illuminant=name)
+        one, two = curve.neutral(make_light(name, 1.0).cct), np.array(frame.info.neutral)
+        angle = np.degrees(np.arccos(one @ two / np.linalg.norm(one) / np.linalg.norm(two)))
+        assert angle < 0.5, name
+    assert max(table.mean.values()) < 1.2
+    assert table.change <= table.own_change
 
 
 def main(folder: Path) -> None:

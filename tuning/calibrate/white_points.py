@@ -102,7 +102,7 @@ def white_balance(greys: Mapping[float, ColorFit] | Mapping[float | str, ColorFi
     """
     if len(greys) < 2:
         raise UsageError(f"white balance: {len(greys)} light; a curve needs 2 or more")
-    by_light: dict[float | str, ColorFit | ArrayLike] = {light: value for light, value in greys.items()}  # noqa: C416
+    by_light: dict[float | str, ColorFit | ArrayLike] = {light: value for light, value in greys.items()}
     named = sorted(by_light, key=temperature_of)
     ccts = np.array([temperature_of(light) for light in named])
     if (np.diff(ccts) <= 0).any():

@@ -109,8 +109,9 @@ def ccm(
     return ColorFit(
         method=method,
         matrix=frozen(solved.matrix(p[None])[0] / terms(own, method)),
-        deviation=frozen(left.deviation),
+        deviation=frozen(left.matrix),
         neutral=frozen(own),
+        neutral_deviation=frozen(left.neutral),
         white=frozen(problem.white),
         glare=glare_found,
         light=frozen(light),
@@ -216,9 +217,9 @@ def _outliers(errors: Float64, names: Sequence[str], used: NDArray[np.bool_]) ->
 
 
 def _glare(value: float, left: Validation) -> Estimate:
-    if not np.isfinite(left.spread_of_glare):
+    if not np.isfinite(left.glare):
         return Estimate(value, reason=left.result.mean.reason)
-    return Estimate.normal(value, left.spread_of_glare)
+    return Estimate.normal(value, left.glare)
 
 
 def _veil_remarks(veil: Estimate) -> list[str]:

@@ -34,6 +34,8 @@ class ColorFit(Measured):
         Standard errors of the matrix (jackknife over the folds); NaN without cross-validation.
     neutral : (3,) float64
         Camera RGB of the reference white, without veil.
+    neutral_deviation : (3,) float64
+        Its standard errors: 0 where it was given, NaN without cross-validation.
     white : (3,) float64
         XYZ of the reference white.
     glare : Estimate
@@ -58,6 +60,7 @@ class ColorFit(Measured):
     matrix: Float64
     deviation: Float64
     neutral: Float64
+    neutral_deviation: Float64
     white: Float64
     glare: Estimate
     light: Float64

@@ -42,12 +42,21 @@ class HeldOut(Measured):
 
 @dataclass(frozen=True)
 class Validation:
-    """What cross-validation says: the errors, standard errors of matrix (3, K) and glare (jackknife), remarks."""
+    """What cross-validation says: the errors; standard errors of matrix (3, K), neutral (3,) and glare by the jackknife
+    (Efron 1982); remarks."""
 
     result: HeldOut
-    deviation: Float64
-    spread_of_glare: float
-    remarks: tuple[str, ...]
+    matrix: Float64
+    neutral: Float64
+    glare: float
+    remarks: tuple[str, ...] = ()
+
+    @classmethod
+    def missing(cls, problem: ChartProblem, reason: str) -> Validation:
+        """None, and why."""
+        none = Estimate.missing(reason)
+        errors = HeldOut(none, none, none, frozen(np.full(len(problem.camera), np.nan)))
+        return cls(errors, np.full((3, TERMS[problem.method]), np.nan), np.full(3, np.nan), np.nan)
 
 
 def held_out(problem: ChartProblem, solve: Solve, folds: int | None) -> Validation:
@@ -68,15 +77,14 @@ def held_out(problem: ChartProblem, solve: Solve, folds: int | None) -> Validati
     count = (len(used) if len(used) <= LARGEST_IN_TURN else _FOLDS) if folds is None else folds
     if count < 0 or count == 1 or count > len(used):
         raise UsageError(f"folds={folds}: 0, or 2..{len(used)} for {len(used)} patches are allowed")
-    unknown = np.full((3, TERMS[problem.method]), np.nan)
     if count == 0:
-        return Validation(_missing(len(problem.camera), "not asked for"), unknown, np.nan, ())
+        return Validation.missing(problem, "not asked for")
     order = np.random.Generator(np.random.Philox(_SEED)).permutation(used)
     groups = [order[start::count] for start in range(count)]
     try:
-        errors, matrices, glares = _errors(problem, solve, groups)
+        errors, *found = _errors(problem, solve, groups)
     except NumericError as error:
-        return Validation(_missing(len(problem.camera), f"without some patches: {error}"), unknown, np.nan, ())
+        return Validation.missing(problem, f"without some patches: {error}")
     result = _held_out(errors)
     remarks = []
     for label, simpler, change in _rivals(problem):
@@ -90,8 +98,8 @@ def held_out(problem: ChartProblem, solve: Solve, folds: int | None) -> Validati
                 f"{label} does not earn its place: on patches not fitted it gains {gain:.2f} "
                 f"[{gain.interval[0]:.2f}, {gain.interval[1]:.2f}] CIEDE2000 over {change}"
             )
-    deviation, spread = _jackknife(matrices), float(_jackknife(glares)) if problem.glare else np.nan
-    return Validation(result, deviation, spread, tuple(remarks))
+    matrix, neutral, glare = (_jackknife(values) for values in found)
+    return Validation(result, matrix, neutral, float(glare), tuple(remarks))
 
 
 def _rivals(problem: ChartProblem) -> list[tuple[str, ChartProblem, str]]:
@@ -107,10 +115,10 @@ def _rivals(problem: ChartProblem) -> list[tuple[str, ChartProblem, str]]:
 
 def _errors(
     problem: ChartProblem, solve: Solve, groups: Sequence[NDArray[np.intp]]
-) -> tuple[Float64, Float64, Float64]:
-    """CIEDE2000 of each patch from the fit without its group, and the matrices and veils of the fits."""
+) -> tuple[Float64, Float64, Float64, Float64]:
+    """CIEDE2000 of each patch from the fit without its group; matrices, neutrals and veils of the fits."""
     errors = np.full(len(problem.camera), np.nan)
-    matrices, glares = [], []
+    matrices, neutrals, glares = [], [], []
     for group in groups:
         keep = np.ones(len(problem.camera), bool)
         keep[group] = False
@@ -118,8 +126,9 @@ def _errors(
         neutral = solved.neutral_of(p[None])[0]
         errors[group] = replace(problem.part(~keep), neutral=neutral).errors(p[None])[0]
         matrices.append(solved.matrix(p[None])[0] / terms(neutral, problem.method))
+        neutrals.append(neutral)
         glares.append(solved.split(p[None])[1][0])
-    return errors, np.array(matrices), np.array(glares)
+    return errors, np.array(matrices), np.array(neutrals), np.array(glares)
 
 
 def _held_out(errors: Float64) -> HeldOut:
@@ -128,11 +137,6 @@ def _held_out(errors: Float64) -> HeldOut:
         mean_of(known), bootstrap(known, lambda v: float(np.quantile(v, 0.95))),
         Estimate(known.max(), reason="the largest of some has no bootstrap interval"), frozen(errors),
     )  # fmt: skip
-
-
-def _missing(n: int, reason: str) -> HeldOut:
-    none = Estimate.missing(reason)
-    return HeldOut(none, none, none, frozen(np.full(n, np.nan)))
 
 
 def _jackknife(values: Float64) -> Float64:

@@ -14,6 +14,7 @@ from isp.color.white_curve import WhiteCurve
 from isp.errors import NumericError, UsageError
 from isp.values import Float64, frozen
 from reports.estimate import NORMAL, Estimate, Measured, mean_of
+from tuning.calibrate.color_result import ColorFit
 from tuning.calibrate.lights import temperature_of
 
 if TYPE_CHECKING:
@@ -68,15 +69,16 @@ class WhiteBalance(Measured):
         return [[round(row[0], 1), *(round(v, digits) for v in row[1:])] for row in self.curve.tolist()]
 
 
-def white_balance(greys: Mapping[float | str, ArrayLike]) -> WhiteBalance:
+def white_balance(greys: Mapping[float, ColorFit] | Mapping[float | str, ColorFit | ArrayLike]) -> WhiteBalance:
     """The white-balance curve of a camera.
 
     Parameters
     ----------
-    greys : mapping of light to camera RGB
+    greys : mapping of light to camera RGB or ColorFit
         A light is its correlated colour temperature [K] or a name (``A``, ``D65``, ``2856K``). Camera RGB is (3,), or
-        (N, 3) of several greys, linear, without black level, not balanced. `ColorFit.neutral` is such a grey with what
-        the chart's greys lack in neutrality, and the veil, taken out. Two lights or more.
+        (N, 3) of several greys, linear, without black level, not balanced. The neutral of a `ColorFit` is a chart's
+        greys without the veil and without what they lack in neutrality: ``white_balance(color_matrices(...).fits)``.
+        Two lights or more.
 
     Returns
     -------
@@ -100,26 +102,26 @@ def white_balance(greys: Mapping[float | str, ArrayLike]) -> WhiteBalance:
     """
     if len(greys) < 2:
         raise UsageError(f"white balance: {len(greys)} light; a curve needs 2 or more")
-    named = sorted(greys, key=temperature_of)
+    by_light: dict[float | str, ColorFit | ArrayLike] = {light: value for light, value in greys.items()}
+    named = sorted(by_light, key=temperature_of)
     ccts = np.array([temperature_of(light) for light in named])
     if (np.diff(ccts) <= 0).any():
         raise UsageError(f"white balance: two lights of one temperature among {ccts.round().tolist()} K")
-    read = [_ratios(light, greys[light]) for light in named]
-    logs = np.array([np.log(ratios).mean(axis=0) for ratios in read])
+    logs, spread = (np.array(v) for v in zip(*(_log_ratios(light, by_light[light]) for light in named), strict=True))
     mired = 1e6 / ccts
     weight = _chosen(mired, logs)
     curve = _rows(mired, _spline(mired, logs, weight))
     drawn = WhiteCurve(curve)
     neutrals = np.insert(np.exp(logs), 1, 1.0, axis=1)
     residual = {
-        float(c): _with_interval(_angle(n, drawn.neutral(c)), n, r)
-        for c, n, r in zip(ccts, neutrals, read, strict=True)
+        float(c): _with_interval(_angle(n, drawn.neutral(c)), n, s)
+        for c, n, s in zip(ccts, neutrals, spread, strict=True)
     }
     left_out = {float(c): Estimate.missing("at an end of the curve", "degrees") for c in ccts}
     for k in range(1, len(ccts) - 1):
         rest = np.arange(len(ccts)) != k
         other = WhiteCurve(_rows(mired[rest], _spline(mired[rest], logs[rest], _chosen(mired[rest], logs[rest]))))
-        left_out[float(ccts[k])] = _with_interval(_angle(neutrals[k], other.neutral(ccts[k])), neutrals[k], read[k])
+        left_out[float(ccts[k])] = _with_interval(_angle(neutrals[k], other.neutral(ccts[k])), neutrals[k], spread[k])
     inner = [float(e) for e in left_out.values() if e.known]
     mean = worst = Estimate.missing(f"{len(ccts)} lights; 3 are needed to leave one out", "degrees")
     if inner:
@@ -134,14 +136,19 @@ def white_balance(greys: Mapping[float | str, ArrayLike]) -> WhiteBalance:
     )  # fmt: skip
 
 
-def _ratios(light: float | str, value: ArrayLike) -> Float64:
-    """(N, 2) R/G and B/G of greys."""
+def _log_ratios(light: float | str, value: ColorFit | ArrayLike) -> tuple[Float64, Float64]:
+    """log R/G and log B/G (2,) of a grey, and their standard errors (2,): NaN where not known."""
+    if isinstance(value, ColorFit):
+        own, error = value.neutral, value.neutral_deviation / value.neutral
+        return np.log(own[[0, 2]] / own[1]), np.hypot(error[[0, 2]], error[1])
     given = np.atleast_2d(np.asarray(value, np.float64))
     if given.ndim != 2 or given.shape[1] != 3 or not len(given):
         raise UsageError(f"white balance, light {light}: camera RGB of shape {given.shape} must be (3,) or (N, 3)")
     if not np.isfinite(given).all() or given.min() <= 0:
         raise NumericError(f"white balance, light {light}: a grey that is not finite and above 0 in all colours")
-    return given[:, [0, 2]] / given[:, 1:2]
+    logs = np.log(given[:, [0, 2]] / given[:, 1:2])
+    n = len(logs)
+    return logs.mean(axis=0), logs.std(axis=0, ddof=1) / np.sqrt(n) if n > 2 else np.full(2, np.nan)
 
 
 def _spline(mired: Float64, logs: Float64, weight: float) -> CubicSpline:
@@ -213,13 +220,12 @@ def _angle(one: Float64, two: Float64) -> float:
     return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
 
 
-def _with_interval(angle: float, neutral: Float64, ratios: Float64) -> Estimate:
-    """The angle with what the scatter of the greys makes of it."""
-    if len(ratios) < 3:
-        return Estimate(angle, unit="degrees", reason=f"no interval from {len(ratios)} greys")
-    error = ratios.std(axis=0, ddof=1) / np.sqrt(len(ratios))
-    spread = float(np.degrees(np.hypot(*error) / np.linalg.norm(neutral)))
-    return Estimate(angle, (max(angle - NORMAL * spread, 0.0), angle + NORMAL * spread), "degrees")
+def _with_interval(angle: float, neutral: Float64, spread: Float64) -> Estimate:
+    """The angle with what the standard errors of the logarithms make of it."""
+    if not np.isfinite(spread).all():
+        return Estimate(angle, unit="degrees", reason="the scatter of the neutral is not known")
+    off = NORMAL * float(np.degrees(np.hypot(*(spread * neutral[[0, 2]])) / np.linalg.norm(neutral)))
+    return Estimate(angle, (max(angle - off, 0.0), angle + off), "degrees")
 
 
 def _transverse(curve: WhiteCurve, mired: Float64, ratios: Float64) -> tuple[float, float]:

@@ -70,5 +70,5 @@ def summarize(
     if len(known) < 3:
         own = np.array([e.interval for e in known])
         return Estimate(float(np.median(values)), (float(own[:, 0].min()), float(own[:, 1].max())), unit)
-    found = bootstrap(values, lambda v: float(np.median(v)), unit)
+    found = bootstrap(values, np.median, unit)
     return Estimate(found, found.interval, unit, found.reason, values if len(known) == len(group) else None)

@@ -245,8 +245,9 @@ def test_a_film_look_from_two_photographs(shared_data, pair, step):
     cube = read_cube(shared_data / "looks" / "nilut_LUT01.cube")
     found = fit_look(taken([kodak(shared_data, n, step) for n in pair], cube.table), model="lut")
     levels, errors = [], []
-    for number in set(range(1, 25)) - set(pair):
-        before = kodak(shared_data, number, 4) / 255.0
+    others = sorted(set(range(1, 25)) - set(pair))[:: 1 if step == 1 else 4]
+    for number in others:
+        before = kodak(shared_data, number, 4 * step) / 255.0
         true = np.clip(looked_up(cube.table, before), 0, 1)
         levels.append(float(psnr(found.apply(before), true)))
         errors.append(float(delta_e_2000(_lab(found.apply(before)), _lab(true)).mean()))

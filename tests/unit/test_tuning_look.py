@@ -118,7 +118,7 @@ def test_monotone_keeps_monotone_tables_and_mends_others():
 def test_a_shift_is_undone():
     from scipy import ndimage
 
-    before = ndimage.zoom(natural(6, (120, 150)).astype(float), (1.6, 1.6, 1), order=3).clip(0, 255) / 255
+    before = ndimage.zoom(natural(6, (70, 90)).astype(float), (1.6, 1.6, 1), order=3).clip(0, 255) / 255
     after = ndimage.shift(looked_up(TABLE, before), (1.3, -0.6, 0), order=3, mode="nearest").clip(0, 1)
     found = fit_look([(before, after)], size=17, model="lut")
     assert found.shifts[0] == pytest.approx((-1.3, 0.6), abs=0.03)

@@ -44,7 +44,7 @@ LEFT_OUT = {
     "rpi.sync": "synchronised cameras", "rpi.dpc": "defects are found by other rules", "rpi.geq": "another law",
     "rpi.sdn": "another noise filter", "rpi.denoise": "another noise filter", "rpi.sharpen": "another sharpening",
     "rpi.cac": "another model of lateral colour", "rpi.nn.awb": "a neural network", "rpi.tonemap": "local tone mapping",
-    "rpi.saturation": "another law", "rpi.decompand": "the sensor's companding", "rpi.noise": "",
+    "rpi.saturation": "another law", "rpi.decompand": "the sensor's companding",
 }  # fmt: skip
 """Blocks that have no counterpart in a profile, and why."""
 

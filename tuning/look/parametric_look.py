@@ -23,9 +23,9 @@ from tuning.look.tetrahedra import identity_table
 
 KNOTS = 8
 _BANDS = len(hue_saturation.BANDS)
-_COLOURS = 800
+_COLOURS = 500
 """Colours that the fit looks at, drawn by weight and evenly over the seen colours, half and half."""
-_STEPS = 20
+_STEPS = 15
 _PRIOR = 0.002
 """Weight of the parameters' distance from no look: holds those that no sample tells."""
 _LOSS = 0.02

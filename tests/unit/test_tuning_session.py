@@ -118,6 +118,8 @@ def test_values_are_those_of_the_captures(done):
     assert done.profile.entry("black_level").values["level"] == pytest.approx((64.0,) * 4, abs=0.1)
     level = done.outcome("noise").found.result.levels[0]
     assert level.shot["Gr"] == pytest.approx(2 / (WHITE - BLACK), rel=0.05)
+    shot, _ = done.profile.entry("black_level").values["noise"]
+    assert shot == pytest.approx((2 / (WHITE - BLACK),) * 4, rel=0.05)
     places = done.arrays["defect_correction", "map"]
     assert sorted(map(tuple, places.tolist())) == [(20, 10), (33, 101)]
     # the rest is the base's

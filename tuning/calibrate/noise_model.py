@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from itertools import pairwise
 
 import numpy as np
@@ -98,6 +99,14 @@ class NoiseCalibration(Measured):
     d: Estimate
     shot_residual: Mapping[float, float]
     read_residual: Mapping[float, float]
+
+    def stage_value(self, digits: int = 4) -> Any:
+        """`black_level.noise`: S and O of R, Gr, Gb, B, over `iso` where there are several."""
+        plain = {
+            level.iso: [[float(f"{v:.{digits}g}") for v in part] for part in (level.model.shot, level.model.read)]
+            for level in self.levels
+        }
+        return next(iter(plain.values())) if len(plain) == 1 else {"iso": plain}
 
     def at(self, iso: float) -> NoiseModel:
         """The table at an ISO, its logarithms linear in log ISO; beyond its ends S goes as ISO and O as ISO²."""

@@ -92,11 +92,10 @@ def sharpening(
     def place(frame: RawFrame) -> tuple[int, int]:
         from reports.charts.edges import find_edges
 
-        found = find_edges(Source(_developed(made, frame)), most=1)
-        if not found:
-            raise NumericError(f"sharpening: no usable slanted edge in the frame at ISO {_iso(frame)}")
-        x, y = found[0].corners.mean(0)
-        return int(x), int(y)
+        edges = find_edges(Source(_developed(made, frame)), most=1)
+        for edge in edges:
+            return int(edge.center[0]), int(edge.center[1])
+        raise NumericError(f"sharpening: no usable slanted edge in the frame at ISO {_iso(frame)}: {edges.reason}")
 
     def measure(picture: Picture) -> Estimate:
         from reports.metrics import slanted_edge

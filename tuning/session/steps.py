@@ -103,8 +103,7 @@ def _noise(work: Work) -> Found:
     if not scenes:
         raise Lacking("no capture says its ISO")
     result = noise(scenes)
-    notes = ["A profile has no place for a noise model: it is in calibration.json, and frames carry their own."]
-    return Found(result, notes=tuple(notes))
+    return Found(result, {"black_level": {"noise": result.stage_value()}})
 
 
 def _photon_transfer(work: Work) -> Found:
@@ -203,7 +202,7 @@ def _white(work: Work) -> Found:
     fits = chart_colors(work).table.fits
     if len(fits) < 2:
         raise NumericError("charts under 1 light; a curve needs 2 or more")
-    result = white_balance({cct: fit.neutral for cct, fit in fits.items()})
+    result = white_balance(fits)
     return Found(result, {"white_balance": {"curve": result.stage_value()}}, notes=result.warnings)
 
 

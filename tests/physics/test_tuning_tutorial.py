@@ -22,7 +22,7 @@ def _check(walked, folder):
     assert told["mean_delta_e_2000"]["value"] == pytest.approx(float(walked.mean))
 
 
-@pytest.mark.parametrize("sensor", ["imx586", "quad_200mp"])
+@pytest.mark.parametrize("sensor", ["imx586", pytest.param("quad_200mp", marks=pytest.mark.full)])
 def test_the_tutorial_at_reduced_size(tmp_path, sensor):
     folder = tmp_path / "demo"
     (walked,) = walk_through(folder, sensors=[sensor], size=(1024, 768), scenes=UNSEEN, lean=True)

@@ -269,13 +269,8 @@ def test_a_curve_tells_the_temperature_of_a_neutral_and_the_neutral_of_a_tempera
     assert 0.6 < between[0] < 0.9
     assert 0.4 < between[2] < 0.6
     # beyond the ends the curve is held
-<<<<<<< HEAD
-    held = _advance(context, mode="temperature", temperature=2000.0, curve=CURVE)
-    assert held.neutral == pytest.approx((0.9, 1, 0.4))
-=======
     held = _advance(context, mode="temperature", temperature=2000.0, curve=CURVE).neutral
     assert held == pytest.approx((0.9, 1, 0.4))
->>>>>>> sensor
 
 
 def test_a_neutral_beside_the_curve_has_the_temperature_of_its_nearest_point():

@@ -134,7 +134,7 @@ class Problem:
             if rendered.vector[index] + width > self.upper[place]:
                 width = -width
             self.work.pictures += 1
-            np.subtract(loss.rows(chain.moved(rendered, index, width).picture), here, out=columns[index])
+            np.subtract(chain.rows(rendered, index, width, loss.sparse), here, out=columns[index])
             columns[index] *= np.float32(1 / width)
         return columns
 

@@ -99,8 +99,8 @@ def main() -> None:
     true = np.ravel(hidden.entry("ccm").values["matrix"])
     ratio = float(np.dot(scale, true) / np.dot(true, true))
     ev = float(found["exposure.ev"].value) + np.log2(ratio)
-    print(f"matrix up to its scale: {100 * np.max(np.abs(np.array(scale) / ratio - true)) / np.abs(true).max():.2f} % of "
-          f"its largest; exposure with it {ev:.4f} EV (0.3500)")
+    off = np.max(np.abs(np.array(scale) / ratio - true)) / np.abs(true).max()
+    print(f"matrix up to its scale: {100 * off:.2f} % of its largest; exposure with it {ev:.4f} EV (0.3500)")
     for p in result.pictures:
         print(f"{p.name}: {p.before:.2f} dB before, {p.after:.2f} dB after{' (held back)' if p.held_back else ''}")
 

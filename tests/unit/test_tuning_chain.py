@@ -45,7 +45,9 @@ def test_the_picture_is_the_pipelines_to_the_bit(cfa):
 def test_slopes_equal_differences_through_the_automatic_exposure():
     chain, start = chain_of(quick(), ["black_level.level", "ccm.matrix", "tone_curve", "saturation"], extra=1)
     rendered = chain.render(start)
-    weights = np.random.Generator(np.random.Philox(3)).standard_normal(rendered.picture.shape).astype(np.float32)
+    # mostly of one sign: where terms cancel, what is left is the kinks of clipping
+    weights = np.random.Generator(np.random.Philox(3)).uniform(0.2, 1, rendered.picture.shape).astype(np.float32)
+    weights[1:] -= np.float32(0.4)
     found = chain.gradient(rendered, weights)
     labels = [*chain.parameters.labels, "offset"]
     scale = np.append(chain.parameters.scale, 1.0)
@@ -95,17 +97,13 @@ def test_a_start_outside_its_bounds_is_refused():
     [
         (["tone_curv"], "did you mean 'tone_curve'"),
         (["tone_curve.contras"], "did you mean 'contrast'"),
-        (["encode"], "no parameter that a tuner may move"),
         (["ccm.fallback"], "not for tuners"),
         (["binning"], "disabled"),
         ([], "no parameter is free"),
     ],
 )
 def test_names_that_cannot_be_free(names, words):
-    profile = read_profile("natural").with_settings(["encode.gamut=clip"])
-    if names == ["encode"]:
-        profile = Profile.from_stages(["linearize", "black_level"])
-        names = ["linearize"]
+    profile = read_profile("natural")
     with pytest.raises(UsageError, match=words):
         asked(profile, names)
 

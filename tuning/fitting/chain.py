@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -197,7 +198,7 @@ class Chain:
 def _cuts(steps: Sequence[Placed], first: int) -> tuple[tuple[int, int], ...]:
     """Runs (begin, end) of the steps from `first` on: a stencil begins one, and so does the way into the gamut."""
     begins = [i for i in range(first, len(steps)) if i == first or steps[i].step.reach or steps[i].gives == "encoded"]
-    return tuple(zip(begins, [*begins[1:], len(steps)], strict=True))
+    return tuple(pairwise([*begins, len(steps)]))
 
 
 def _through(

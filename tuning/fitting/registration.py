@@ -22,6 +22,9 @@ SAME = 0.5
 and more (camera JPEG against our own), different ones below 0.2."""
 STILL = 0.08
 """Displacement below which the reference is left as it is [px]: resampling would cost it more than it gains."""
+WORTH = 0.8
+"""What must be left of the difference in local contrast for a displacement to be undone: differences of tone alone look
+like shifts of up to a fifth of a pixel."""
 MOST = 0.1
 """Largest displacement, as a share of the picture's sides."""
 _BLOCKS = (48, 128)
@@ -83,6 +86,10 @@ def register(reference: Float32, picture: Float32, name: str, *, move: bool = Tr
                 break
             planes, inside = _sampled(reference, _composed(start, total))
     likeness = _likeness(here, _contrast(planes), inside)
+    if field is None and total.any():
+        still = _likeness(here, _contrast(reference), np.ones(shape, np.bool_))
+        if 1 - likeness > WORTH * (1 - still):
+            planes, inside, likeness, total = reference, np.ones(shape, np.bool_), still, np.zeros_like(total)
     if not likeness >= SAME:
         raise NumericError(f"{name} shows another scene than its raw: local contrast correlates by {likeness:.2f} "
                            f"after registration, and {SAME} is needed; check the pair")

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -80,22 +81,17 @@ class Chain:
         self._base: Float32 | None = None
         self.cuts = _cuts(steps, self.first)
 
-    def render(self, vector: Float64, kept: Rendered | None = None) -> Rendered:
-        """The picture at `vector`; `kept` is another one, of which runs that are the same are taken."""
+    def render(self, vector: Float64) -> Rendered:
+        """The picture at `vector`."""
         stops = tuple(self._stops(vector))
         steps = stops[-1].steps
         inputs: list[Float32] = []
         if self._base is None:
             self._base = self._front(steps)
         planes = self._base
-        for number, (begin, end) in enumerate(self.cuts):
+        for begin, end in self.cuts:
             inputs.append(planes)
-            if kept is not None and _same(steps[begin:end], kept.stops[-1].steps[begin:end]) and (
-                planes is kept.inputs[number]
-            ):
-                planes = kept.inputs[number + 1] if number + 1 < len(self.cuts) else kept.picture
-            else:
-                planes = _through(steps[begin:end], self._domain(steps, begin), planes)
+            planes = _through(steps[begin:end], self._domain(steps, begin), planes)
         return Rendered(vector, planes, tuple(inputs), stops)
 
     def gradient(self, rendered: Rendered, weights: Float32) -> Float64:
@@ -122,11 +118,27 @@ class Chain:
                 flowing = _planes(gradient.source)
         return self._through_prepare(rendered, found)
 
-    def moved(self, rendered: Rendered, index: int, width: float) -> Rendered:
-        """The picture with one parameter moved by `width`; runs in front of it are not computed again."""
+    def rows(self, rendered: Rendered, index: int, width: float, bands: Sequence[tuple[int, int]]) -> Float32:
+        """(3, rows, W) the picture's rows in `bands` (first, after the last) with one parameter moved by `width`.
+
+        Runs in front of it are not computed again, and of the others only the rows that count.
+        """
         vector = rendered.vector.copy()
         vector[index] += width
-        return self.render(vector, rendered)
+        steps = self._rewalked(vector, index, rendered.stops)[-1].steps
+        before = rendered.stops[-1].steps
+        planes: Float32 | None = None
+        for number, (begin, end) in enumerate(self.cuts):
+            if planes is None:
+                if _same(steps[begin:end], before[begin:end]):
+                    continue
+                planes = rendered.inputs[number]
+            around = sum(p.step.reach for p in steps[end:])
+            height = steps[end - 1].after.shape[0]
+            wanted = [(max(top - around, 0), min(stop + around, height)) for top, stop in bands]
+            planes = _through(steps[begin:end], self._domain(steps, begin), planes, wanted)
+        picture = rendered.picture if planes is None else planes
+        return np.concatenate([picture[:, top:stop] for top, stop in bands], axis=1)
 
     def _through_prepare(self, rendered: Rendered, found: dict[tuple[int, str], Float64]) -> Float64:
         result = np.zeros(len(rendered.vector))
@@ -186,11 +198,13 @@ class Chain:
 def _cuts(steps: Sequence[Placed], first: int) -> tuple[tuple[int, int], ...]:
     """Runs (begin, end) of the steps from `first` on: a stencil begins one, and so does the way into the gamut."""
     begins = [i for i in range(first, len(steps)) if i == first or steps[i].step.reach or steps[i].gives == "encoded"]
-    return tuple(zip(begins, [*begins[1:], len(steps)], strict=True))
+    return tuple(pairwise([*begins, len(steps)]))
 
 
-def _through(run: Sequence[Placed], domain: Domain, planes: Float32) -> Float32:
-    """What a run of fused steps makes of `planes`, in planes."""
+def _through(
+    run: Sequence[Placed], domain: Domain, planes: Float32, bands: Sequence[tuple[int, int]] = ()
+) -> Float32:
+    """What a run of fused steps makes of `planes`, in planes; with `bands`, other rows hold nothing."""
     data, before = _pixels(planes), run[0].before
     sink = Port("float32", channels(run[-1].gives))
     segment = Segment(tuple(p.step for p in run), Port(data.dtype.name, channels(domain)), sink)
@@ -199,8 +213,7 @@ def _through(run: Sequence[Placed], domain: Domain, planes: Float32) -> Float32:
     rows = strip_rows(grid.shape[1])
     strips = SegmentSource(segment, segment.program(), source, grid, rows)
     result = sink.empty(*grid.shape)
-    for start in range(0, grid.shape[0], rows):
-        stop = min(start + rows, grid.shape[0])
+    for start, stop in bands or [(top, min(top + rows, grid.shape[0])) for top in range(0, grid.shape[0], rows)]:
         strips.strip(start, stop, result[..., start:stop, :])
     return result
 

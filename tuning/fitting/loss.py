@@ -30,8 +30,10 @@ LEVELS = (1, 4, 16)
 """Sides of the squares [px]; each divides the next."""
 BAND = 32
 """Rows at a time [px], a multiple of the largest square: what they take stays in the cache."""
-FEW = 300_000
+FEW = 150_000
 """Pixels that are looked at for second derivatives, about."""
+SPARSE = 48
+"""Rows of a band of those [px], a multiple of the largest square: with the reach of stencils, one tile of rows."""
 
 Space = Literal["encoded", "oklab"]
 
@@ -79,8 +81,9 @@ class Loss:
         self.target, self.threads = target, threads
         height = target.weight.shape[0]
         self._bands = [(top, min(top + BAND, height)) for top in range(0, height, BAND)]
-        sparse = -(-target.weight.size // FEW)
-        self.sparse = self._bands[len(self._bands) % sparse // 2 :: sparse]
+        every = SPARSE * -(-target.weight.size // FEW)
+        tops = range(height % every // 2 // LEVELS[-1] * LEVELS[-1] if height > every else 0, height, every)
+        self.sparse = [(top, min(top + SPARSE, height)) for top in tops]
         self._share = 1.0 / (len(LEVELS) * target.count)
 
     def __call__(self, picture: Float32) -> float:

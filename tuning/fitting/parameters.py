@@ -201,7 +201,7 @@ def parameters_at(profile: Profile, names: Sequence[Name], last: Stop) -> Parame
     NumericError
         A value to begin with lies outside its bounds.
     """
-    parts: list[tuple[Name, tuple[int, ...], Float64, Param]] = []
+    parts: list[tuple[Name, Float64, Float64, Param]] = []
     fixed: dict[Name, Any] = {}
     for name in names:
         stage, parameter = name
@@ -215,16 +215,16 @@ def parameters_at(profile: Profile, names: Sequence[Name], last: Stop) -> Parame
         numbers = np.asarray(value, np.float64)
         if name == CURVE:
             fixed[name], numbers = numbers[:, 0], numbers[:, 1]
-        entry = profile.entry(stage)
-        if entry.stage.identity(resolved, last.context):
-            numbers = np.clip(numbers + NUDGE * _scale(param, numbers), param.lower, param.upper)
-        parts.append((name, numbers.shape, numbers, param))
-    labels = [label for (name, shape, _, _) in parts for label in _labels(name, shape)]
-    flat = [np.ravel(numbers) for _, _, numbers, _ in parts]
-    lower = [np.full(a.size, p.lower) for a, (*_, p) in zip(flat, parts, strict=True)]
-    upper = [np.full(a.size, 1.0 if n == CURVE else p.upper) for a, (n, _, _, p) in zip(flat, parts, strict=True)]
-    scale = [np.ravel(_scale(p, numbers)) for _, _, numbers, p in parts]
-    joined = [np.concatenate(a) if a else np.zeros(0) for a in (flat, lower, upper, scale)]
+        scale = _scale(param, numbers)
+        if profile.entry(stage).stage.identity(resolved, last.context):
+            numbers = np.clip(numbers + NUDGE * scale, param.lower, param.upper)
+        parts.append((name, numbers, scale, param))
+    labels = [label for name, numbers, _, _ in parts for label in _labels(name, numbers.shape)]
+    rows = [
+        (np.ravel(a), np.full(a.size, p.lower), np.full(a.size, 1.0 if n == CURVE else p.upper), np.ravel(s))
+        for n, a, s, p in parts
+    ]
+    joined = [np.concatenate(column) for column in zip(*rows, strict=True)] if rows else [np.zeros(0)] * 4
     outside = (joined[0] < joined[1]) | (joined[0] > joined[2])
     if outside.any():
         i = int(np.argmax(outside))
@@ -233,7 +233,7 @@ def parameters_at(profile: Profile, names: Sequence[Name], last: Stop) -> Parame
         )
     deviation = np.minimum((joined[2] - joined[1]) / 2, 10 * joined[3])
     return Parameters(
-        names=tuple(n for n, *_ in parts), shapes=tuple(s for _, s, *_ in parts), labels=tuple(labels),
+        names=tuple(n for n, *_ in parts), shapes=tuple(a.shape for _, a, *_ in parts), labels=tuple(labels),
         start=joined[0], lower=joined[1], upper=joined[2], scale=joined[3], deviation=deviation, fixed=fixed,
     )
 

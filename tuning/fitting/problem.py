@@ -19,12 +19,12 @@ from tuning.fitting.journal import Journal
 from tuning.fitting.loss import Loss
 from tuning.fitting.parameters import OFFSET_RANGE, Parameters
 
-PRIOR = 1e-7
+PRIOR = 1e-8
 """Weight of the priors: a parameter one standard deviation from its start costs half of it, which is what the picture
 costs when it is off by 0.0003 (a tenth of a code of 8 bits)."""
 OFFSET_DEVIATION = 1.0
 """Standard deviation of a picture's own exposure [EV]."""
-OFFSET_PRIOR = 1e-5
+OFFSET_PRIOR = 1e-6
 JACOBIAN = 2e-3
 """Width of the differences that columns of the Jacobian are taken over [scales]: of float32 pictures."""
 
@@ -134,7 +134,7 @@ class Problem:
             if rendered.vector[index] + width > self.upper[place]:
                 width = -width
             self.work.pictures += 1
-            np.subtract(loss.rows(chain.moved(rendered, index, width).picture), here, out=columns[index])
+            np.subtract(chain.rows(rendered, index, width, loss.sparse), here, out=columns[index])
             columns[index] *= np.float32(1 / width)
         return columns
 

@@ -171,6 +171,9 @@ def fit(
     held = [pair_of(p, len(taken) + i + 1, reading) for i, p in enumerate(validate)]
     if not taken:
         raise UsageError("nothing to fit to; give pairs of a raw and its reference")
+    bare = [pair.name for pair in taken if pair.reference is None]
+    if objective == "match" and bare:
+        raise UsageError(f"{bare[0]} has no reference to match; write RAW:REFERENCE, or name a goal (--objective)")
     names = asked(base, _split(params), _split(freeze))
     options = Options(
         optimiser, space, register, own_exposure, seed, trials, seconds, evaluations, threads or _processors()

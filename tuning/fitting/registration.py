@@ -22,10 +22,14 @@ SAME = 0.5
 and more (camera JPEG against our own), different ones below 0.2."""
 STILL = 0.08
 """Displacement below which the reference is left as it is [px]: resampling would cost it more than it gains."""
+WORTH = 0.8
+"""What must be left of the difference in local contrast for a displacement to be undone: differences of tone alone look
+like shifts of up to a fifth of a pixel."""
 MOST = 0.1
 """Largest displacement, as a share of the picture's sides."""
-_BLOCK = 96
-_ROUNDS = 4
+_BLOCKS = (48, 128)
+"""Least and largest side of a block [px]; a quarter of the picture's shorter side in between."""
+_ROUNDS = 5
 _SIGMA = 4.0
 """Size of the neighbourhood [px]."""
 
@@ -69,15 +73,23 @@ def register(reference: Float32, picture: Float32, name: str, *, move: bool = Tr
     start = field if field is not None else np.indices(shape, np.float64)
     total = np.zeros((2, *shape))
     if move:
-        for _ in range(_ROUNDS):
-            step = _displacement(here, _contrast(planes), inside)
+        for number in range(_ROUNDS):
+            # the first is one shift for all, which may be larger than a block
+            side = min(shape) if number == 0 else int(np.clip(min(shape) // 4, *_BLOCKS))
+            step = _displacement(here, _contrast(planes), inside, min(side, *shape))
             if step is None or float(np.abs(step).max()) < STILL:
+                if number == 0:
+                    continue
                 break
             total += step
             if float(np.abs(total).max()) > MOST * max(shape):
                 break
             planes, inside = _sampled(reference, _composed(start, total))
     likeness = _likeness(here, _contrast(planes), inside)
+    if field is None and total.any():
+        still = _likeness(here, _contrast(reference), np.ones(shape, np.bool_))
+        if 1 - likeness > WORTH * (1 - still):
+            planes, inside, likeness, total = reference, np.ones(shape, np.bool_), still, np.zeros_like(total)
     if not likeness >= SAME:
         raise NumericError(f"{name} shows another scene than its raw: local contrast correlates by {likeness:.2f} "
                            f"after registration, and {SAME} is needed; check the pair")
@@ -137,17 +149,16 @@ def _likeness(here: Float32, there: Float32, inside: NDArray[np.bool_]) -> float
     return float(np.sum(a * b) / power) if power > 0 else 0.0
 
 
-def _displacement(here: Float32, there: Float32, inside: NDArray[np.bool_]) -> Float64 | None:
-    """(2, H, W) how far `there` must be moved at each pixel; None where no block tells."""
+def _displacement(here: Float32, there: Float32, inside: NDArray[np.bool_], side: int) -> Float64 | None:
+    """(2, H, W) how far `there` must be moved at each pixel, from blocks of `side`; None where no block tells."""
     from skimage.registration import phase_cross_correlation
 
     height, width = here.shape
-    side = int(min(_BLOCK, height, width))
     places, moves, weights = [], [], []
     for top in _starts(height, side):
         for left in _starts(width, side):
             part = (slice(top, top + side), slice(left, left + side))
-            if not inside[part].all():
+            if inside[part].mean() < 0.9:
                 continue
             a, b = here[part], there[part]
             window = np.outer(np.hanning(side), np.hanning(side)).astype(np.float32)
@@ -164,7 +175,8 @@ def _displacement(here: Float32, there: Float32, inside: NDArray[np.bool_]) -> F
 
 
 def _starts(length: int, side: int) -> list[int]:
-    count = max(-(-length // side), 1)
+    # blocks overlap by half
+    count = max(-(-2 * length // side) - 1, 1)
     return [round(i * (length - side) / max(count - 1, 1)) for i in range(count)]
 
 

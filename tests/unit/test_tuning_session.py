@@ -116,6 +116,7 @@ def test_what_the_captures_allow_is_calibrated_and_the_rest_says_why(done):
 
 def test_values_are_those_of_the_captures(done):
     assert done.profile.entry("black_level").values["level"] == pytest.approx((64.0,) * 4, abs=0.1)
+    assert done.profile.entry("black_level").values["white"] == WHITE
     level = done.outcome("noise").found.result.levels[0]
     assert level.shot["Gr"] == pytest.approx(2 / (WHITE - BLACK), rel=0.05)
     shot, _ = done.profile.entry("black_level").values["noise"]

@@ -92,7 +92,10 @@ def _black(work: Work) -> Found:
         if other != iso:
             gap = max(abs(a - b) for a, b in zip(black_level(frames).values, result.values, strict=True))
             notes.append(f"At ISO {other:g} the level is up to {gap:.2f} DN away.")
-    return Found(result, {"black_level": {"level": [round(v, 4) for v in result.values]}}, notes=tuple(notes))
+    # the white level is what the files state; with it the profile stands without them
+    white = float(groups[iso][0].white)
+    values = {"level": [round(v, 4) for v in result.values], "white": white}
+    return Found(result, {"black_level": values}, notes=tuple(notes))
 
 
 def _noise(work: Work) -> Found:

@@ -3,8 +3,8 @@
     python benchmarks/tuning_gradient.py
 
 Black level per site, gains, a 5x5 range-weighted filter, Malvar's demosaic, colour matrix, tone curve, saturation and
-sharpening on a frame of 1 MP; every parameter marked `gradient` of these stages is free, and so are the levels. A render
-begins at the raw frame; loss and gradients begin there too. Compiling is not counted.
+sharpening on a frame of 1 MP; every parameter marked `gradient` of these stages is free. A render begins at the raw
+frame; loss and gradients begin there too. Compiling is not counted.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ sys.path = [p for p in sys.path if Path(p).resolve() != Path(__file__).resolve()
 
 STAGES = (
     "black_level", ("white_balance", {"mode": "manual", "gains": [2.0, 1.0, 1.6]}),
-    ("noise_reduction", {"method": "bisquare"}), ("demosaic", {"method": "malvar2004"}), ("ccm", {"matrix": "fallback"}),
-    ("tone_curve", {"perceptual": 0.0}), "saturation", "sharpen", ("encode", {"gamut": "clip"}),
+    ("noise_reduction", {"method": "bisquare"}), ("demosaic", {"method": "malvar2004"}),
+    ("ccm", {"matrix": "fallback"}), ("tone_curve", {"perceptual": 0.0}), "saturation", "sharpen",
+    ("encode", {"gamut": "clip"}),
 )  # fmt: skip
 FREE = ["black_level", "white_balance", "noise_reduction", "ccm", "tone_curve", "saturation", "sharpen"]
 TIMES = 7

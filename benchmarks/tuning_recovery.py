@@ -94,7 +94,7 @@ def main() -> None:
         errors.append(abs(error) if parameter.identified else 0.0)
         print(f"{label:24s} {parameter.before:9.4f} {float(parameter.value):9.4f} {wanted:9.4f} {100 * error:+8.2f} %  "
               + ("" if parameter.identified else "not identified"))
-    print(f"worst identified error {100 * max(errors):.2f} %; {len(result.unidentified)} of {len(found)} not identified")
+    print(f"worst error of those identified {100 * max(errors):.2f} %; {len(result.unidentified)} of {len(found)} not")
     scale = [float(found[f"ccm.matrix[{i},{j}]"].value) for i in range(3) for j in range(3)]
     true = np.ravel(hidden.entry("ccm").values["matrix"])
     ratio = float(np.dot(scale, true) / np.dot(true, true))

@@ -20,7 +20,8 @@ from tests.tuning_frames import colourful
 
 QUICK = (
     "linearize", "black_level", ("white_balance", {"mode": "as_shot"}), ("demosaic", {"method": "bilinear"}),
-    ("ccm", {"matrix": "fallback"}), ("exposure", {"ev": 0.2}), ("tone_curve", {"perceptual": 0.0}), "saturation", ("encode", {"gamut": "clip"}),
+    ("ccm", {"matrix": "fallback"}), ("exposure", {"ev": 0.2}),
+    ("tone_curve", {"perceptual": 0.0}), "saturation", ("encode", {"gamut": "clip"}),
 )  # fmt: skip
 """A whole profile whose derivatives compile in a second."""
 HIDDEN = ("saturation.amount=1.3", "tone_curve.contrast=1.6", "tone_curve.grey=0.21", "exposure.ev=-0.1")

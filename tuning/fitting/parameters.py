@@ -25,6 +25,8 @@ OFFSET_RANGE = 4.0
 """Bounds of a picture's own correction of exposure [EV]."""
 NUDGE = 0.02
 """How far a stage that changes nothing is moved before the start [scales]: at such a place some have no slope."""
+LARGE = 100.0
+"""Bounds farther apart than this say nothing of a parameter's size."""
 CURVE = ("tone_curve", "points")
 """Free are the display values of its points; they are held in rising order."""
 
@@ -239,12 +241,18 @@ def parameters_at(profile: Profile, names: Sequence[Name], last: Stop) -> Parame
 
 
 def _scale(param: Param, numbers: Float64) -> Float64:
-    """A notable change of each number: its own size, but not less than a tenth of the largest one or of the default."""
-    default = param.default if isinstance(param.default, (float, int, tuple)) else ()
-    usual = float(np.max(np.abs(np.asarray(default, np.float64)), initial=0.0))
+    """A notable change of each number: its own size, but not less than a tenth of the largest one or of the default.
+
+    Where those say nothing (they are 0, or a word), a share of what the bounds allow.
+    """
+    span = param.upper - param.lower
+    worded = not isinstance(param.default, (float, int, tuple))
+    usual = 0.0 if worded else float(np.max(np.abs(np.asarray(param.default, np.float64)), initial=0.0))
     least = 0.1 * max(float(np.max(np.abs(numbers), initial=0.0)), usual)
+    if worded and numbers.ndim == 0 and span <= LARGE:
+        least = max(least, 0.02 * span)
     if least == 0.0:
-        least = min(0.1 * (param.upper - param.lower), 1.0)
+        least = min(0.1 * span, 1.0)
     return np.maximum(np.abs(numbers), least)
 
 

@@ -27,6 +27,9 @@ OFFSET_DEVIATION = 1.0
 OFFSET_PRIOR = 1e-6
 JACOBIAN = 2e-3
 """Width of the differences that columns of the Jacobian are taken over [scales]: of float32 pictures."""
+FINE = 1e-2
+"""The same for differences to both sides: wider, to cross many entries of tables, whose corners else look like
+information."""
 
 
 @dataclass
@@ -92,18 +95,22 @@ class Problem:
         away = vector - self.start
         return self._told(vector, value), np.asarray(gradient, np.float64) + self.prior * away
 
-    def curvature(self, vector: Float64) -> Float64:
-        """(N, N) second derivative as Gauss and Newton take it, without the priors."""
+    def curvature(self, vector: Float64, *, fine: bool = False) -> Float64:
+        """(N, N) second derivative as Gauss and Newton take it, without the priors.
+
+        `fine` takes differences to both sides: twice the work, and numbers that do the same are seen to do so.
+        """
         def compute() -> Any:
             total = np.zeros((len(vector), len(vector)))
             for number, rendered in enumerate(self._render(vector)):
                 places = self._places(number)
-                columns = self._columns(number, rendered, places)
+                columns = self._columns(number, rendered, places, fine)
                 part = self.losses[number].curvature(rendered.picture, columns)
                 total[np.ix_(places, places)] += part
             return (total / len(self.chains)).tolist()
 
-        return np.asarray(self._once("curvature", vector, compute), np.float64).reshape(len(vector), len(vector))
+        kind = "fine curvature" if fine else "curvature"
+        return np.asarray(self._once(kind, vector, compute), np.float64).reshape(len(vector), len(vector))
 
     def residuals(self, vector: Float64) -> list[float]:
         """Root mean square difference of each picture, in code values."""
@@ -125,17 +132,19 @@ class Problem:
     def _spread(self, gradient: Float64, number: int, own: Float64) -> None:
         gradient[self._places(number)] += own
 
-    def _columns(self, number: int, rendered: Rendered, places: Sequence[int]) -> Float32:
+    def _columns(self, number: int, rendered: Rendered, places: Sequence[int], fine: bool) -> Float32:
         chain, loss = self.chains[number], self.losses[number]
         here = loss.rows(rendered.picture)
         columns = np.empty((len(places), *here.shape), np.float32)
         for index, place in enumerate(places):
-            width = JACOBIAN * self.scale[place]
-            if rendered.vector[index] + width > self.upper[place]:
-                width = -width
+            width = (FINE if fine else JACOBIAN) * self.scale[place]
+            room = self.upper[place] - rendered.vector[index], rendered.vector[index] - self.lower[place]
+            down = (fine or room[0] < width) and room[1] >= width
+            ends = width if room[0] >= width else 0.0, -width if down else 0.0
             self.work.pictures += 1
-            np.subtract(chain.rows(rendered, index, width, loss.sparse), here, out=columns[index])
-            columns[index] *= np.float32(1 / width)
+            high, low = (here if e == 0.0 else chain.rows(rendered, index, e, loss.sparse) for e in ends)
+            np.subtract(high, low, out=columns[index])
+            columns[index] *= np.float32(1 / max(ends[0] - ends[1], 1e-300))
         return columns
 
     def _render(self, vector: Float64) -> list[Rendered]:

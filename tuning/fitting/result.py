@@ -19,6 +19,9 @@ KNOWN = 0.02
 """Standard deviation, in a parameter's scale, up to which the pictures are said to tell it."""
 PATCH = 32
 """Side of a patch that counts as one observation [px]: neighbouring pixels err together."""
+UNSEEN = 1e-8
+"""Second derivative of the loss, along a direction in the parameters' scales, that is float32's rounding: a change by a
+whole scale would move the picture by less than 1e-4 (a fortieth of a code of 8 bits)."""
 ROUNDING = (1 / 255) ** 2 / 12
 """Least variance of a residual: that of codes of 8 bits."""
 PACKAGES = ("mobile-isp", "numpy", "scipy", "halide", "optuna", "cmaes", "scikit-image")
@@ -168,7 +171,9 @@ def changed(profile: Profile, values: Values) -> Profile:
     return profile.with_stages(entries)
 
 
-def covariance_of(curvature: Float64, residuals: Sequence[float], pixels: int, deviation: Float64) -> Float64:
+def covariance_of(
+    curvature: Float64, residuals: Sequence[float], pixels: int, scale: Float64, deviation: Float64
+) -> Float64:
     """(N, N) covariance of the parameters at a minimum, by Gauss and Newton.
 
     Parameters
@@ -176,13 +181,16 @@ def covariance_of(curvature: Float64, residuals: Sequence[float], pixels: int, d
     curvature : (N, N) second derivative of the mean loss
     residuals : root mean square differences of the pictures [code values]
     pixels : that count, in all pictures
+    scale : (N,) sizes of notable changes
     deviation : (N,) standard deviations of the priors; infinite ones are none
     """
     variance = max(float(np.mean(np.square(residuals))), ROUNDING)
     observations = 3 * max(pixels / PATCH**2, 1.0)
-    information = curvature * (observations / variance) + np.diag(1.0 / np.square(deviation))
-    scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
-    return np.asarray(np.linalg.pinv(information / np.outer(scale, scale), hermitian=True) / np.outer(scale, scale))
+    units = np.outer(scale, scale)
+    values, vectors = np.linalg.eigh(curvature * units)
+    seen = (vectors * np.where(values > UNSEEN, values, 0.0)) @ vectors.T
+    information = seen * (observations / variance) + np.diag(np.square(scale / deviation))
+    return np.asarray(np.linalg.pinv(information, hermitian=True) * units)
 
 
 def fitted(

@@ -394,7 +394,7 @@ class _Fit:
             whole = self.best.vector
             pixels = int(sum(loss.target.count for loss in problem.losses) / 3)
             covariance = covariance_of(
-                problem.curvature(whole, fine=True), problem.residuals(whole), pixels, problem.scale, problem.deviation
+                problem.information(whole), problem.residuals(whole), pixels, problem.scale, problem.deviation
             )[:count, :count]
             variances = np.diag(covariance)
         rows = zip(parameters.labels, parameters.start, vector, variances, parameters.scale, parameters.lower,

@@ -24,7 +24,7 @@ from isp.engine.segment import Step
 from isp.engine.strips import mirrored
 from isp.values import Float32, Float64
 
-TILE = 128
+TILE = 256
 """Side of a tile [px]; part of the definition of the (float32) partial sums, so changing it changes last digits."""
 MOST_UNROLLED = 4
 """Channels up to which derivatives are unrolled over them."""

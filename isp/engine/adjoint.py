@@ -7,7 +7,6 @@ So memory stays small at any frame size, and the result does not depend on the n
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +23,7 @@ from isp.engine.segment import Step
 from isp.engine.strips import mirrored
 from isp.values import Float32, Float64
 
-TILE = 128
+TILE = 256
 """Side of a tile [px]; part of the definition of the (float32) partial sums, so changing it changes last digits."""
 MOST_UNROLLED = 4
 """Channels up to which derivatives are unrolled over them."""
@@ -116,6 +115,7 @@ class Adjoint:
     def _build(self) -> tuple[Any, list[Any]]:
         import halide as hl
 
+        from isp.engine.adjoint_schedule import schedule
         from isp.engine.build import define
         from isp.engine.graph import Arrays, Graph, Image
 
@@ -174,7 +174,7 @@ class Adjoint:
             results.append(result)
         pipeline = hl.Pipeline(results)
         many = tuple(node.func.name().split("$")[0] for node in graph.nodes if node.channels > MOST_UNROLLED)
-        _schedule(pipeline, many)
+        schedule(pipeline, many)
         return pipeline, [*inputs, origin, weights]
 
 
@@ -189,69 +189,6 @@ def _copied(derivative: Any, func: Any, name: str) -> Any:
     except hl.HalideError:
         result[index] = hl.f32(0)
     return result
-
-
-def _schedule(pipeline: Any, many: tuple[str, ...]) -> None:
-    """Everything at root, vectorised along x; sums over the tile into a parameter are taken lane by lane first.
-
-    Channels are unrolled but for the Funcs named in `many` and their derivatives, which may have any number of them.
-    Only loops along x are split into a middle and its ends: derivatives read what they need of the values through
-    clamped coordinates, which cost a gather where the loop is not split (measured: 2 x), and loops along other axes
-    would only add to the time to compile.
-    """
-    import halide as hl
-
-    from isp.engine.build import host_target
-
-    lanes = host_target().natural_vector_size(hl.Float(32))
-    funcs: list[Any] = []
-    while True:
-        try:
-            funcs.append(pipeline.get_func(len(funcs)))
-        except hl.HalideError:
-            break
-    for func in funcs:
-        if func.name().endswith("_im"):
-            continue
-        names = [a.name() for a in func.args()]
-        few = not func.name().startswith(many)
-        func.compute_root()
-        if names[:2] == ["x", "y"]:
-            if len(names) == 3:
-                func.reorder(func.args()[2], func.args()[0], func.args()[1])
-                if few:
-                    func.unroll(func.args()[2])
-            func.vectorize(func.args()[0], lanes)
-            func.never_partition(func.args()[1:])
-        for number in range(func.num_update_definitions()):
-            _schedule_update(func, number, names, lanes, few)
-
-
-def _schedule_update(func: Any, number: int, names: list[str], lanes: int, few: bool) -> None:
-    import halide as hl
-
-    update = func.update(number)
-    places = [str(p) for p in func.update_args(number)]
-    loops = func.rvars(number)
-    if names[:2] == ["x", "y"] and places[0].endswith(": x>"):
-        down = [hl.Var("y")] if places[1].endswith(": y>") else []
-        if few and down and len(loops) == 1:
-            # a sum over channels, in which most terms are zero for all but one
-            update.unroll(loops[0])
-        update.vectorize(hl.Var("x"), lanes).never_partition([*down, *loops])
-        return
-    update.unscheduled()
-    across = [r for r in loops if r.name().endswith("$x")]
-    if across and all(p.split(": ")[-1].rstrip(">").lstrip("-").isdigit() for p in places):
-        outer, inner, lane = hl.RVar("outer"), hl.RVar("inner"), hl.Var("lane")
-        update.split(across[0], outer, inner, lanes)
-        # it stays serial where Halide cannot show that the order of the sum does not matter
-        with contextlib.suppress(hl.HalideError):
-            parts = update.rfactor(inner, lane)
-            parts.compute_root().reorder_storage(lane, *parts.args()[:-1]).vectorize(lane)
-            parts.update().vectorize(lane)
-            for loop in (r for r in loops if few and r.name().endswith("$z")):
-                parts.update().unroll(loop)
 
 
 def _planar(array: NDArray[Any]) -> Float32:

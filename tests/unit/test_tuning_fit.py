@@ -242,3 +242,42 @@ def test_a_report_shows_before_and_after(files):
     page = (files / "report.html").read_text()
     assert "The fit" in page
     assert "saturation.amount" in page
+
+
+def test_a_goal_is_searched(files):
+    words = [f"--set={s}" for s in HIDDEN[1:]]
+    words += ["--params", "saturation.amount", "--objective", "maximise psnr", "--trials", "10", "--seed", "2"]
+    assert main(["tune", "fit", "quick.yaml", "a.dng:a.png", "-o", "goal.yaml", *words]) == 0
+    assert read_profile("goal.yaml").entry("saturation").values["amount"] == pytest.approx(1.3, abs=0.2)
+
+
+def test_a_goal_that_no_picture_can_have_exits_with_7(files, capsys):
+    assert tune("a.dng", "--objective", "maximise mtf50", "--trials", "2") == 7
+    assert "sharpness.mtf50 is n.a." in capsys.readouterr().err
+    assert not (files / "fitted.yaml").exists()
+
+
+def test_a_picture_that_is_not_finite_keeps_what_was_reached(files, monkeypatch, capsys):
+    from tuning.fitting.chain import Chain
+
+    render, count = Chain.render, [0]
+
+    def spoilt(self, vector):
+        made = render(self, vector)
+        count[0] += 1
+        if count[0] == 5:
+            picture = made.picture.copy()
+            picture[:, 40:50, 60:70] = np.nan
+            return replace(made, picture=picture)
+        return made
+
+    monkeypatch.setattr(Chain, "render", spoilt)
+    assert tune("a.dng:a.png") == 7
+    error = capsys.readouterr().err
+    assert "100 pixels that are not finite, the first at row 40, column 60" in error
+    assert "not converged" in (files / "fitted.yaml").read_text().splitlines()[0]
+
+
+def test_the_reference_of_a_raw_that_matches_nothing_of_it(files):
+    assert tune("a.dng:b.png") == 7
+    assert not (files / "fitted.yaml").exists()

@@ -12,8 +12,8 @@ from isp.commands.console import emit, emit_json, one_line, progress, say, short
 from isp.errors import IspError, NumericError, UsageError
 
 if TYPE_CHECKING:
-    from tuning.fitting.reference_fit import Progress
     from tuning.fitting.result import FitResult
+    from tuning.fitting.state import Progress
 
 INTERRUPTED = 130
 """128 + SIGINT."""

@@ -74,7 +74,7 @@ class Goal:
         Raises
         ------
         NumericError
-            A quantity cannot be measured in any picture.
+            A quantity cannot be measured in the pictures.
         UsageError
             No report has a quantity of that name.
         """
@@ -110,6 +110,8 @@ class Goal:
                 if quantity.key in self.keys:
                     self.chapters[quantity.key] = name
         missing = [k for k in self.keys if k not in found]
+        if missing and missing[0] in SHORT.values():
+            raise NumericError(f"goal {self.text!r}: {missing[0]} is n.a.: what it is measured on was not found")
         if missing:
             raise UsageError(f"goal {self.text!r}: no report has {missing[0]!r} of such a picture; it has: "
                              + ", ".join(sorted(found)))

@@ -27,9 +27,8 @@ OFFSET_DEVIATION = 1.0
 OFFSET_PRIOR = 1e-6
 JACOBIAN = 2e-3
 """Width of the differences that columns of the Jacobian are taken over [scales]: of float32 pictures."""
-FINE = 1e-2
-"""The same for differences to both sides: wider, to cross many entries of tables, whose corners else look like
-information."""
+FINE = 5e-4
+"""The same for the covariance: narrower steps meet more of float32's rounding, wider ones more corners."""
 
 
 @dataclass
@@ -95,21 +94,38 @@ class Problem:
         away = vector - self.start
         return self._told(vector, value), np.asarray(gradient, np.float64) + self.prior * away
 
-    def curvature(self, vector: Float64, *, fine: bool = False) -> Float64:
-        """(N, N) second derivative as Gauss and Newton take it, without the priors.
+    def curvature(self, vector: Float64) -> Float64:
+        """(N, N) second derivative as Gauss and Newton take it, without the priors."""
+        def compute() -> Any:
+            total = np.zeros((len(vector), len(vector)))
+            for number, rendered in enumerate(self._render(vector)):
+                places, loss = self._places(number), self.losses[number]
+                total[np.ix_(places, places)] += loss.curvature(
+                    rendered.picture, self._columns(number, rendered, JACOBIAN)
+                )
+            return (total / len(self.chains)).tolist()
 
-        `fine` takes differences to both sides: twice the work, and numbers that do the same are seen to do so.
+        return self._matrix("curvature", vector, compute)
+
+    def information(self, vector: Float64) -> Float64:
+        """(N, N) `curvature` without what differences make up: for numbers that do the same, it is zero.
+
+        Pixels next to corners of tables and limits have slopes that depend on the width of the difference. What two
+        widths differ by is the error of the Jacobian J; as a curvature of its own it is taken off: J^T w J - E^T w E.
         """
         def compute() -> Any:
             total = np.zeros((len(vector), len(vector)))
             for number, rendered in enumerate(self._render(vector)):
-                places = self._places(number)
-                columns = self._columns(number, rendered, places, fine)
-                part = self.losses[number].curvature(rendered.picture, columns)
-                total[np.ix_(places, places)] += part
+                places, loss = self._places(number), self.losses[number]
+                narrow, wide = (self._columns(number, rendered, w, both=True) for w in (FINE, 2 * FINE))
+                found = loss.curvature(rendered.picture, wide)
+                error = loss.curvature(rendered.picture, wide - narrow)
+                total[np.ix_(places, places)] += found - error
             return (total / len(self.chains)).tolist()
 
-        kind = "fine curvature" if fine else "curvature"
+        return self._matrix("information", vector, compute)
+
+    def _matrix(self, kind: str, vector: Float64, compute: Callable[[], Any]) -> Float64:
         return np.asarray(self._once(kind, vector, compute), np.float64).reshape(len(vector), len(vector))
 
     def residuals(self, vector: Float64) -> list[float]:
@@ -132,19 +148,23 @@ class Problem:
     def _spread(self, gradient: Float64, number: int, own: Float64) -> None:
         gradient[self._places(number)] += own
 
-    def _columns(self, number: int, rendered: Rendered, places: Sequence[int], fine: bool) -> Float32:
-        chain, loss = self.chains[number], self.losses[number]
+    def _columns(self, number: int, rendered: Rendered, width: float, *, both: bool = False) -> Float32:
+        """(N, 3, rows, W) derivatives of the rows that `Loss.curvature` looks at, by differences [scales].
+
+        To one side, or to `both`; never out of the bounds.
+        """
+        chain, loss, places = self.chains[number], self.losses[number], self._places(number)
         here = loss.rows(rendered.picture)
         columns = np.empty((len(places), *here.shape), np.float32)
         for index, place in enumerate(places):
-            width = (FINE if fine else JACOBIAN) * self.scale[place]
+            step = width * self.scale[place]
             room = self.upper[place] - rendered.vector[index], rendered.vector[index] - self.lower[place]
-            down = (fine or room[0] < width) and room[1] >= width
-            ends = width if room[0] >= width else 0.0, -width if down else 0.0
+            up = step if room[0] >= step else 0.0
+            down = step if (both or not up) and room[1] >= step else 0.0
             self.work.pictures += 1
-            high, low = (here if e == 0.0 else chain.rows(rendered, index, e, loss.sparse) for e in ends)
+            high, low = (here if not e else chain.rows(rendered, index, e, loss.sparse) for e in (up, -down))
             np.subtract(high, low, out=columns[index])
-            columns[index] *= np.float32(1 / max(ends[0] - ends[1], 1e-300))
+            columns[index] *= np.float32(1 / (up + down)) if up + down else np.float32(0)
         return columns
 
     def _render(self, vector: Float64) -> list[Rendered]:

@@ -178,7 +178,7 @@ def covariance_of(
 
     Parameters
     ----------
-    curvature : (N, N) second derivative of the mean loss
+    curvature : (N, N) second derivative of the mean loss, see `Problem.information`
     residuals : root mean square differences of the pictures [code values]
     pixels : that count, in all pictures
     scale : (N,) sizes of notable changes

@@ -4,8 +4,8 @@
 
 Black level per site, white-balance gains, Malvar's demosaic, the 5 x 5 bisquare filter on camera RGB, matrix, tone
 curve of 17 points, saturation, sharpening: 40 parameters. Wall time and, as other work on the machine moves that,
-processor time; the smallest of all rounds, in turns. `one program` differentiates the chain as a whole, `runs` as fits
-do, cut at stencils, and down to the parameters.
+processor time; the smallest of all rounds, in turns. The gradient is what a fit computes at each point: render, loss
+on three scales, its derivative through all stages and their `prepare`, down to the parameters.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from isp.engine.adjoint import Adjoint
 from isp.engine.execute import Plan
 from isp.engine.runtime import set_threads
 from isp.profile import Profile
@@ -66,24 +65,17 @@ def main() -> None:
           f"{time.perf_counter() - began:.1f} s")
     planes = np.ascontiguousarray(picture.transpose(2, 0, 1))
     loss = Loss(Target(planes + np.float32(0.01), np.ones((SIDE, SIDE), np.float32)), THREADS)
-    wrt = [sorted({n for names in chain.reached for i, n in names if i == k}) for k in range(len(stop.steps))]
-    whole = Adjoint([p.step for p in stop.steps], (1, 3), wrt)
 
     def forward() -> np.ndarray:
         return plan.run(raw.data, stop.steps[0].before)
 
-    def one_program() -> None:
-        made = np.ascontiguousarray(forward().transpose(2, 0, 1))
-        _, slopes = loss.derivative(made)
-        whole(raw.data, slopes.transpose(1, 2, 0), stop.context.cfa.phase, 1, THREADS)
-
-    def runs() -> None:
+    def gradient() -> None:
         rendered = chain.render(parameters.start)
         _, slopes = loss.derivative(rendered.picture)
         chain.gradient(rendered, slopes)
 
     best: dict[str, list[float]] = {}
-    candidates: dict[str, Callable[[], object]] = {"forward": forward, "one program": one_program, "runs": runs}
+    candidates: dict[str, Callable[[], object]] = {"forward": forward, "gradient": gradient}
     for name, run in candidates.items():
         began = time.perf_counter()
         run()

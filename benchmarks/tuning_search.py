@@ -6,9 +6,9 @@ The problem: matrix, tone curve and saturation of `natural` (18 numbers), three 
 goal is the loss of about 42 dB. All begin at `natural`; searches know the bounds (3 scales to either side) and render
 only what lies behind the first free stage, as the gradient does.
 
-How many evaluations a search needs is counted on one small picture; its seconds are that number times the measured time
-of an evaluation of three pictures of a megapixel. The gradient is run on those as it is, with an empty cache of
-programs and again with a full one. A search that has not arrived after all its renders counts as failed, with what it spent.
+How many evaluations a search needs is counted on one small picture; its seconds are that number times those of
+an evaluation of three pictures of a megapixel, measured. The gradient is run on those as it is, with an empty cache of
+programs and again with a full one. A search that has not arrived after all its renders counts as failed.
 """
 
 from __future__ import annotations

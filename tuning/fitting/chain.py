@@ -1,9 +1,8 @@
 """One frame through a profile, forwards and backwards, for values of the free parameters.
 
 Steps in front of the first one that any free parameter reaches are rendered once and kept. The others are cut into runs
-at stencils: each run is one program forwards and one backwards (the time to compile a derivative grows faster than its
-length, and what is compiled serves all fits that have the run), and their vector-Jacobian products are chained from the
-picture to the front.
+at wide stencils: each run is one program forwards and one backwards, and their vector-Jacobian products are chained
+from the picture to the front.
 
 The derivative reaches a parameter through the arrays that the stages' `prepare` makes of it, by central differences of
 `prepare` in float64 over the whole walk: so what a stage hands on to later ones (the automatic exposure that follows a
@@ -15,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -27,8 +27,10 @@ from isp.errors import UsageError
 from isp.stage import Domain
 from isp.values import Float32, Float64
 from tuning.fitting.parameters import Parameters
-from tuning.fitting.walk import Stop, Walk, prepared
+from tuning.fitting.walk import Stop, Walk
 
+REACH = 12
+"""How far beyond a tile one program may read [px]: longer ones are run less often, and compute their margins twice."""
 WIDTH = 1e-4
 """Half the width of a difference of `prepare`, in a parameter's own scale."""
 
@@ -71,7 +73,7 @@ class Chain:
     def __init__(self, walk: Walk, parameters: Parameters, vector: Float64, threads: int) -> None:
         self.walk, self.parameters, self.threads = walk, parameters, threads
         stops = self._stops(vector)
-        self.reached = self._reached(vector, stops)
+        self.reached = self._reached(vector)
         self.first = min((i for names in self.reached for i, _ in names), default=len(stops[-1].steps))
         steps = stops[-1].steps
         host = [p.step.stage.name for p in steps[self.first :] if is_host(p)]
@@ -146,37 +148,39 @@ class Chain:
             if not names:
                 continue
             low, high, width = self.parameters.around(rendered.vector, index, WIDTH)
-            ends = [self._rewalked(v, index, rendered.stops)[-1].steps for v in (low, high)]
-            arrays = {i: [prepared(steps[i]) for steps in ends] for i in {i for i, _ in names}}
+            last = rendered.stops[-1].steps[max(i for i, _ in names)].step.stage.name
+            ends = [self._rewalked(v, index, rendered.stops, last, np.float64)[-1].steps for v in (low, high)]
             for i, name in sorted(names):
-                below, above = (np.asarray(a[name], np.float64) for a in arrays[i])
+                below, above = (steps[i].step.arrays[name] for steps in ends)
                 result[index] += float(np.sum((above - below) / width * found[i, name]))
         return result
 
-    def _rewalked(self, vector: Float64, index: int, stops: Sequence[Stop]) -> list[Stop]:
-        """The walk for `vector`, which differs from that of `stops` in one parameter."""
-        stage = self.parameters.owner(index)
-        return self._stops(vector, stops[: self.walk.index[stage] + 1])
+    def _rewalked(
+        self, vector: Float64, index: int, stops: Sequence[Stop], last: str | None = None,
+        dtype: type[Any] = np.float32,
+    ) -> list[Stop]:
+        """The walk, up to stage `last`, for `vector`, which differs from that of `stops` in one parameter."""
+        return self._stops(vector, stops[: self.walk.index[self.parameters.owner(index)] + 1], last, dtype)
 
-    def _stops(self, vector: Float64, after: Sequence[Stop] = ()) -> list[Stop]:
+    def _stops(
+        self, vector: Float64, after: Sequence[Stop] = (), last: str | None = None, dtype: type[Any] = np.float32
+    ) -> list[Stop]:
         offset = float(vector[-1]) if len(vector) > len(self.parameters.start) else 0.0
-        return self.walk.stops(self.parameters.values(vector), after, offset)
+        return self.walk.stops(self.parameters.values(vector), after, offset, last, dtype)
 
-    def _reached(self, vector: Float64, stops: Sequence[Stop]) -> list[frozenset[tuple[int, str]]]:
+    def _reached(self, vector: Float64) -> list[frozenset[tuple[int, str]]]:
         """For each parameter the arrays that depend on it, as (number of the step, name)."""
+        stops = self._stops(vector, dtype=np.float64)
+        here = [p.step.arrays for p in stops[-1].steps]
         result = []
-        here = [prepared(p) if not is_host(p) else {} for p in stops[-1].steps]
         for index in range(len(vector)):
             names = set()
             for probe in self.parameters.probes(vector, index):
-                there = self._rewalked(probe, index, stops)[-1].steps
-                for i, placed in enumerate(there):
-                    if is_host(placed):
-                        continue
-                    names |= {
-                        (i, name) for name, a in prepared(placed).items()
-                        if np.shape(a) != np.shape(here[i][name]) or not np.array_equal(a, here[i][name])
-                    }
+                there = self._rewalked(probe, index, stops, dtype=np.float64)[-1].steps
+                names |= {
+                    (i, name) for i, placed in enumerate(there) for name, a in placed.step.arrays.items()
+                    if np.shape(a) != np.shape(here[i][name]) or not np.array_equal(a, here[i][name])
+                }
             result.append(frozenset(names))
         return result
 
@@ -196,8 +200,13 @@ class Chain:
 
 
 def _cuts(steps: Sequence[Placed], first: int) -> tuple[tuple[int, int], ...]:
-    """Runs (begin, end) of the steps from `first` on: a stencil begins one, and so does the way into the gamut."""
-    begins = [i for i in range(first, len(steps)) if i == first or steps[i].step.reach or steps[i].gives == "encoded"]
+    """Runs (begin, end) of the steps from `first` on: a stencil that takes a run's reach too far begins the next."""
+    begins, reach = [first], 0
+    for i in range(first, len(steps)):
+        reach += steps[i].step.reach
+        if i > first and ((steps[i].step.reach and reach > REACH) or steps[i].gives == "encoded"):
+            begins.append(i)
+            reach = steps[i].step.reach
     return tuple(pairwise([*begins, len(steps)]))
 
 

@@ -6,6 +6,7 @@ gradient, ``tune="search"`` ones and choices by search (`tuning.fitting.search`)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -135,7 +136,7 @@ class Parameters:
         values: dict[Name, Any] = {}
         at = 0
         for name, shape in zip(self.names, self.shapes, strict=True):
-            count = int(np.prod(shape, dtype=int))
+            count = math.prod(shape)
             numbers = np.asarray(vector[at : at + count], np.float64).reshape(shape)
             at += count
             if name == CURVE:
@@ -147,14 +148,14 @@ class Parameters:
         """The stage that number `index` belongs to; behind the last, the exposure."""
         if index >= len(self.start):
             return EXPOSURE[0]
-        ends = np.cumsum([int(np.prod(s, dtype=int)) for s in self.shapes])
+        ends = np.cumsum([math.prod(s) for s in self.shapes])
         return self.names[int(np.searchsorted(ends, index, side="right"))][0]
 
     def places(self, name: Name) -> range:
         """Where the numbers of a parameter lie."""
         at = 0
         for each, shape in zip(self.names, self.shapes, strict=True):
-            count = int(np.prod(shape, dtype=int))
+            count = math.prod(shape)
             if each == name:
                 return range(at, at + count)
             at += count
@@ -179,7 +180,7 @@ class Parameters:
         """The same with fewer names."""
         gone = set(names)
         keep = np.concatenate(
-            [np.full(int(np.prod(s, dtype=int)), n not in gone) for n, s in zip(self.names, self.shapes, strict=True)]
+            [np.full(math.prod(s), n not in gone) for n, s in zip(self.names, self.shapes, strict=True)]
         ) if self.names else np.zeros(0, bool)
         kept = [(n, s) for n, s in zip(self.names, self.shapes, strict=True) if n not in gone]
         return Parameters(
@@ -263,6 +264,8 @@ def _labels(name: Name, shape: tuple[int, ...]) -> list[str]:
 
 def _tuples(array: Float64) -> Any:
     """Nested tuples of floats, as plain values are."""
-    if array.ndim == 0:
-        return float(array)
-    return tuple(_tuples(part) for part in array)
+    return _frozen(array.tolist())
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from numpy.typing import NDArray
+import numpy as np
 
 from isp.engine.execute import Plan, block_of
 from isp.engine.plan import Placed
@@ -59,7 +59,10 @@ class Walk:
         self.index = {e.name: i for i, e in enumerate(self.entries)}
         self._measured: dict[bytes, Statistics] = {}
 
-    def stops(self, values: Values, after: Sequence[Stop] = (), offset: float = 0.0) -> list[Stop]:
+    def stops(
+        self, values: Values, after: Sequence[Stop] = (), offset: float = 0.0, last: str | None = None,
+        dtype: type[Any] = np.float32,
+    ) -> list[Stop]:
         """A stop in front of every stage and one behind the last, for `values`.
 
         Parameters
@@ -67,10 +70,13 @@ class Walk:
         values : Values
         after : stops of an earlier walk, up to the one in front of the first stage whose values differ
         offset : added to the exposure [EV]
+        last : the stage to end behind; default the last one
+        dtype : of the steps' arrays; float64 for who takes differences
         """
         stops = list(after) or [self._start()]
-        for entry in self.entries[len(stops) - 1 :]:
-            stops.append(self._past(entry, stops[-1], values, offset))
+        end = len(self.entries) if last is None else self.index[last] + 1
+        for entry in self.entries[len(stops) - 1 : end]:
+            stops.append(self._past(entry, stops[-1], values, offset, dtype))
         return stops
 
     def encoding(self, last: Stop) -> tuple[str, str]:
@@ -86,7 +92,9 @@ class Walk:
         context = Context(frame.cfa, frame.shape, frame.info, sites, frame.white)  # type: ignore[arg-type]
         return Stop("raw", context, ())
 
-    def _past(self, entry: StageEntry, stop: Stop, values: Values, offset: float) -> Stop:
+    def _past(
+        self, entry: StageEntry, stop: Stop, values: Values, offset: float, dtype: type[Any]
+    ) -> Stop:
         stage, domain, context = entry.stage, stop.domain, stop.context
         _check_possible(entry, domain, context)
         own = {name: value for (owner, name), value in values.items() if owner == stage.name}
@@ -103,7 +111,7 @@ class Walk:
             if stage.name not in self.kept and stage.identity(plain, context):
                 return Stop(gives, after, stop.steps)
             fused = stage.kind in ("fused", "guided")
-            step = (make_step(stage, plain, context, domain) if fused
+            step = (make_step(stage, plain, context, domain, dtype) if fused
                     else Step(stage, stage.structure(plain, context), {}))
         return Stop(gives, after, (*stop.steps, Placed(step, gives, context, after)))
 
@@ -122,12 +130,6 @@ class Walk:
             source = Plan(steps, self.frame.data.dtype.name, "raw", "float32").link(self.frame.data, start)
             self._measured = {key: measure(source, steps[-1].after.clip)}
         return self._measured[key]
-
-
-def prepared(placed: Placed) -> Mapping[str, NDArray[Any]]:
-    """What `prepare` of a placed stage gives, in float64."""
-    stage = placed.step.stage
-    return stage.prepare(placed.before.resolved[stage.name], placed.before)
 
 
 def block_in(placed: Placed, domain: Domain) -> int:

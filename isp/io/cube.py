@@ -130,12 +130,25 @@ def parse_cube(data: bytes, name: str) -> Cube:
 
 
 def write_cube(cube: Cube, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-    """Write a ``.cube`` file, atomically, in Adobe's dialect; in Resolve's where there are two tables.
+    """Write a ``.cube`` file, atomically, as `cube_text` has it.
 
     Raises
     ------
     OutputError
         It cannot be written, or exists and `overwrite` is false.
+    ProfileError
+        As `cube_text`.
+    """
+    text = cube_text(cube)
+    with atomic_write(path, overwrite=overwrite) as file:
+        file.write(text.encode("utf-8"))
+
+
+def cube_text(cube: Cube) -> str:
+    """The text of a ``.cube`` file, in Adobe's dialect; in Resolve's where there are two tables.
+
+    Raises
+    ------
     ProfileError
         Two tables whose domains differ between channels, which no dialect can say.
     """
@@ -153,9 +166,7 @@ def write_cube(cube: Cube, path: str | os.PathLike[str], *, overwrite: bool = Fa
         else:
             ranges.append(f"LUT_{dimension}D_INPUT_RANGE {_text(domain[:, 0])}")
     rows = [_text(row) for part in (cube.curves, cube.table) if part is not None for row in part.reshape(-1, 3)]
-    text = "\n".join([*lines, *ranges, *rows, ""])
-    with atomic_write(path, overwrite=overwrite) as file:
-        file.write(text.encode("utf-8"))
+    return "\n".join([*lines, *ranges, *rows, ""])
 
 
 def _text(row: Any) -> str:

@@ -6,9 +6,10 @@ import pytest
 from isp.color.spaces import srgb_encoded
 from isp.errors import NumericError
 from isp.io import write_dng
+from isp.profile import read_profile
 from isp.stages.tone_curve import filmic
 from sensors import capture
-from tuning.session import run_session
+from tuning.session import run_session, write_results
 
 CURVE = {"contrast": 1.3, "toe": 3.0, "black": 0.001, "white": 2.6, "shoulder": 1.6, "grey": 0.2}
 
@@ -61,3 +62,33 @@ def test_charts_on_blocks_of_one_colour(tmp_path):
     for frame, cct in zip(frames, curve.neutrals, strict=True):
         truth = np.array(frame.info.neutral) / frame.info.neutral[1]
         assert curve.neutrals[cct] == pytest.approx(truth, rel=0.01)
+
+
+@pytest.mark.parametrize("color", ["root_polynomial", "residual"])
+def test_a_table_behind_the_matrix_brings_colours_nearer(tmp_path, color):
+    frame = capture("chart", "imx586", mode="bin2", size=(1200, 900), seed=1, illuminant="D65")
+    lines = (
+        "captures:\n  - {{kind: chart, chart: iso, illuminant: D65, files: [{files}]}}\n"
+        f"options: {{{{color: {color}, objective: robust, weights: {{{{skin: 2}}}}}}}}"
+    )
+    done = run_session(_session(tmp_path, lines, frame), only=["ccm"])
+    result = done.outcome("ccm").found.result
+    held = result.richer.cross_validated
+    assert float(getattr(held, "mean", held)) < float(next(iter(result.table.fits.values())).cross_validated.mean)
+    names = [entry.name for entry in done.profile.stages]
+    assert names[names.index("ccm") + 1] == "look_lut"
+    profile = write_results(done, tmp_path / "out")[0]
+    assert (tmp_path / "out" / "profile.data" / "look_lut.cube").is_file()
+    table = read_profile(profile).entry("look_lut")
+    assert (table.values["transfer"], table.values["space"]) == ("log", "rec2020")
+
+
+def test_lights_share_one_table_at_most(tmp_path):
+    frames = [capture("chart", "imx586", mode="bin2", size=(900, 700), seed=1, illuminant=i) for i in ("A", "D65")]
+    lines = (
+        "captures:\n  - {{kind: chart, chart: iso, illuminant: A, files: [0.dng]}}\n"
+        "  - {{kind: chart, chart: iso, illuminant: D65, files: [1.dng]}}\noptions: {{color: residual}}"
+    )
+    done = run_session(_session(tmp_path, lines, *frames), only=["ccm"])
+    assert "charts of 2 lights give matrices only" in " ".join(done.outcome("ccm").found.notes)
+    assert "look_lut" not in {entry.name for entry in done.profile.stages}

@@ -14,7 +14,11 @@ from isp.values import Float64
 from reports.charts.references import SPECTRA, reference_lab
 from reports.light import lab_to_xyz
 from tuning.calibrate.chart_patches import patches_from
+from tuning.calibrate.color_fit import ccm
+from tuning.calibrate.color_result import ColorFit
 from tuning.calibrate.matrix_table import MatrixTable, color_matrices
+from tuning.calibrate.patch_classes import class_weights
+from tuning.calibrate.residual_table import ResidualLut, residual_lut
 from tuning.session.captures import Shots
 
 if TYPE_CHECKING:
@@ -28,11 +32,19 @@ FEWEST, FEWEST_GREYS = 18, 3
 
 @dataclass(frozen=True)
 class ChartColors:
-    """The matrices of a session's charts, which patches each light has (24,), and sentences on the others."""
+    """The matrices of a session's charts, which patches each light has (24,), and sentences on the others.
+
+    `richer` is a root-polynomial, or the table of what the matrix leaves, where the session asks for one.
+    """
 
     table: MatrixTable
     used: Mapping[float, Any]
     notes: tuple[str, ...]
+    richer: ColorFit | ResidualLut | None = None
+
+    def stage_values(self) -> dict[str, dict[str, Any]]:
+        """Parameters of `ccm`, and of `look_lut` behind it."""
+        return {"ccm": {"matrix": self.table.stage_value()}} if self.richer is None else self.richer.stage_values()
 
     def patch_errors(self, cct: float) -> Float64:
         """(24,) CIEDE2000 by the light's own matrix; NaN where a patch could not be used."""
@@ -51,17 +63,35 @@ def chart_colors(work: Work) -> ChartColors:
     """
     if "colors" not in work.read:
         shading = work.result("lens_shading")
+        options = work.frames.session.options
         given: dict[float | str, tuple[ArrayLike, ArrayLike]] = {}
-        used, names, notes = {}, {}, []
+        used, notes = {}, []
+        each: dict[str, dict[float, Any]] = {"names": {}, "weights": {}, "positions": {}}
         for shots in work.frames.shots("chart"):
             cct = float(shots.capture.cct or 0)
             found = _read(shots, None if shading is None else shading.at(cct))
             good = found.usable
             given[cct], used[cct] = (found.rgb[good], _reference(shots)[good]), good
-            names[cct] = [name for name, use in zip(found.names, good, strict=True) if use]
+            each["names"][cct] = [name for name, use in zip(found.names, good, strict=True) if use]
+            each["weights"][cct] = class_weights(each["names"][cct], **options.weights)
+            if options.uneven_light:
+                each["positions"][cct] = found.positions[good]
             notes += [f"{cct:.0f} K: {note}" for note in found.notes]
-        table = color_matrices(given, names=names, glare=work.frames.session.options.glare)
-        work.read["colors"] = ChartColors(table, used, (*dict.fromkeys(notes), *table.warnings))
+        how: dict[str, Any] = {"glare": options.glare, "objective": options.objective}
+        how |= {option: by_light for option, by_light in each.items() if by_light}
+        table = color_matrices(given, **how)
+        richer: ColorFit | ResidualLut | None = None
+        if options.color != "matrix" and len(given) > 1:
+            notes.append(f"{options.color}: a profile holds one table behind its matrices, for one light; "
+                         f"charts of {len(given)} lights give matrices only")
+        elif options.color == "root_polynomial":
+            ((light, patches),) = given.items()
+            own = {key: value[light] if isinstance(value, dict) else value for key, value in how.items()}
+            richer = ccm(*patches, method="root_polynomial", **own)
+        elif options.color == "residual":
+            richer = residual_lut(*table.fits.values())
+        notes = [*dict.fromkeys(notes), *table.warnings, *(() if richer is None else richer.warnings)]
+        work.read["colors"] = ChartColors(table, used, tuple(dict.fromkeys(notes)), richer)
     colors: ChartColors = work.read["colors"]
     return colors
 

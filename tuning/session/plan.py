@@ -14,6 +14,7 @@ from isp.profile import Profile, read_profile
 from isp.profile.loader import Document, read_document
 from isp.profile.text import did_you_mean, quoted
 from reports.charts.references import DEFAULT, MEASURED, SPECTRA
+from tuning.calibrate.patch_classes import CLASSES
 
 VERSION = 1
 """Of the file's format."""
@@ -55,11 +56,25 @@ class OptionSection(BaseModel):
     model_config = _STRICT
     mesh: list[int] = Field([13, 17], description="rows and columns of the lens-shading mesh, each 3..33")
     glare: bool = Field(False, description="true or false: estimate veiling glare with the colour matrix")
+    uneven_light: bool = Field(False, description="true or false: estimate uneven light on the chart with the matrix")
+    color: Literal["matrix", "root_polynomial", "residual"] = Field(
+        "matrix", description="matrix, root_polynomial, or residual (a table behind the matrix); of charts of one light"
+    )
+    objective: Literal["mean", "max", "robust"] = Field("mean", description="mean, max, robust: of CIEDE2000")
+    weights: dict[str, float] = Field(
+        default_factory=dict, description=f"of classes of patches, 0 or more: {', '.join(CLASSES)}"
+    )
 
     @model_validator(mode="after")
     def _mesh_fits(self) -> OptionSection:
         if len(self.mesh) != 2 or not all(3 <= n <= 33 for n in self.mesh):
             raise ValueError("mesh must be [rows, columns], each 3..33")
+        return self
+
+    @model_validator(mode="after")
+    def _classes_exist(self) -> OptionSection:
+        if not all(name in CLASSES and weight >= 0 for name, weight in self.weights.items()):
+            raise ValueError(f"weights must be 0 or more, of {', '.join(CLASSES)}")
         return self
 
 
@@ -81,7 +96,7 @@ class SessionSection(BaseModel):
     sensor: str = Field("", max_length=80, description="a name from the sensor catalogue, or nothing")
     captures: list[CaptureSection] = Field(min_length=1, description="a list of {kind, files, ...}")
     targets: TargetSection = Field(default_factory=_no_targets, description="{mtf50, snr_db, tone_codes}")
-    options: OptionSection = Field(default_factory=_no_options, description="{mesh, glare}")
+    options: OptionSection = Field(default_factory=_no_options, description="{mesh, glare, color, ...}")
 
 
 @dataclass(frozen=True)

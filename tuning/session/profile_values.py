@@ -8,14 +8,14 @@ from typing import Any
 
 from isp.parameters import Table
 from isp.profile import Profile, StageEntry
-from isp.profile.build import make_entry
+from isp.profile.build import find_stage, make_entry
 
 
 def with_values(profile: Profile, values: Mapping[str, Mapping[str, Any]]) -> tuple[Profile, tuple[str, ...]]:
     """A copy of `profile` with some values replaced, and the stages it does not have.
 
     A value that is a table over colour temperature moves its stage behind `white_balance`, where the temperature is
-    known; only stages that take what comes there may have one.
+    known; only stages that take what comes there may have one. `look_lut` is put behind `ccm`, whose rest it holds.
 
     Raises
     ------
@@ -31,10 +31,13 @@ def with_values(profile: Profile, values: Mapping[str, Mapping[str, Any]]) -> tu
             continue
         made = make_entry(entry.stage, {**entry.values, **given}, "profile", entry.line)
         entries.append(replace(made, enabled=entry.enabled))
+    if "look_lut" in values and "look_lut" not in have and "ccm" in have:
+        at = [entry.name for entry in entries].index("ccm") + 1
+        entries.insert(at, make_entry(find_stage("look_lut"), values["look_lut"], "profile"))
     names = [entry.name for entry in entries]
     if "white_balance" in names:
         at = names.index("white_balance")
         early = [e for e in entries[:at] if any(isinstance(v, Table) and v.axis == "cct" for v in e.values.values())]
         rest = [e for e in entries[:at] if e not in early]
         entries = [*rest, entries[at], *early, *entries[at + 1 :]]
-    return profile.with_stages(entries), tuple(name for name in values if name not in have)
+    return profile.with_stages(entries), tuple(name for name in values if name not in names)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from isp.errors import OutputError
+from isp.io.cube import Cube, cube_text
 from isp.parameters import FileRef
 from isp.profile import Profile
 from reports.estimate import Estimate
@@ -46,7 +47,7 @@ def write_results(done: Calibrated, folder: str | Path, *, overwrite: bool = Fal
 
     target = Path(folder)
     check_results(target, overwrite)
-    files = {name: _npy(array) for name, array in _named(done).items()}
+    files = {name: _bytes(array) for name, array in _named(done).items()}
     profile = _with_files(done, files)
     texts = {
         NUMBERS: json.dumps(as_json(done), indent=1, allow_nan=False),
@@ -134,10 +135,17 @@ def plain(value: Any) -> Any:
 
 
 def _named(done: Calibrated) -> dict[str, Any]:
-    return {f"{stage}_{name}.npy": array for (stage, name), array in done.arrays.items()}
+    return {_file(key, array): array for key, array in done.arrays.items()}
 
 
-def _npy(array: Any) -> bytes:
+def _file(key: tuple[str, str], array: Any) -> str:
+    stage, name = key
+    return f"{stage}_{name}.npy" if isinstance(array, np.ndarray) else f"{stage}.cube"
+
+
+def _bytes(array: Any) -> bytes:
+    if isinstance(array, Cube):
+        return cube_text(array).encode()
     buffer = io.BytesIO()
     np.lib.format.write_array(buffer, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
     return buffer.getvalue()
@@ -147,9 +155,9 @@ def _with_files(done: Calibrated, files: Mapping[str, bytes]) -> Profile:
     entries = []
     for entry in done.profile.stages:
         given = dict(entry.values)
-        for stage, name in done.arrays:
+        for (stage, name), array in done.arrays.items():
             if stage == entry.name:
-                file = f"{stage}_{name}.npy"
+                file = _file((stage, name), array)
                 given[name] = FileRef(f"{DATA}/{file}", hashlib.sha256(files[file]).hexdigest())
         entries.append(replace(entry, values=MappingProxyType(given)))
     return replace(

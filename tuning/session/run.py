@@ -129,7 +129,8 @@ def run_session(
         outcome = _run(step, work)
         if outcome.found is not None:
             work.profile, lacking = with_values(work.profile, outcome.found.values)
-            absent += [*lacking, *(s for s, _ in outcome.found.arrays if s not in {e.name for e in base.stages})]
+            have = {entry.name for entry in work.profile.stages}
+            absent += [*lacking, *(stage for stage, _ in outcome.found.arrays if stage not in have)]
             arrays |= {k: v for k, v in outcome.found.arrays.items() if k[0] not in absent}
             work.found[step.name] = outcome.found
         outcomes.append(outcome)

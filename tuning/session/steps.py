@@ -28,7 +28,7 @@ class Found:
     ----------
     result : of the calibration's function
     values : mapping of stage to parameters, as the profile has them
-    arrays : mapping of (stage, parameter) to an array that goes into a file beside the profile
+    arrays : mapping of (stage, parameter) to an array, or a Cube, that goes into a file beside the profile
     notes : sentences
     """
 
@@ -214,7 +214,13 @@ def _matrices(work: Work) -> Found:
 
     work.need("chart")
     result = chart_colors(work)
-    return Found(result, {"ccm": {"matrix": result.table.stage_value()}}, notes=result.notes)
+    values = result.stage_values()
+    if "look_lut" not in values:
+        return Found(result, values, notes=result.notes)
+    if any(entry.name == "look_lut" for entry in work.frames.session.base.stages):
+        note = "The base profile has a look_lut of its own, which stays; the table behind the matrix is left out."
+        return Found(result, {"ccm": values["ccm"]}, notes=(*result.notes, note))
+    return Found(result, values, {("look_lut", "file"): values["look_lut"]["file"]}, result.notes)
 
 
 def _distortion(work: Work) -> Found:

@@ -1,0 +1,64 @@
+"""Builds a compiled profile's example with a C compiler of this machine."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from isp.errors import UsageError
+from isp.native.library import Library
+
+
+def find_compiler(library: Library, wanted: str | None = None) -> str:
+    """Path of the C compiler that links for the library's machine.
+
+    Raises
+    ------
+    UsageError
+        There is none here.
+    """
+    names = (wanted,) if wanted else library.machine.compilers
+    for name in names:
+        path = shutil.which(name)
+        if path is not None:
+            return path
+    target = library.machine.name
+    if not names:
+        raise UsageError(f"no C compiler of this machine links for {target}; build {library.folder} with its kit's CMake "
+                         "toolchain, or name a compiler with --cc")
+    raise UsageError(f"no C compiler for {target} found (looked for {', '.join(names)}); install one or name it with --cc")
+
+
+def link_example(library: Library, compiler: str | None = None) -> Path:
+    """Compile the runtime, the table and the example, and link them with the objects.
+
+    Parameters
+    ----------
+    library : what `compile_profile` wrote
+    compiler : name or path of a C compiler; None for one of the machine's usual ones
+
+    Returns
+    -------
+    Path
+        The program `develop` in the library's folder.
+
+    Raises
+    ------
+    UsageError
+        No compiler, or it failed; its first error is given.
+    """
+    cc = find_compiler(library, compiler)
+    program = library.folder / "develop"
+    objects = [str(library.folder / file) for file in library.files if file.endswith(".o")]
+    units = [str(library.folder / file) for file in ("isp.c", f"{library.name}.c", "develop.c")]
+    defines = [f"-DPROFILE=isp_{library.name}", f'-DPROFILE_HEADER="{library.name}.h"']
+    command = [cc, "-std=c99", "-O2", *defines, *units, *objects, "-lpthread", "-ldl", "-lm", "-o", str(program)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    except OSError as error:
+        raise UsageError(f"{cc} cannot be run: {error.strerror}") from error
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if "error" in line.lower()] or done.stderr.splitlines()
+        raise UsageError(f"{cc} failed with code {done.returncode}: {' '.join(lines[:1]).strip() or 'no message'}")
+    return program

@@ -1,0 +1,263 @@
+"""What a profile resolves to when the light, the ISO or the exposure are others than those of one frame.
+
+The axes are what a caller may feed per frame: ISO, colour temperature, the gains of white balance, the exposure. A
+`States` answers for any point on them with the plan and the arrays that `isp run` would use there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isp.color.temperature import chromaticity
+from isp.parameters import Table
+from isp.pipeline import Pipeline, Planned
+from isp.profile import Profile, StageEntry
+from isp.stage import Context, Plain, Stage
+from isp.stages import white_balance
+from isp.values import RawFrame
+
+GAINS = "white_balance.gains"
+EV = "exposure.ev"
+GAIN_NODES = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 8.0)
+"""Gains at which numbers are tabulated. What is proportional to gains is exact between them; noise terms, which are
+quadratic, are not."""
+KELVIN_NODES = (2000.0, 2500.0, 3200.0, 4000.0, 5000.0, 6500.0, 8000.0, 10000.0)
+DAYLIGHT = 5500.0
+"""Colour temperature where the frame says none [K]."""
+
+Arrays = Mapping[tuple[str, str], NDArray[np.float32]]
+"""Arrays by stage and name."""
+Point = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A number that the caller feeds.
+
+    Attributes
+    ----------
+    name : `iso`, `temperature`, `white_balance.gains[0]`, `exposure.ev`
+    unit : of its values
+    scale : the coordinate in which is interpolated: `linear`, `log2`, `mired`, or `exp2` (2 to the value)
+    nodes : values at which numbers are tabulated, ascending
+    base : what the profile was compiled with
+    """
+
+    name: str
+    unit: str
+    scale: str
+    nodes: tuple[float, ...]
+    base: float
+
+
+class States:
+    """A profile over the axes that its caller feeds.
+
+    Parameters
+    ----------
+    profile : Profile
+    frame : RawFrame
+        Says what the frames are like: size, CFA, levels, and what its file knows of the camera.
+    seen : bool
+        True if its pixels are a picture, from which `auto` is to be resolved.
+
+    Raises
+    ------
+    ProfileError, InputError
+        As `Pipeline.run` does for this frame.
+    """
+
+    def __init__(self, profile: Profile, frame: RawFrame, seen: bool = False) -> None:
+        self.frame, self.seen = frame, seen
+        # behind the first look no pixel is looked at any more, so none needs to be there
+        self._blank = replace(frame, data=np.broadcast_to(frame.data.dtype.type(0), frame.shape))
+        self.axes: tuple[Axis, ...] = ()
+        self._forced: frozenset[str] = frozenset()
+        self._fed: frozenset[str] = frozenset()
+        self._known: dict[tuple[float, ...], Planned] = {}
+        self._gains: tuple[float, ...] = (1.0, 1.0, 1.0)
+        self._white = White(DAYLIGHT, None)
+        self.profile = profile
+        self.first = Pipeline(profile if seen else self._variant(profile, {})).planned(frame)
+        self._gains, self._white = self._find_light(seen)
+        self._fed = frozenset(e.name for e in profile.stages if e.stage.kind == "guided")
+        self.profile = _without_auto(profile, self.first)
+        self.axes = self._find_axes()
+
+    @property
+    def base(self) -> dict[str, float]:
+        """The point the profile was compiled with."""
+        return {axis.name: axis.base for axis in self.axes}
+
+    def force(self, stages: frozenset[str]) -> None:
+        """Keep these stages in every plan, also where they change nothing: their arrays are needed there."""
+        self._forced = stages
+        self._known.clear()
+
+    def at(self, point: Point) -> Planned:
+        """The plan for a point; axes it leaves out are at their base."""
+        full = self.base | dict(point)
+        key = tuple(full.values())
+        if key not in self._known:
+            self._known[key] = self.planned(full)
+        return self._known[key]
+
+    def planned(self, point: Point, profile: Profile | None = None, shape: tuple[int, int] | None = None) -> Planned:
+        """The plan for a point, of another variant of the profile or for frames of another size if given."""
+        raw = self._blank
+        if shape is not None:
+            raw = replace(raw, data=np.broadcast_to(raw.data.dtype.type(0), shape))
+        if "iso" in point and len(self.axes[0].nodes) > 1:
+            raw = raw.with_info(iso=point["iso"])
+        return Pipeline(self._variant(profile or self.profile, point)).planned(raw)
+
+    def changed(self, settings: Mapping[str, Mapping[str, Plain]]) -> Planned:
+        """The plan at the base with other values of some parameters, by stage and name; checked as a profile's are."""
+        from isp.profile.build import make_entry
+
+        entries = [
+            replace(make_entry(e.stage, {**e.values, **settings[e.name]}, "profile"), enabled=e.enabled)
+            if e.name in settings else e
+            for e in self.profile.stages
+        ]
+        return self.planned(self.base, replace(self.profile, stages=tuple(entries)))
+
+    def _variant(self, profile: Profile, point: Point) -> Profile:
+        """`profile` with what is fed at `point` in place of what would be found."""
+        entries = []
+        for entry in profile.stages:
+            stage, kind = entry.stage, type(entry.stage)
+            methods: dict[str, Any] = {}
+            if entry.name in self._forced:
+                methods["identity"] = lambda self, values, context: False
+            if entry.name == "white_balance":
+                gains = tuple(point.get(f"{GAINS}[{i}]", g) for i, g in enumerate(self._gains))
+                kelvin = point.get("temperature", self._white.temperature)
+                xy = self._white.xy if kelvin == self._white.temperature else None
+                methods |= _fed_white(kind, gains, White(kelvin, xy or chromaticity(kelvin)))
+            if entry.name in self._fed:
+                methods |= {"wants_statistics": lambda self, values, context: False, "prepare": self._given(stage)}
+            values = entry.values
+            if entry.name == "exposure" and EV in point:
+                values = MappingProxyType({**values, "ev": point[EV]})
+            entries.append(replace(entry, stage=_stand_in(stage, methods) if methods else stage, values=values))
+        return replace(profile, stages=tuple(entries))
+
+    def _given(self, stage: Stage) -> Any:
+        """`prepare` of a stage whose arrays the caller makes: those of the first frame, or harmless ones."""
+        kind, off = type(stage), {_SWITCH.get(stage.name, "strength"): 0.0}
+        known = next((p.step.arrays for p in self.first.steps if p.step.stage.name == stage.name), None)
+
+        def prepare(this: Stage, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
+            return dict(known) if known is not None else kind.prepare(this, {**values, **off}, context)
+
+        return prepare
+
+    def _find_light(self, seen: bool) -> tuple[tuple[float, ...], White]:
+        """The gains and the white that the profile finds for the first frame; where it would look at pixels that are
+        not there, gains of 1."""
+        placed = next((p for p in self.first.steps if p.step.stage.name == "white_balance"), None)
+        if placed is None:
+            return self._gains, self._white
+        stage = next(e.stage for e in self.profile.stages if e.name == "white_balance")
+        context = placed.before
+        values = context.resolved["white_balance"]
+        if not seen and stage.wants_statistics(values, context):
+            return self._gains, self._white
+        after = stage.advance(values, context)
+        return tuple(white_balance.gains(values, context).tolist()), White(after.temperature or DAYLIGHT, after.white_xy)
+
+    def _find_axes(self) -> tuple[Axis, ...]:
+        """What can be fed to this profile; one node where nothing follows it."""
+        entries = [e for e in self.profile.stages if e.enabled]
+        iso = _knots(entries, "iso")
+        base = float(self.frame.info.iso or min(iso, default=100.0))
+        if iso:
+            low, high = min(iso), max(iso)
+            iso |= {low * 2.0**i for i in range(int(np.ceil(np.log2(high / low))))} | {min(max(base, low), high)}
+        found = [Axis("iso", "ISO", "log2", tuple(sorted(iso or {base})), base)]
+        names = [e.name for e in entries]
+        if "white_balance" in names:
+            kelvin = self._white.temperature
+            cct = tuple(sorted({*KELVIN_NODES, *_knots(entries, "cct"), kelvin}))
+            found.append(Axis("temperature", "K", "mired", cct, kelvin))
+            found += [Axis(f"{GAINS}[{i}]", "1", "linear", GAIN_NODES, g) for i, g in enumerate(self._gains)]
+        exposure = next((e for e in entries if e.name == "exposure"), None)
+        if exposure is not None and not isinstance(exposure.given["ev"], Table):
+            param = exposure.stage.parameter("ev")
+            resolved = {r.name: r.values for r in self.first.stages}["exposure"]["ev"]
+            found.append(Axis(EV, param.unit, "exp2", (param.lower, param.upper), float(resolved)))
+        return tuple(found)
+
+
+@dataclass(frozen=True)
+class White:
+    """The white of the light: its colour temperature [K] and CIE 1931 xy, None where only the temperature is known."""
+
+    temperature: float
+    xy: tuple[float, float] | None
+
+
+_SWITCH = {"glare": "amount"}
+"""The parameter that makes a guided stage harmless at 0, where it is not called strength."""
+
+
+def arrays_of(planned: Planned) -> dict[tuple[str, str], NDArray[np.float32]]:
+    """Every array of the plan's fused stages, by stage and name."""
+    return {(p.step.stage.name, name): array for p in planned.steps for name, array in p.step.arrays.items()}
+
+
+def signature(planned: Planned) -> tuple[tuple[str, str], ...]:
+    """What of the plan decides which programs run: stages and their structures, in order."""
+    return tuple((p.step.stage.name, repr(sorted(p.step.structure.items()))) for p in planned.steps)
+
+
+def _stand_in(stage: Stage, methods: Mapping[str, Any]) -> Stage:
+    """A copy of `stage` with other methods; its definition, and so its program, stays the same."""
+    kind = type(stage)
+    result = copy(stage)
+    result.__class__ = type(kind.__name__, (kind,), {**methods, "__module__": kind.__module__})
+    return result
+
+
+def _fed_white(kind: type[Stage], gains: tuple[float, ...], white: White) -> dict[str, Any]:
+    """Methods of a white balance that is told its gains and the white."""
+
+    def told(values: Mapping[str, Plain]) -> dict[str, Plain]:
+        return {**values, "mode": "manual", "gains": gains, "curve": ()}
+
+    def advance(self: Stage, values: Mapping[str, Plain], context: Context) -> Context:
+        return kind.advance(self, told(values), context).but(temperature=white.temperature, white_xy=white.xy)
+
+    return {
+        "wants_statistics": lambda self, values, context: False,
+        "warn": lambda self, values, context: [],
+        "prepare": lambda self, values, context: kind.prepare(self, told(values), context),
+        "advance": advance,
+    }
+
+
+def _without_auto(profile: Profile, first: Planned) -> Profile:
+    """The profile with the number that the first frame gave for each `auto`."""
+    resolved = {r.name: r.values for r in first.stages}
+    entries = []
+    for entry in profile.stages:
+        if entry.name not in resolved:
+            entries.append(entry)
+            continue
+        found = {p.name: resolved[entry.name][p.name] for p in entry.stage.parameters
+                 if "auto" in p.sources and entry.given[p.name] == "auto"}
+        entries.append(replace(entry, values=MappingProxyType({**entry.values, **found})))
+    return replace(profile, stages=tuple(entries))
+
+
+def _knots(entries: Sequence[StageEntry], axis: str) -> set[float]:
+    return {k for e in entries for v in e.given.values() if isinstance(v, Table) and v.axis == axis
+            for k, _ in v.points}

@@ -1,0 +1,299 @@
+"""How a profile's numbers follow what the caller feeds: which element of which array depends on what, tabulated.
+
+Every dependence is found by asking the stages themselves (`Stage.prepare`) at other values, element by element, so
+stages need no second description.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isp.errors import IspError, ProfileError
+from isp.native.states import Axis, Point, States, arrays_of, signature
+from isp.parameters import Param, Table
+from isp.pipeline import Planned
+from isp.stage import Plain
+
+Key = tuple[str, str]
+MOST_AXES = 5
+"""Axes of one table (`ISP_AXES` of the C code)."""
+MOST_VALUES = 64
+"""A parameter with more values than this is not offered as a setting."""
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Elements of an array that follow `axes`; `values` has an axis for each of them, then one for the elements."""
+
+    array: Key
+    elements: NDArray[np.intp]
+    axes: tuple[int, ...]
+    values: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Tabulated:
+    """A profile's numbers over its axes.
+
+    Attributes
+    ----------
+    axes : what the caller feeds
+    arrays : every array at the base
+    numbers : what of them follows which axes
+    plans : the plans that occur, by the stages that change something
+    plan_at : the number of the plan at each node of the first axis and between each two, alternating
+    """
+
+    axes: tuple[Axis, ...]
+    arrays: Mapping[Key, NDArray[np.float32]]
+    numbers: tuple[Numbers, ...]
+    plans: tuple[Planned, ...]
+    plan_at: tuple[int, ...]
+
+
+def tabulate(states: States) -> Tabulated:
+    """The numbers of a profile over its axes.
+
+    Raises
+    ------
+    ProfileError
+        The program of a stage, or the size of an array, depends on an axis; the stage is named.
+    """
+    plans, plan_at = _plans(states)
+    states.force(frozenset(p.step.stage.name for plan in plans for p in plan.steps))
+    base = arrays_of(states.at({}))
+    depends = _dependence(states, base)
+    numbers = []
+    for key, array in base.items():
+        patterns: dict[tuple[int, ...], list[int]] = {}
+        for element, row in enumerate(depends[key]):
+            patterns.setdefault(tuple(np.flatnonzero(row).tolist()), []).append(element)
+        for axes, elements in patterns.items():
+            if axes and array.size:
+                numbers.append(_numbers(states, key, np.array(elements), axes))
+    return Tabulated(states.axes, base, tuple(numbers), plans, plan_at)
+
+
+def _plans(states: States) -> tuple[tuple[Planned, ...], tuple[int, ...]]:
+    iso = states.axes[0]
+    nodes = [states.planned(states.base | {iso.name: node}) for node in iso.nodes]
+    _check_structure(states, nodes)
+    active = [frozenset(p.step.stage.name for p in plan.steps) for plan in nodes]
+    wanted = [active[0]]
+    for before, after in zip(active, active[1:], strict=False):
+        wanted += [before | after, after]
+    found: dict[frozenset[str], Planned] = dict(zip(active, nodes, strict=True))
+    for number, stages in enumerate(wanted):
+        if stages not in found:
+            states.force(stages)
+            found[stages] = states.planned(states.base | {iso.name: iso.nodes[number // 2]})
+            states.force(frozenset())
+    order = list(dict.fromkeys(wanted))
+    return tuple(found[s] for s in order), tuple(order.index(s) for s in wanted)
+
+
+def _check_structure(states: States, nodes: Sequence[Planned]) -> None:
+    """Along ISO stages may come and go; everything else must stay the same program."""
+    known: dict[str, str] = {}
+    for plan in nodes:
+        for name, structure in signature(plan):
+            if known.setdefault(name, structure) != structure:
+                raise ProfileError(f"the program of stage {name!r} changes with iso; give its parameters one value")
+    base = signature(states.planned(states.base))
+    for axis in states.axes[1:]:
+        for node in axis.nodes:
+            if (there := signature(states.planned(states.base | {axis.name: node}))) != base:
+                name = next((a[0] for a, b in zip(there, base, strict=False) if a != b), "last")
+                raise ProfileError(f"the program of stage {name!r} changes with {axis.name}; give its parameters one value")
+
+
+def _dependence(states: States, base: Mapping[Key, NDArray[np.float32]]) -> dict[Key, NDArray[np.bool_]]:
+    """For each array (elements, axes): True where an element follows an axis, from the base or from a far corner."""
+    depends = {key: np.zeros((array.size, len(states.axes)), np.bool_) for key, array in base.items()}
+    corners: list[Point] = [{}]
+    corners += [{a.name: a.nodes[int(part * (len(a.nodes) - 1))] for a in states.axes} for part in (0.4, 1.0)]
+    for corner in corners:
+        here = _same_shapes(arrays_of(states.at(corner)), base)
+        for number, axis in enumerate(states.axes):
+            for node in axis.nodes:
+                there = _same_shapes(arrays_of(states.at({**corner, axis.name: node})), base)
+                for key, array in there.items():
+                    depends[key][:, number] |= (array != here[key]).ravel()
+    return depends
+
+
+def _same_shapes(arrays: Mapping[Key, NDArray[Any]], base: Mapping[Key, NDArray[Any]]) -> Mapping[Key, NDArray[Any]]:
+    for key, array in base.items():
+        if arrays[key].shape != array.shape:
+            raise ProfileError(
+                f"the size of array {key[0]}.{key[1]} changes with what is fed ({array.shape}, {arrays[key].shape}); "
+                f"give the parameters of {key[0]!r} one value"
+            )
+    return arrays
+
+
+def _numbers(states: States, key: Key, elements: NDArray[np.intp], axes: tuple[int, ...]) -> Numbers:
+    if len(axes) > MOST_AXES:
+        names = ", ".join(states.axes[a].name for a in axes)
+        raise ProfileError(f"array {key[0]}.{key[1]} follows {names}: more than {MOST_AXES} at once")
+    grids = [states.axes[a] for a in axes]
+    rows = [
+        arrays_of(states.at({g.name: v for g, v in zip(grids, point, strict=True)}))[key].ravel()[elements]
+        for point in product(*(g.nodes for g in grids))
+    ]
+    shape = (*(len(g.nodes) for g in grids), len(elements))
+    return Numbers(key, elements, axes, np.array(rows, np.float32).reshape(shape))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A parameter as the C side sees it.
+
+    Attributes
+    ----------
+    name : stage.parameter, or the name of axes
+    param : its description
+    values : what it resolved to
+    kind : `axis`, `direct` or `fixed`
+    feeding : how it is fed, in words
+    origin : where the value came from
+    axis : the first of its axes, for kind `axis`
+    copies : (value, array, element): where its values stand unchanged in arrays, for kind `direct`
+    """
+
+    name: str
+    param: Param
+    values: tuple[float, ...]
+    kind: str
+    feeding: str
+    origin: str = ""
+    axis: int = -1
+    copies: tuple[tuple[int, Key, int], ...] = ()
+
+
+def settings(states: States, tables: Tabulated) -> tuple[Setting, ...]:
+    """Every numeric parameter of the stages that run, and how the C side may change it."""
+    found = _fed(tables.axes)
+    taken = {s.name for s in found}
+    follows: dict[Key, set[int]] = {}
+    for numbers in tables.numbers:
+        follows.setdefault(numbers.array, set()).update(numbers.elements.tolist())
+    runs = {p.step.stage.name for plan in tables.plans for p in plan.steps}
+    profile = {e.name: e for e in states.profile.stages}
+    for stage in states.first.stages:
+        if stage.name not in runs:
+            continue
+        for param in profile[stage.name].stage.parameters:
+            name = f"{stage.name}.{param.name}"
+            flat = _flat(stage.values[param.name])
+            if name in taken or param.choices or flat is None or not 0 < len(flat) <= MOST_VALUES:
+                continue
+            given = profile[stage.name].given[param.name]
+            origin = stage.origins[param.name]
+            if isinstance(given, Table):
+                what = {"iso": "iso", "cct": "temperature"}[given.axis]
+                found.append(Setting(name, param, flat, "fixed", f"a table: follows {what}", origin))
+                continue
+            copies = () if param.structural else _copies(states, tables, follows, stage.name, param, given)
+            kind = "direct" if copies else "fixed"
+            words = "set directly" if copies else "resolved when compiled"
+            found.append(Setting(name, param, flat, kind, words, origin, -1, copies))
+    return tuple(found)
+
+
+def _fed(axes: Sequence[Axis]) -> list[Setting]:
+    rules = {
+        "log2": "linear in log2 of it", "mired": "linear in 1/K", "linear": "linear", "exp2": "linear in 2 to the value"
+    }
+    found: list[Setting] = []
+    for number, axis in enumerate(axes):
+        name, _, place = axis.name.partition("[")
+        if place and found and found[-1].name == name:
+            last = found[-1]
+            found[-1] = Setting(name, last.param, (*last.values, axis.base), "axis", last.feeding, "", last.axis)
+            continue
+        clamps = axis.scale in ("log2", "mired")
+        lower, upper = (1.0, 1e9) if clamps else (axis.nodes[0], axis.nodes[-1])
+        words = f"per frame; tables over it are interpolated {rules[axis.scale]}" if len(axis.nodes) > 1 else \
+            "per frame; nothing in this profile follows it"
+        param = Param(name, axis.base, _DOCS[name], unit=axis.unit, lower=lower, upper=upper)
+        found.append(Setting(name, param, (axis.base,), "axis", words, "", number))
+    return found
+
+
+_DOCS = {
+    "iso": "ISO of the frame",
+    "temperature": "Colour temperature of the light, as the caller's white balance finds it",
+    "white_balance.gains": "Gains of R, G, B, as the caller's white balance finds them",
+    "exposure.ev": "Exposure correction, as the caller's exposure control finds it",
+}
+
+
+def _copies(
+    states: States, tables: Tabulated, follows: Mapping[Key, set[int]], stage: str, param: Param, given: Plain
+) -> tuple[tuple[int, Key, int], ...]:
+    """Where the values of a parameter stand in arrays; none if they also act in other ways."""
+    flat = _flat(given)
+    if flat is None:
+        return ()
+    found: list[tuple[int, Key, int]] = []
+    base = tables.arrays
+    for place in range(len(flat)):
+        changed: set[tuple[Key, int]] | None = None
+        for value in _others(flat[place], param):
+            try:
+                plan = states.changed({stage: {param.name: _with(given, place, value)}})
+            except (IspError, ValueError):
+                return ()
+            arrays = arrays_of(plan)
+            if arrays.keys() != base.keys() or any(arrays[k].shape != base[k].shape for k in base):
+                return ()
+            moved = {(k, int(e)) for k in base for e in np.flatnonzero((arrays[k] != base[k]).ravel())}
+            if changed not in (None, moved):
+                return ()
+            changed = moved
+            for key, element in moved:
+                if arrays[key].ravel()[element] != np.float32(value) or element in follows.get(key, ()):
+                    return ()
+        if not changed or any(base[k].ravel()[e] != np.float32(flat[place]) for k, e in changed):
+            return ()
+        found += [(place, key, element) for key, element in sorted(changed)]
+    return tuple(found)
+
+
+def _others(value: float, param: Param) -> tuple[float, ...]:
+    """Other values inside the bounds, in odd fractions that no rounding hides."""
+    low = param.lower if np.isfinite(param.lower) else value - 1.0
+    high = param.upper if np.isfinite(param.upper) else value + 1.0
+    if param.integer:
+        return tuple(v for v in (low, high) if v != value)
+    return value + (high - value) * 0.31, value + (low - value) * 0.17, value + (high - value) * 0.013
+
+
+def _flat(value: Plain) -> tuple[float, ...] | None:
+    """The numbers of a value in order; None if it is not made of numbers."""
+    if isinstance(value, (int, float)):
+        return (float(value),)
+    if not isinstance(value, tuple):
+        return None
+    parts = [_flat(v) for v in value]
+    return None if None in parts else tuple(n for part in parts for n in part or ())
+
+
+def _with(value: Plain, place: int, number: float) -> Plain:
+    if not isinstance(value, tuple):
+        return number
+    sizes = [len(_flat(v) or ()) for v in value]
+    result = list(value)
+    for i, size in enumerate(sizes):
+        if place < size:
+            result[i] = _with(value[i], place, number)
+            break
+        place -= size
+    return tuple(result)

@@ -19,7 +19,7 @@ from isp.io.atomic import atomic_write, check_writable
 from isp.native import sources
 from isp.native.machines import Machine, find_machine
 from isp.native.states import States, arrays_of, signature
-from isp.native.tables import Key, Setting, Tabulated, settings, tabulate
+from isp.native.tables import Key, Setting, Tabulated, find_plans, settings, tabulate
 from isp.pipeline import Planned
 from isp.profile import Profile
 from isp.values import RawFrame
@@ -112,8 +112,11 @@ def compile_profile(
     _check_profile(profile)
     start = time.perf_counter()
     states = States(profile, like or frame or typical(), seen=like is not None)
-    tables = tabulate(states)
-    fed = _check_stages(profile, tables, states, partial)
+    plans, plan_at = find_plans(states)
+    looks = _check_stages(profile, plans, partial)
+    tables = tabulate(states, plans, plan_at)
+    seen = {p.step.stage.name for p in states.first.steps} if states.seen else set()
+    fed: dict[Key, int] = {key: 2 if key[0] in seen else 1 for key in tables.arrays if key[0] in looks}
     known = settings(states, tables)
     size = _fixed_size(states)
     resolved = time.perf_counter()
@@ -126,7 +129,7 @@ def compile_profile(
             raise ProfileError(f"segment {part.name} reads {len(part.arrays)} arrays; at most {_MOST_ARRAYS} can go")
     path = profile.datapath
     limits = next((s.datapath.array for p in tables.plans for s in p.plan.segments if s.datapath), None) if path else None
-    first = tables.plans[0]
+    first = plans[0]
     stages = tuple(dict.fromkeys(p.name for chain in chains for p in chain if not p.symbol))
     arrays = tuple(".".join(key) for key in fed)
     left = [*(f"stage {s}: isp_set_host()" for s in stages), *(f"array {a}: isp_set_array()" for a in arrays)]
@@ -166,9 +169,9 @@ _WHOLE = "it runs Python on the frame"
 _LOOKS = "its numbers are made from each picture's statistics"
 
 
-def _check_stages(profile: Profile, tables: Tabulated, states: States, partial: bool) -> dict[Key, int]:
-    """Arrays that are left to the caller and whether they must be given; ProfileError if something cannot go."""
-    steps = {p.step.stage.name: p for plan in tables.plans for p in plan.steps}
+def _check_stages(profile: Profile, plans: Sequence[Planned], partial: bool) -> set[str]:
+    """Stages whose arrays are left to the caller; ProfileError if something cannot go."""
+    steps = {p.step.stage.name: p for plan in plans for p in plan.steps}
     cannot = {name: _WHOLE for name, p in steps.items() if is_host(p)}
     cannot |= {name: _LOOKS for name, p in steps.items() if p.step.stage.kind == "guided"}
     if cannot and not partial:
@@ -176,12 +179,10 @@ def _check_stages(profile: Profile, tables: Tabulated, states: States, partial: 
         off = " ".join(f"--set {name}.enabled=false" for name in cannot)
         raise ProfileError(f"profile {profile.name!r} cannot go whole: {names}; leave it to the caller with --partial, "
                            f"or out with {off}")
-    if profile.datapath is not None and any(is_host(p) for p in steps.values()):
+    if profile.datapath is not None and _WHOLE in cannot.values():
         raise ProfileError(f"profile {profile.name!r} has a datapath, which the caller's stages cannot keep; "
                            "disable them or the datapath")
-    looks = [name for name, why in cannot.items() if why == _LOOKS]
-    seen = {p.step.stage.name for p in states.first.steps} if states.seen else set()
-    return {key: 2 if key[0] in seen else 1 for key in tables.arrays if key[0] in looks}
+    return {name for name, why in cannot.items() if why == _LOOKS}
 
 
 def _fixed_size(states: States) -> tuple[int, int] | None:

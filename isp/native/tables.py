@@ -57,15 +57,14 @@ class Tabulated:
     plan_at: tuple[int, ...]
 
 
-def tabulate(states: States) -> Tabulated:
-    """The numbers of a profile over its axes.
+def tabulate(states: States, plans: tuple[Planned, ...], plan_at: tuple[int, ...]) -> Tabulated:
+    """The numbers of a profile over its axes, for the plans that `find_plans` found.
 
     Raises
     ------
     ProfileError
-        The program of a stage, or the size of an array, depends on an axis; the stage is named.
+        The size of an array depends on an axis; the stage is named.
     """
-    plans, plan_at = _plans(states)
     states.force(frozenset(p.step.stage.name for plan in plans for p in plan.steps))
     base = arrays_of(states.at({}))
     depends = _dependence(states, base)
@@ -80,7 +79,14 @@ def tabulate(states: States) -> Tabulated:
     return Tabulated(states.axes, base, tuple(numbers), plans, plan_at)
 
 
-def _plans(states: States) -> tuple[tuple[Planned, ...], tuple[int, ...]]:
+def find_plans(states: States) -> tuple[tuple[Planned, ...], tuple[int, ...]]:
+    """The plans that occur along ISO, where stages come and go, and which runs at each node and between each two.
+
+    Raises
+    ------
+    ProfileError
+        The program of a stage depends on an axis; the stage is named.
+    """
     iso = states.axes[0]
     nodes = [states.planned(states.base | {iso.name: node}) for node in iso.nodes]
     _check_structure(states, nodes)

@@ -38,7 +38,7 @@ def compile_command(
         bool, typer.Option("--partial", help="Leave to the caller what cannot be compiled.")
     ] = False,
     settings: options.Settings = None,
-    build: Annotated[bool, typer.Option("--build", help="Build the example with a C compiler of this machine.")] = False,
+    build: Annotated[bool, typer.Option("--build", help="Build the example with a C compiler from here.")] = False,
     compiler: Annotated[str | None, typer.Option("--cc", metavar="CC", help="The C compiler; implies --build.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
     as_json: options.Json = False,
@@ -50,12 +50,14 @@ def compile_command(
     Prints the folder. Its example program reads a raw dump and writes a PPM file.
     """
     from isp.native.library import compile_profile
-    from isp.native.link import link_example
+    from isp.native.link import find_compiler, link_example
     from isp.native.machines import find_machine
     from isp.profile import read_profile
 
     names = [name for text in features or () for name in text.split(",") if name]
-    find_machine(target, names)
+    machine = find_machine(target, names)
+    if build or compiler:
+        find_compiler(machine, compiler)
     read = read_profile(profile).with_settings(settings or [])
     frame = _frame(like, raw, cfa, size, in_process, limit)
     with progress() as bar:

@@ -113,12 +113,12 @@ def compile_profile(
     start = time.perf_counter()
     states = States(profile, like or frame or typical(), seen=like is not None)
     plans, plan_at = find_plans(states)
-    looks = _check_stages(profile, plans, partial)
+    _check_stages(profile, plans, partial)
     tables = tabulate(states, plans, plan_at)
-    seen = {p.step.stage.name for p in states.first.steps} if states.seen else set()
-    fed: dict[Key, int] = {key: 2 if key[0] in seen else 1 for key in tables.arrays if key[0] in looks}
+    seen = arrays_of(states.first) if states.seen else {}
+    fed: dict[Key, int] = {key: 2 if key in seen else 1 for key in tables.arrays if key in tables.pictured}
     known = settings(states, tables)
-    size = _fixed_size(states)
+    size = _fixed_size(states, tables.pictured)
     resolved = time.perf_counter()
     objects = _compile(tables.plans, machine, progress)
     done = time.perf_counter()
@@ -127,8 +127,7 @@ def compile_profile(
     for part in (p for chain in chains for p in chain):
         if len(part.arrays) > _MOST_ARRAYS:
             raise ProfileError(f"segment {part.name} reads {len(part.arrays)} arrays; at most {_MOST_ARRAYS} can go")
-    path = profile.datapath
-    limits = next((s.datapath.array for p in tables.plans for s in p.plan.segments if s.datapath), None) if path else None
+    limits = next((s.datapath.array for p in plans for s in p.plan.segments if s.datapath is not None), None)
     first = plans[0]
     stages = tuple(dict.fromkeys(p.name for chain in chains for p in chain if not p.symbol))
     arrays = tuple(".".join(key) for key in fed)
@@ -159,7 +158,7 @@ def typical(cfa: str = "RGGB", size: tuple[int, int] = (4032, 3024)) -> RawFrame
 
 def _check_profile(profile: Profile) -> None:
     if not profile.complete:
-        raise ProfileError(f"profile {profile.name!r} is a part; only one from raw frame to encoded picture can be compiled")
+        raise ProfileError(f"profile {profile.name!r} is a part; what can be compiled leads from raw to encoded picture")
     if profile.output.bits not in (8, 16):
         raise UsageError(f"output.bits {profile.output.bits}: a compiled profile gives 8 or 16 bits; "
                          "give --set output.format=png --set output.bits=16")
@@ -169,8 +168,8 @@ _WHOLE = "it runs Python on the frame"
 _LOOKS = "its numbers are made from each picture's statistics"
 
 
-def _check_stages(profile: Profile, plans: Sequence[Planned], partial: bool) -> set[str]:
-    """Stages whose arrays are left to the caller; ProfileError if something cannot go."""
+def _check_stages(profile: Profile, plans: Sequence[Planned], partial: bool) -> None:
+    """ProfileError if something cannot go."""
     steps = {p.step.stage.name: p for plan in plans for p in plan.steps}
     cannot = {name: _WHOLE for name, p in steps.items() if is_host(p)}
     cannot |= {name: _LOOKS for name, p in steps.items() if p.step.stage.kind == "guided"}
@@ -182,15 +181,14 @@ def _check_stages(profile: Profile, plans: Sequence[Planned], partial: bool) -> 
     if profile.datapath is not None and _WHOLE in cannot.values():
         raise ProfileError(f"profile {profile.name!r} has a datapath, which the caller's stages cannot keep; "
                            "disable them or the datapath")
-    return {name for name, why in cannot.items() if why == _LOOKS}
 
 
-def _fixed_size(states: States) -> tuple[int, int] | None:
+def _fixed_size(states: States, pictured: frozenset[Key]) -> tuple[int, int] | None:
     """(height, width) if numbers or programs differ for a frame of another size."""
     height, width = shape = states.frame.shape
     here, there = states.planned(states.base), states.planned(states.base, shape=(height + 96, width + 192))
     one, other = arrays_of(here), arrays_of(there)
-    same = one.keys() == other.keys() and all(np.array_equal(one[k], other[k]) for k in one)
+    same = one.keys() == other.keys() and all(np.array_equal(one[k], other[k]) for k in one if k not in pictured)
     return None if same and signature(here) == signature(there) else shape
 
 
@@ -227,7 +225,8 @@ def _parameters(
         "halide_target": machine.halide,
         "float32_lanes": machine.lanes,
         "frame": {
-            "size": [size[1], size[0]] if size else "any", "cfa": str(frame.cfa), "bytes_per_sample": frame.data.itemsize,
+            "size": [size[1], size[0]] if size else "any", "cfa": str(frame.cfa),
+            "bytes_per_sample": frame.data.itemsize,
             "black": np.asarray(frame.black).tolist(), "white": frame.white,
         },
         "picture": {"channels": 3, "bits": profile.output.bits},

@@ -8,26 +8,27 @@ from pathlib import Path
 
 from isp.errors import UsageError
 from isp.native.library import Library
+from isp.native.machines import Machine
 
 
-def find_compiler(library: Library, wanted: str | None = None) -> str:
-    """Path of the C compiler that links for the library's machine.
+def find_compiler(machine: Machine, wanted: str | None = None) -> str:
+    """Path of the C compiler that links for a machine; `wanted` names one.
 
     Raises
     ------
     UsageError
         There is none here.
     """
-    names = (wanted,) if wanted else library.machine.compilers
+    names = (wanted,) if wanted else machine.compilers
     for name in names:
         path = shutil.which(name)
         if path is not None:
             return path
-    target = library.machine.name
     if not names:
-        raise UsageError(f"no C compiler of this machine links for {target}; build {library.folder} with its kit's CMake "
-                         "toolchain, or name a compiler with --cc")
-    raise UsageError(f"no C compiler for {target} found (looked for {', '.join(names)}); install one or name it with --cc")
+        raise UsageError(f"no C compiler of this machine links for {machine.name}; build the folder with the CMake "
+                         "toolchain of its kit, or name a compiler with --cc")
+    raise UsageError(f"no C compiler for {machine.name} found (looked for {', '.join(names)}); install one, or name it "
+                     "with --cc")
 
 
 def link_example(library: Library, compiler: str | None = None) -> Path:
@@ -48,7 +49,7 @@ def link_example(library: Library, compiler: str | None = None) -> Path:
     UsageError
         No compiler, or it failed; its first error is given.
     """
-    cc = find_compiler(library, compiler)
+    cc = find_compiler(library.machine, compiler)
     program = library.folder / "develop"
     objects = [str(library.folder / file) for file in library.files if file.endswith(".o")]
     units = [str(library.folder / file) for file in ("isp.c", f"{library.name}.c", "develop.c")]

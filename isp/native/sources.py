@@ -54,7 +54,8 @@ def part_list(planned: Planned, symbols: Mapping[str, str]) -> list[Part]:
             if part.datapath is not None:
                 keys.append(LIMITS)
             scale = int(np.prod([s.scale for s in part.steps], initial=1))
-            found.append(Part(part.name, symbols[part.depends], part.source, part.sink, part.tile, tuple(keys), scale, grid))
+            symbol = symbols[part.depends]
+            found.append(Part(part.name, symbol, part.source, part.sink, part.tile, tuple(keys), scale, grid))
         else:
             source, sink = Port("float32", channels(domain)), Port("float32", channels(part.gives))
             found.append(Part(part.step.stage.name, "", source, sink, (1, 1), (), 1, grid))
@@ -119,7 +120,8 @@ def table(
     text += [_numbers_of("double", f"axis{i}", axis.nodes) for i, axis in enumerate(tables.axes)]
     text += _structs("isp_axis", "axes", [_axis(axis, f"axis{i}") for i, axis in enumerate(tables.axes)])
     for i, numbers in enumerate(tables.numbers):
-        text += [_numbers_of("int", f"element{i}", numbers.elements), _numbers_of("float", f"values{i}", numbers.values)]
+        text.append(_numbers_of("int", f"element{i}", numbers.elements))
+        text.append(_numbers_of("float", f"values{i}", numbers.values))
     text += _structs("isp_numbers", "tables", [_follow(n, number, i) for i, n in enumerate(tables.numbers)])
     for i, setting in enumerate(settings):
         text.append(_numbers_of("double", f"setting{i}", setting.values))
@@ -137,7 +139,8 @@ def table(
     height, width = size or (0, 0)
     (px, py), block = start.start.phase, block_of(start.start, start.plan.domain)
     text += [
-        "", f"const isp_profile isp_{name} = {{", f'    "{name}", {width}, {height}, {px}, {py}, {block}, {_port(raw)},',
+        "", f"const isp_profile isp_{name} = {{",
+        f'    "{name}", {width}, {height}, {px}, {py}, {block}, {_port(raw)},',
         f"    {len(tables.axes)}, axes, {len(arrays)}, arrays, {len(tables.numbers)}, "
         f"{'tables' if tables.numbers else '0'},",
         f"    {len(settings)}, settings, {len(chains)}, variants, {0 if len(chains) > 1 else -1}, variant_at}};", "",

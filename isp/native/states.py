@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from isp.color.temperature import chromaticity
 from isp.parameters import Table
 from isp.pipeline import Pipeline, Planned
-from isp.profile import Profile, StageEntry
+from isp.profile import Profile, StageEntry, resolve_entry
 from isp.stage import Context, Plain, Stage
 from isp.stages import white_balance
-from isp.values import RawFrame
+from isp.values import RawFrame, Statistics
 
 GAINS = "white_balance.gains"
 EV = "exposure.ev"
@@ -80,15 +80,14 @@ class States:
         self._blank = replace(frame, data=np.broadcast_to(frame.data.dtype.type(0), frame.shape))
         self.axes: tuple[Axis, ...] = ()
         self._forced: frozenset[str] = frozenset()
-        self._fed: frozenset[str] = frozenset()
+        self._picture = _small_picture(frame, 6, 8)
         self._known: dict[tuple[float, ...], Planned] = {}
         self._gains: tuple[float, ...] = (1.0, 1.0, 1.0)
         self._white = White(DAYLIGHT, None)
-        self.profile = profile
-        self.first = Pipeline(profile if seen else self._variant(profile, {})).planned(frame)
+        self.profile = _without_needs(profile)
+        self.first = Pipeline(self.profile if seen else self._variant(self.profile, {})).planned(frame)
         self._gains, self._white = self._find_light(seen)
-        self._fed = frozenset(e.name for e in profile.stages if e.stage.kind == "guided")
-        self.profile = _without_auto(profile, self.first)
+        self.profile = _without_auto(self.profile, self.first)
         self.axes = self._find_axes()
 
     @property
@@ -118,6 +117,14 @@ class States:
             raw = raw.with_info(iso=point["iso"])
         return Pipeline(self._variant(profile or self.profile, point)).planned(raw)
 
+    def pictured(self) -> set[tuple[str, str]]:
+        """Arrays at the base that are made from each picture's statistics, by stage and name."""
+        here = arrays_of(self.at({}))
+        first, self._picture = self._picture, _small_picture(self.frame, 5, 7)
+        there = arrays_of(self.planned(self.base))
+        self._picture = first
+        return {key for key, array in here.items() if not np.array_equal(array, there[key])}
+
     def changed(self, settings: Mapping[str, Mapping[str, Plain]]) -> Planned:
         """The plan at the base with other values of some parameters, by stage and name; checked as a profile's are."""
         from isp.profile.build import make_entry
@@ -133,32 +140,23 @@ class States:
         """`profile` with what is fed at `point` in place of what would be found."""
         entries = []
         for entry in profile.stages:
-            stage, kind = entry.stage, type(entry.stage)
+            stage, values = entry.stage, dict(entry.values)
             methods: dict[str, Any] = {}
             if entry.name in self._forced:
                 methods["identity"] = lambda self, values, context: False
             if entry.name == "white_balance":
                 gains = tuple(point.get(f"{GAINS}[{i}]", g) for i, g in enumerate(self._gains))
+                values |= {"mode": "manual", "gains": gains, "curve": ()}
                 kelvin = point.get("temperature", self._white.temperature)
                 xy = self._white.xy if kelvin == self._white.temperature else None
-                methods |= _fed_white(kind, gains, White(kelvin, xy or chromaticity(kelvin)))
-            if entry.name in self._fed:
-                methods |= {"wants_statistics": lambda self, values, context: False, "prepare": self._given(stage)}
-            values = entry.values
+                methods |= _fed_white(type(stage), White(kelvin, xy or chromaticity(kelvin)))
             if entry.name == "exposure" and EV in point:
-                values = MappingProxyType({**values, "ev": point[EV]})
-            entries.append(replace(entry, stage=_stand_in(stage, methods) if methods else stage, values=values))
+                values["ev"] = point[EV]
+            if stage.kind == "guided":
+                methods |= _guided(type(stage), self._picture)
+            stage = _stand_in(stage, methods) if methods else stage
+            entries.append(replace(entry, stage=stage, values=MappingProxyType(values)))
         return replace(profile, stages=tuple(entries))
-
-    def _given(self, stage: Stage) -> Any:
-        """`prepare` of a stage whose arrays the caller makes: those of the first frame, or harmless ones."""
-        kind, off = type(stage), {_SWITCH.get(stage.name, "strength"): 0.0}
-        known = next((p.step.arrays for p in self.first.steps if p.step.stage.name == stage.name), None)
-
-        def prepare(this: Stage, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
-            return dict(known) if known is not None else kind.prepare(this, {**values, **off}, context)
-
-        return prepare
 
     def _find_light(self, seen: bool) -> tuple[tuple[float, ...], White]:
         """The gains and the white that the profile finds for the first frame; where it would look at pixels that are
@@ -166,13 +164,13 @@ class States:
         placed = next((p for p in self.first.steps if p.step.stage.name == "white_balance"), None)
         if placed is None:
             return self._gains, self._white
-        stage = next(e.stage for e in self.profile.stages if e.name == "white_balance")
-        context = placed.before
-        values = context.resolved["white_balance"]
-        if not seen and stage.wants_statistics(values, context):
+        entry, context = self.profile.entry("white_balance"), placed.before
+        values = resolve_entry(entry, context, self.profile).values
+        if not seen and entry.stage.wants_statistics(values, context):
             return self._gains, self._white
-        after = stage.advance(values, context)
-        return tuple(white_balance.gains(values, context).tolist()), White(after.temperature or DAYLIGHT, after.white_xy)
+        after = entry.stage.advance(values, context)
+        white = White(after.temperature or DAYLIGHT, after.white_xy)
+        return tuple(white_balance.gains(values, context).tolist()), white
 
     def _find_axes(self) -> tuple[Axis, ...]:
         """What can be fed to this profile; one node where nothing follows it."""
@@ -205,10 +203,6 @@ class White:
     xy: tuple[float, float] | None
 
 
-_SWITCH = {"glare": "amount"}
-"""The parameter that makes a guided stage harmless at 0, where it is not called strength."""
-
-
 def arrays_of(planned: Planned) -> dict[tuple[str, str], NDArray[np.float32]]:
     """Every array of the plan's fused stages, by stage and name."""
     return {(p.step.stage.name, name): array for p in planned.steps for name, array in p.step.arrays.items()}
@@ -227,21 +221,36 @@ def _stand_in(stage: Stage, methods: Mapping[str, Any]) -> Stage:
     return result
 
 
-def _fed_white(kind: type[Stage], gains: tuple[float, ...], white: White) -> dict[str, Any]:
-    """Methods of a white balance that is told its gains and the white."""
-
-    def told(values: Mapping[str, Plain]) -> dict[str, Plain]:
-        return {**values, "mode": "manual", "gains": gains, "curve": ()}
+def _fed_white(kind: type[Stage], white: White) -> dict[str, Any]:
+    """Methods of a white balance that is told the white."""
 
     def advance(self: Stage, values: Mapping[str, Plain], context: Context) -> Context:
-        return kind.advance(self, told(values), context).but(temperature=white.temperature, white_xy=white.xy)
+        return kind.advance(self, values, context).but(temperature=white.temperature, white_xy=white.xy)
 
-    return {
-        "wants_statistics": lambda self, values, context: False,
-        "warn": lambda self, values, context: [],
-        "prepare": lambda self, values, context: kind.prepare(self, told(values), context),
-        "advance": advance,
-    }
+    return {"warn": lambda self, values, context: [], "advance": advance}
+
+
+def _guided(kind: type[Stage], picture: Statistics) -> dict[str, Any]:
+    """Methods of a stage that reads a picture's statistics, told those of a small picture."""
+
+    def prepare(self: Stage, values: Mapping[str, Plain], context: Context) -> dict[str, NDArray[Any]]:
+        return kind.prepare(self, values, context.but(statistics=picture))
+
+    return {"wants_statistics": lambda self, values, context: False, "prepare": prepare}
+
+
+def _small_picture(frame: RawFrame, rows: int, columns: int) -> Statistics:
+    """Statistics of a picture that gets brighter, quick to work on: no number that depends on it is used."""
+    height, width = frame.shape
+    light = np.linspace(0.01, 0.6, rows * columns, dtype=np.float32).reshape(rows, columns, 1)
+    side = max(min(height // rows, width // columns) // 2 * 2, 2)
+    return Statistics(np.repeat(light, 3, 2), np.zeros((rows, columns, 3), np.float32), side)
+
+
+def _without_needs(profile: Profile) -> Profile:
+    """The profile whose stages ask for no companions: those that do are the caller's."""
+    entries = [replace(e, stage=_stand_in(e.stage, {"needs": ()})) if e.stage.needs else e for e in profile.stages]
+    return replace(profile, stages=tuple(entries))
 
 
 def _without_auto(profile: Profile, first: Planned) -> Profile:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,7 @@ class Tabulated:
     numbers : what of them follows which axes
     plans : the plans that occur, by the stages that change something
     plan_at : the number of the plan at each node of the first axis and between each two, alternating
+    pictured : arrays that are made from each picture's statistics; they follow no axis
     """
 
     axes: tuple[Axis, ...]
@@ -55,6 +56,7 @@ class Tabulated:
     numbers: tuple[Numbers, ...]
     plans: tuple[Planned, ...]
     plan_at: tuple[int, ...]
+    pictured: frozenset[Key]
 
 
 def tabulate(states: States, plans: tuple[Planned, ...], plan_at: tuple[int, ...]) -> Tabulated:
@@ -67,16 +69,21 @@ def tabulate(states: States, plans: tuple[Planned, ...], plan_at: tuple[int, ...
     """
     states.force(frozenset(p.step.stage.name for plan in plans for p in plan.steps))
     base = arrays_of(states.at({}))
+    pictured = states.pictured()
     depends = _dependence(states, base)
     numbers = []
     for key, array in base.items():
+        if key in pictured:
+            continue
         patterns: dict[tuple[int, ...], list[int]] = {}
         for element, row in enumerate(depends[key]):
             patterns.setdefault(tuple(np.flatnonzero(row).tolist()), []).append(element)
         for axes, elements in patterns.items():
             if axes and array.size:
                 numbers.append(_numbers(states, key, np.array(elements), axes))
-    return Tabulated(states.axes, base, tuple(numbers), plans, plan_at)
+    if states.seen:
+        base |= {key: array for key, array in arrays_of(states.first).items() if key in pictured}
+    return Tabulated(states.axes, base, tuple(numbers), plans, plan_at, frozenset(pictured))
 
 
 def find_plans(states: States) -> tuple[tuple[Planned, ...], tuple[int, ...]]:
@@ -92,7 +99,7 @@ def find_plans(states: States) -> tuple[tuple[Planned, ...], tuple[int, ...]]:
     _check_structure(states, nodes)
     active = [frozenset(p.step.stage.name for p in plan.steps) for plan in nodes]
     wanted = [active[0]]
-    for before, after in zip(active, active[1:], strict=False):
+    for before, after in pairwise(active):
         wanted += [before | after, after]
     found: dict[frozenset[str], Planned] = dict(zip(active, nodes, strict=True))
     for number, stages in enumerate(wanted):
@@ -116,7 +123,9 @@ def _check_structure(states: States, nodes: Sequence[Planned]) -> None:
         for node in axis.nodes:
             if (there := signature(states.planned(states.base | {axis.name: node}))) != base:
                 name = next((a[0] for a, b in zip(there, base, strict=False) if a != b), "last")
-                raise ProfileError(f"the program of stage {name!r} changes with {axis.name}; give its parameters one value")
+                raise ProfileError(
+                    f"the program of stage {name!r} changes with {axis.name}; give its parameters one value"
+                )
 
 
 def _dependence(states: States, base: Mapping[Key, NDArray[np.float32]]) -> dict[Key, NDArray[np.bool_]]:

@@ -158,7 +158,7 @@ def typical(cfa: str = "RGGB", size: tuple[int, int] = (4032, 3024)) -> RawFrame
 
 def _check_profile(profile: Profile) -> None:
     if not profile.complete:
-        raise ProfileError(f"profile {profile.name!r} is a part; what can be compiled leads from raw to encoded picture")
+        raise ProfileError(f"profile {profile.name!r} is a part; what is compiled leads from raw to encoded picture")
     if profile.output.bits not in (8, 16):
         raise UsageError(f"output.bits {profile.output.bits}: a compiled profile gives 8 or 16 bits; "
                          "give --set output.format=png --set output.bits=16")

@@ -48,11 +48,8 @@ class Shared:
         path = folder / "shared.so"
         objects = sorted(map(str, (folder / "objects").glob("*.o")))
         sources = [str(folder / "isp.c"), str(folder / f"{library.name}.c")]
-        warnings = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
-        subprocess.run(
-            ["cc", *warnings, "-O1", "-fPIC", "-shared", *sources, *objects, "-lpthread", "-ldl", "-lm", "-o", str(path)],
-            check=True,
-        )
+        options = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O1", "-fPIC", "-shared"]
+        subprocess.run(["cc", *options, *sources, *objects, "-lpthread", "-ldl", "-lm", "-o", str(path)], check=True)
         self.code = ctypes.CDLL(str(path))
         self.code.isp_message.restype = ctypes.c_char_p
         self.code.isp_error.restype = ctypes.c_char_p
@@ -167,9 +164,8 @@ def develop(program: Path, raw: np.ndarray, folder: Path, *settings: str, arm: b
     raw.tofile(source)
     emulated = [QEMU, "-L", ROOT_OF_CROSS] if arm else []
     size = f"{raw.shape[1]}x{raw.shape[0]}"
-    done = subprocess.run(
-        [*emulated, str(program), size, str(source), str(target), *settings], capture_output=True, text=True, check=False
-    )
+    command = [*emulated, str(program), size, str(source), str(target), *settings]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr)
     blob = target.read_bytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -30,6 +31,12 @@ STAGES = [
     ("toning", {"hue": [60, 80], "chroma": [0.05, 0.05], "strength": {"iso": {200: 0, 800: 1}}}),
     ("sharpen", {"amount": {"iso": {100: 0.25, 1600: 1.25}}}), ("encode", {"space": "srgb"}),
 ]
+PLAIN = [
+    "linearize", "black_level", ("white_balance", {"curve": CURVE}), ("demosaic", {"method": "bilinear"}),
+    ("ccm", {"matrix": {"cct": CCT}}), "exposure", ("tone_curve", {"perceptual": 0}),
+    ("encode", {"space": "srgb", "gamut": "clip"}),
+]
+"""The shortest way from raw to picture: compiles in half a second."""
 
 
 def small(*settings, stages=STAGES, name="small"):
@@ -208,7 +215,7 @@ def test_impossible_sizes_are_refused(shared, width, height):
 )
 def test_every_mosaic_depth_and_datapath_has_the_same_bits(tmp_path, cfa, settings):
     """Phases, block mosaics at full size, binned, and from the middle of a block; 16 bits; a fixed-point datapath."""
-    stages = [*STAGES[:2], "binning", *STAGES[2:4], "remosaic", *STAGES[4:]]
+    stages = [*PLAIN[:2], "binning", PLAIN[2], ("remosaic", {"method": "fast"}), *PLAIN[3:]]
     profile = small(*settings, stages=stages)
     height, width = 158, 211
     frame = picture_raw(height, width, cfa, iso=400.0)
@@ -225,16 +232,17 @@ def test_wide_samples_have_the_same_bits(tmp_path):
 
     frame = picture_raw(80, 100, top=65535)
     wide = RawFrame(frame.data.astype(np.uint32) * 64, frame.cfa, frame.black * 64, frame.white * 64)
-    shared = shared_library(small(), tmp_path, wide)
+    profile = small(stages=PLAIN)
+    shared = shared_library(profile, tmp_path, wide)
     handle = shared.open(100, 80)
     feed(handle, 100)
-    assert np.array_equal(handle.process(wide.data), python(small(), wide))
+    assert np.array_equal(handle.process(wide.data), python(profile, wide))
     handle.close()
 
 
 @needs_cc
 def test_a_profile_that_depends_on_the_size_takes_no_other(tmp_path):
-    profile = small("vignette.amount=0.5", stages=[*STAGES[:7], ("vignette", {"amount": 0.5}), *STAGES[7:]])
+    profile = small(stages=[*PLAIN[:6], ("vignette", {"amount": 0.5}), *PLAIN[6:]])
     frame = picture_raw(90, 120)
     shared = shared_library(profile, tmp_path, typical(size=(120, 90)))
     handle = shared.open(120, 90)
@@ -245,7 +253,7 @@ def test_a_profile_that_depends_on_the_size_takes_no_other(tmp_path):
         shared.open(120, 92)
 
 
-LOCAL = [*STAGES[:7], ("local_tone", {"shadows": 1.5}), *STAGES[7:]]
+LOCAL = [*PLAIN[:6], ("local_tone", {"shadows": 1.5}), *PLAIN[6:]]
 
 
 def test_a_stage_that_looks_at_the_picture_is_refused_by_name(tmp_path):
@@ -288,9 +296,9 @@ def wavy(pixels):
 
 
 def with_host_stage():
-    profile = small()
+    profile = small(stages=PLAIN)
     entries = list(profile.stages)
-    entries.insert(7, StageEntry("wavy", Wavy()))
+    entries.insert(6, StageEntry("wavy", Wavy()))
     return profile.with_stages(entries)
 
 
@@ -318,27 +326,27 @@ def test_a_python_stage_can_be_left_to_the_caller(tmp_path):
 def test_a_frame_gives_its_facts_and_what_is_auto(tmp_path):
     """With `like`, the library starts with what `isp run` finds for that frame: white, exposure, saturation level."""
     frame = picture_raw(240, 320, iso=400.0)
-    profile = small("exposure.ev=auto", "highlights.knee=auto", "white_balance.mode=auto")
+    frame = replace(frame, data=frame.data // 4 + 48)
+    profile = small("exposure.ev=auto", "white_balance.mode=auto", stages=PLAIN)
     shared = shared_library(profile, tmp_path, None, like=frame)
     handle = shared.open(320, 240)
     assert np.array_equal(handle.process(frame.data), Pipeline(profile).run(frame).value.pixels)
-    assert handle.get("exposure.ev") != [0.0]
+    assert handle.get("exposure.ev")[0] > 0.2
     handle.close()
 
 
 def test_the_parameter_table_says_how_everything_is_fed(tmp_path):
-    library = compile_profile(small(), "arm-64-android", tmp_path)
+    library = compile_profile(small(), "host", tmp_path)
     table = json.loads((tmp_path / "parameters.json").read_text())
     known = {s["name"]: s for s in table["settings"]}
-    assert table["halide_target"].startswith("arm-64-android")
-    assert table["float32_lanes"] == 4
+    assert table["halide_target"] == find_machine("host").halide
     assert known["exposure.ev"]["unit"] == "EV"
     assert known["exposure.ev"]["kind"] == "axis"
     assert known["white_balance.gains"]["values"] == [1, 1, 1]
     assert known["sharpen.amount"]["feeding"] == "a table: follows iso"
     assert known["ccm.matrix"]["feeding"] == "a table: follows temperature"
     assert known["tone_curve.contrast"]["kind"] == "fixed"
-    assert (known["sharpen.radius"]["lower"], known["sharpen.radius"]["upper"]) == (0.4, 2.5)
+    assert (known["sharpen.radius"]["lower"], known["sharpen.radius"]["upper"]) == (0.3, 2.0)
     follows = {a["name"]: a["follows"] for a in table["arrays"]}
     assert follows["sharpen.limits"] == ["iso"]
     assert follows["ccm.matrix"] == ["temperature"]
@@ -351,10 +359,10 @@ def test_the_parameter_table_says_how_everything_is_fed(tmp_path):
 
 
 def test_nothing_is_overwritten_unasked(tmp_path):
-    compile_profile(small(), "host", tmp_path)
+    compile_profile(small(stages=PLAIN), "host", tmp_path)
     with pytest.raises(OutputError, match="exists; give --overwrite"):
-        compile_profile(small(), "host", tmp_path)
-    compile_profile(small(), "host", tmp_path, overwrite=True)
+        compile_profile(small(stages=PLAIN), "host", tmp_path)
+    compile_profile(small(stages=PLAIN), "host", tmp_path, overwrite=True)
 
 
 @pytest.mark.parametrize(
@@ -383,7 +391,7 @@ def test_a_missing_compiler_is_one_line():
 
 
 def test_depths_that_no_library_gives_are_refused(tmp_path):
-    with pytest.raises(UsageError, match="output.bits 10: a compiled profile gives 8 or 16 bits"):
+    with pytest.raises(UsageError, match=r"output\.bits 10: a compiled profile gives 8 or 16 bits"):
         compile_profile(small("output.format=avif", "output.bits=10"), "host", tmp_path / "no")
 
 

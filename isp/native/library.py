@@ -246,6 +246,7 @@ def _parameters(
             {
                 "name": ".".join(key), "shape": list(array.shape),
                 "follows": sorted({axes[a].name for n in tables.numbers if n.array == key for a in n.axes}),
+                "error_between_nodes": max((n.error for n in tables.numbers if n.array == key), default=0.0),
             }
             for key, array in tables.arrays.items()
         ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from isp.errors import UsageError
@@ -49,12 +50,21 @@ def link_example(library: Library, compiler: str | None = None) -> Path:
     UsageError
         No compiler, or it failed; its first error is given.
     """
-    cc = find_compiler(library.machine, compiler)
-    program = library.folder / "develop"
-    objects = [str(library.folder / file) for file in library.files if file.endswith(".o")]
-    units = [str(library.folder / file) for file in ("isp.c", f"{library.name}.c", "develop.c")]
     defines = [f"-DPROFILE=isp_{library.name}", f'-DPROFILE_HEADER="{library.name}.h"']
-    command = [cc, "-std=c99", "-O2", *defines, *units, *objects, "-lpthread", "-ldl", "-lm", "-o", str(program)]
+    return _link(library, compiler, "develop", ("develop.c",), defines)
+
+
+def link_shared(library: Library, compiler: str | None = None) -> Path:
+    """The same as a shared library, `lib<name>.so`, for programs in other languages. Raises as `link_example`."""
+    return _link(library, compiler, f"lib{library.name}.so", (), ["-shared", "-fPIC"])
+
+
+def _link(library: Library, compiler: str | None, result: str, units: Sequence[str], options: Sequence[str]) -> Path:
+    cc = find_compiler(library.machine, compiler)
+    objects = [str(library.folder / file) for file in library.files if file.endswith(".o")]
+    sources = [str(library.folder / file) for file in ("isp.c", f"{library.name}.c", *units)]
+    path = library.folder / result
+    command = [cc, "-std=c99", "-O2", *options, *sources, *objects, "-lpthread", "-ldl", "-lm", "-o", str(path)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     except OSError as error:
@@ -62,4 +72,4 @@ def link_example(library: Library, compiler: str | None = None) -> Path:
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if "error" in line.lower()] or done.stderr.splitlines()
         raise UsageError(f"{cc} failed with code {done.returncode}: {' '.join(lines[:1]).strip() or 'no message'}")
-    return program
+    return path

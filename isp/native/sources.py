@@ -24,6 +24,8 @@ RUNTIME = ("isp.h", "isp_table.h", "isp.c", "develop.c")
 LIMITS: Key = ("datapath", "limits")
 _KINDS = {"axis": "ISP_AXIS", "direct": "ISP_DIRECT", "fixed": "ISP_FIXED"}
 _SCALES = {"linear": "ISP_LINEAR", "log2": "ISP_LOG2", "mired": "ISP_MIRED", "exp2": "ISP_EXP2"}
+_POWERS = {1.0: "ISP_PLAIN", -1.0: "ISP_RECIPROCAL", 2.0: "ISP_SQUARE", -2.0: "ISP_RECIPROCAL_SQUARE",
+           0.5: "ISP_ROOT", -0.5: "ISP_RECIPROCAL_ROOT"}
 _CODES = {"u": 1, "f": 2}
 
 
@@ -187,8 +189,9 @@ def _axis(axis: Axis, nodes: str) -> str:
 
 def _follow(numbers: Numbers, number: Mapping[Key, int], i: int) -> str:
     axes = ", ".join(str(a) for a in numbers.axes)
+    power = _POWERS[numbers.power]
     return (f"{{{number[numbers.array]}, {len(numbers.elements)}, element{i}, {len(numbers.axes)}, {{{axes}}}, "
-            f"values{i}}}")
+            f"{power}, values{i}}}")
 
 
 def _bound(value: float) -> str:

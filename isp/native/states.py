@@ -25,9 +25,10 @@ from isp.values import RawFrame, Statistics
 
 GAINS = "white_balance.gains"
 EV = "exposure.ev"
-GAIN_NODES = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 8.0)
-"""Gains at which numbers are tabulated. What is proportional to gains is exact between them; noise terms, which are
-quadratic, are not."""
+GAIN_NODES = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Gains at which numbers are tabulated."""
+PER_OCTAVE = 3
+"""Nodes per octave of ISO, between the first and the last that a table of the profile names."""
 KELVIN_NODES = (2000.0, 2500.0, 3200.0, 4000.0, 5000.0, 6500.0, 8000.0, 10000.0)
 DAYLIGHT = 5500.0
 """Colour temperature where the frame says none [K]."""
@@ -35,6 +36,15 @@ DAYLIGHT = 5500.0
 Arrays = Mapping[tuple[str, str], NDArray[np.float32]]
 """Arrays by stage and name."""
 Point = Mapping[str, float]
+
+
+def coordinate(scale: str, value: float) -> float:
+    """Where `value` lies on an axis, in the coordinate in which is interpolated."""
+    if scale == "log2":
+        return float(np.log2(value))
+    if scale == "mired":
+        return -1e6 / value
+    return float(2.0**value) if scale == "exp2" else value
 
 
 @dataclass(frozen=True)
@@ -179,7 +189,11 @@ class States:
         base = float(self.frame.info.iso or min(iso, default=100.0))
         if iso:
             low, high = min(iso), max(iso)
-            iso |= {low * 2.0**i for i in range(int(np.ceil(np.log2(high / low))))} | {min(max(base, low), high)}
+            steps = int(np.ceil(PER_OCTAVE * np.log2(high / low)))
+            between = {low * 2.0 ** (i / PER_OCTAVE) for i in range(steps)}
+            # a node that all but falls on another would cut its cell to a sliver
+            near = {b for b in between if any(abs(np.log2(b / k)) < 0.1 for k in iso)}
+            iso |= (between - near) | {min(max(base, low), high)}
         found = [Axis("iso", "ISO", "log2", tuple(sorted(iso or {base})), base)]
         names = [e.name for e in entries]
         if "white_balance" in names:

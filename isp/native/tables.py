@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isp.errors import IspError, ProfileError
-from isp.native.states import Axis, Point, States, arrays_of, signature
+from isp.native.states import Axis, Point, States, arrays_of, coordinate, signature
 from isp.parameters import Param, Table
 from isp.pipeline import Planned
 from isp.stage import Plain
@@ -27,14 +27,27 @@ MOST_VALUES = 64
 """A parameter with more values than this is not offered as a setting."""
 
 
+POWERS = (1.0, -1.0, 2.0, -2.0, 0.5, -0.5)
+"""Powers of a number that may be interpolated in its place: reciprocals and roots, whose bits are the same everywhere.
+With them, what follows noise (S g, O g^2, the roots and reciprocals of sums of these) is exact between nodes."""
+_SAMPLES = 24
+_FLOOR = 3e-7
+"""Relative error that float32 has anyway."""
+
+
 @dataclass(frozen=True)
 class Numbers:
-    """Elements of an array that follow `axes`; `values` has an axis for each of them, then one for the elements."""
+    """Elements of an array that follow `axes`; `values` has an axis for each of them, then one for the elements.
+
+    Interpolated is their `power`. `error` is the largest relative error seen at points between the nodes.
+    """
 
     array: Key
     elements: NDArray[np.intp]
     axes: tuple[int, ...]
     values: NDArray[np.float32]
+    power: float
+    error: float
 
 
 @dataclass(frozen=True)
@@ -80,7 +93,7 @@ def tabulate(states: States, plans: tuple[Planned, ...], plan_at: tuple[int, ...
             patterns.setdefault(tuple(np.flatnonzero(row).tolist()), []).append(element)
         for axes, elements in patterns.items():
             if axes and array.size:
-                numbers.append(_numbers(states, key, np.array(elements), axes))
+                numbers += _numbers(states, key, np.array(elements), axes)
     if states.seen:
         base |= {key: array for key, array in arrays_of(states.first).items() if key in pictured}
     return Tabulated(states.axes, base, tuple(numbers), plans, plan_at, frozenset(pictured))
@@ -153,17 +166,75 @@ def _same_shapes(arrays: Mapping[Key, NDArray[Any]], base: Mapping[Key, NDArray[
     return arrays
 
 
-def _numbers(states: States, key: Key, elements: NDArray[np.intp], axes: tuple[int, ...]) -> Numbers:
+def _numbers(states: States, key: Key, elements: NDArray[np.intp], axes: tuple[int, ...]) -> list[Numbers]:
+    """The elements tabulated over a grid, grouped by the power that is best interpolated."""
     if len(axes) > MOST_AXES:
         names = ", ".join(states.axes[a].name for a in axes)
         raise ProfileError(f"array {key[0]}.{key[1]} follows {names}: more than {MOST_AXES} at once")
     grids = [states.axes[a] for a in axes]
-    rows = [
-        arrays_of(states.at({g.name: v for g, v in zip(grids, point, strict=True)}))[key].ravel()[elements]
-        for point in product(*(g.nodes for g in grids))
+
+    def true(point: Sequence[float]) -> NDArray[np.float32]:
+        named = {g.name: v for g, v in zip(grids, point, strict=True)}
+        found: NDArray[np.float32] = arrays_of(states.at(named))[key].ravel()[elements]
+        return found
+
+    rows = np.array([true(point) for point in product(*(g.nodes for g in grids))], np.float32)
+    values = rows.reshape(*(len(g.nodes) for g in grids), len(elements))
+    powers = [p for p in POWERS if p == 1 or (np.isfinite(rows) & (rows > 0)).all()]
+    apart = np.zeros((len(powers), len(elements)))
+    for point in _between(grids):
+        wanted = true(point).astype(np.float64)
+        scale = np.maximum(np.abs(wanted), 1e-3 * np.abs(rows).max(axis=0) + 1e-30)
+        for i, power in enumerate(powers):
+            apart[i] = np.maximum(apart[i], np.abs(look_up(values, grids, point, power) - wanted) / scale)
+    # another power must be clearly better
+    best = np.where(apart.min(axis=0) < 0.5 * apart[0] - _FLOOR, apart.argmin(axis=0), 0)
+    return [
+        Numbers(key, elements[best == i], axes, values[..., best == i], powers[i], float(apart[i, best == i].max()))
+        for i in np.unique(best)
     ]
-    shape = (*(len(g.nodes) for g in grids), len(elements))
-    return Numbers(key, elements, axes, np.array(rows, np.float32).reshape(shape))
+
+
+def _between(grids: Sequence[Axis]) -> list[tuple[float, ...]]:
+    """Points between the nodes, always the same."""
+    rng = np.random.Generator(np.random.Philox(8))
+    shares = rng.uniform(size=(_SAMPLES, len(grids), 2))
+    found = []
+    for row in shares:
+        point = []
+        for axis, (cell, share) in zip(grids, row, strict=True):
+            i = int(cell * max(len(axis.nodes) - 1, 1))
+            low, high = axis.nodes[i], axis.nodes[min(i + 1, len(axis.nodes) - 1)]
+            point.append(low + (high - low) * float(share))
+        found.append(tuple(point))
+    return found
+
+
+def look_up(
+    values: NDArray[np.float32], axes: Sequence[Axis], point: Sequence[float], power: float = 1.0
+) -> NDArray[np.float64]:
+    """What `isp.c` makes of a table at a point, in float64.
+
+    Interpolated is over the simplex that holds the point, of H. W. Kuhn's triangulation of the cell ("Some
+    combinatorial lemmas in topology", IBM J. Res. Dev. 4 (1960) 518), as in colour tables. Beside affine functions it
+    gives the largest or smallest of several axes with the same nodes exactly, which multilinear interpolation does not.
+    """
+    corner, shares = [], []
+    for axis, value in zip(axes, point, strict=True):
+        places = [coordinate(axis.scale, n) for n in axis.nodes]
+        at = min(max(coordinate(axis.scale, value), places[0]), places[-1])
+        i = max(min(int(np.searchsorted(places, at, "right")) - 1, len(places) - 2), 0)
+        corner.append(i)
+        shares.append((at - places[i]) / (places[i + 1] - places[i]) if len(places) > 1 else 0.0)
+    order = sorted(range(len(shares)), key=lambda i: -shares[i])
+    bounds = [1.0, *(shares[i] for i in order), 0.0]
+    total = np.zeros(values.shape[-1])
+    for step, (before, after) in enumerate(pairwise(bounds)):
+        if step and before > 0:
+            corner[order[step - 1]] += 1
+        if before > after:
+            total += (before - after) * values[tuple(corner)].astype(np.float64) ** power
+    return np.asarray(total ** (1 / power))
 
 
 @dataclass(frozen=True)

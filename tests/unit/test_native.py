@@ -14,10 +14,12 @@ from isp.errors import OutputError, ProfileError, UsageError
 from isp.native.library import compile_profile, typical
 from isp.native.link import find_compiler, link_example
 from isp.native.machines import find_machine
+from isp.native.states import GAIN_NODES, Axis
+from isp.native.tables import look_up
 from isp.profile import Profile, shipped_profiles
 from isp.profile.model import StageEntry
 from isp.stage import Stage
-from isp.values import Picture
+from isp.values import NoiseModel, Picture
 from tests.native_code import Refused, develop, needs_arm, needs_cc, picture_raw, shared_library
 
 CCT = {
@@ -106,6 +108,31 @@ def test_between_nodes_of_temperature_the_matrix_is_interpolated_in_mired(shared
     assert apart.max() <= 1
     assert np.mean(apart > 0) < 0.001
     handle.close()
+
+
+def test_tables_are_exact_for_what_gains_do():
+    """Closed forms: sums, largest and smallest of gains, and through powers the noise that goes with them."""
+    axes = [Axis(f"g{i}", "1", "linear", GAIN_NODES, 1.0) for i in range(3)]
+    grid = np.stack(np.meshgrid(*[GAIN_NODES] * 3, indexing="ij"), -1).astype(np.float32)
+    rng = np.random.Generator(np.random.Philox(2))
+    forms = {
+        1.0: lambda g: [g[..., 0] + 4 * g[..., 1] + g[..., 2], g.max(-1), g.min(-1)],
+        0.5: lambda g: [3 * g.max(-1) ** 2],
+        -2.0: lambda g: [1 / np.sqrt(g[..., 0] + 4 * g[..., 1] + g[..., 2])],
+        -1.0: lambda g: [1 / g[..., 2]],
+    }
+    for power, form in forms.items():
+        values = np.stack(form(grid.astype(np.float64)), -1)
+        for point in rng.uniform(0.5, 8, (50, 3)):
+            assert look_up(values, axes, point, power) == pytest.approx(np.stack(form(point), -1), rel=1e-12)
+
+
+def test_tables_hold_beyond_their_ends_and_are_exact_at_nodes():
+    axis = Axis("temperature", "K", "mired", (2000.0, 4000.0, 8000.0), 4000.0)
+    values = np.array([[1.0], [2.0], [5.0]], np.float32)
+    at = {1500: 1, 2000: 1, 4000: 2, 8000: 5, 12000: 5, 2666.6666666666665: 1.5}
+    for kelvin, value in at.items():
+        assert look_up(values, [axis], [kelvin])[0] == pytest.approx(value, rel=1e-12)
 
 
 @needs_cc
@@ -418,6 +445,28 @@ def test_arm_gives_the_same_bits(tmp_path):
     fed = ["iso=800", "temperature=4000", f"white_balance.gains={gains}", "exposure.ev=0.7"]
     picture = develop(program, frame.data, tmp_path, *fed, arm=True)
     assert np.array_equal(picture, python(small(), frame, 4000, 0.7))
+
+
+@pytest.mark.full
+@needs_cc
+def test_natural_between_the_nodes(tmp_path):
+    """Any ISO, gains and exposure: at most a code from `isp run` in all but a few pixels."""
+    profile = read_profile("natural").with_settings(["highlights.knee=0.87"])
+    frame = picture_raw(240, 320, noise=NoiseModel((4e-4,) * 4, (4e-6,) * 4))
+    handle = shared_library(profile, tmp_path, frame).open(320, 240)
+    rng = np.random.Generator(np.random.Philox(3))
+    for _ in range(8):
+        gains, iso, ev = (rng.uniform(1, 3), 1.0, rng.uniform(1, 3)), 2 ** rng.uniform(6.6, 12), rng.uniform(-1, 1.5)
+        handle.set("iso", iso)
+        handle.set("white_balance.gains", *gains)
+        handle.set("exposure.ev", ev)
+        listed = ",".join(repr(float(g)) for g in gains)
+        fed = ["white_balance.mode=manual", f"white_balance.gains=[{listed}]", f"exposure.ev={float(ev)!r}"]
+        wanted = Pipeline(profile.with_settings(fed)).run(frame.with_info(iso=float(iso))).value.pixels
+        apart = np.abs(handle.process(frame.data).astype(int) - wanted)
+        assert apart.max() <= 2
+        assert np.mean(apart > 0) < 0.03
+    handle.close()
 
 
 @pytest.mark.full

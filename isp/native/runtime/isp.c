@@ -145,6 +145,26 @@ static int locate(const isp_axis *axis, double value, double *share)
     return i;
 }
 
+/* Roots, squares and reciprocals only: their bits are the same on every machine. */
+static double bent(int power, double value)
+{
+    switch (power) {
+    case ISP_RECIPROCAL: return 1 / value;
+    case ISP_SQUARE: return value * value;
+    case ISP_RECIPROCAL_SQUARE: return 1 / (value * value);
+    case ISP_ROOT: return sqrt(value);
+    case ISP_RECIPROCAL_ROOT: return 1 / sqrt(value);
+    default: return value;
+    }
+}
+
+static double straight(int power, double value)
+{
+    static const int inverse[] = {ISP_PLAIN,           ISP_RECIPROCAL, ISP_ROOT,
+                                  ISP_RECIPROCAL_ROOT, ISP_SQUARE,     ISP_RECIPROCAL_SQUARE};
+    return bent(inverse[power], value);
+}
+
 /* Interpolates over the simplex that holds the state (H. W. Kuhn's triangulation of the cell): exact at nodes, for
  * affine functions, and for the largest or smallest of several axes with the same nodes. */
 static void look_up(const isp *h, const isp_numbers *t, float *values)
@@ -174,8 +194,9 @@ static void look_up(const isp *h, const isp_numbers *t, float *values)
     for (j = 0; j < t->elements; j++) {
         double sum = 0;
         for (i = 0; i <= t->axes; i++)
-            if (weight[i] > 0) sum += weight[i] * t->values[vertex[i] + (size_t)j];
-        values[t->element[j]] = (float)sum;
+            if (weight[i] > 0) sum += weight[i] * bent(t->power, t->values[vertex[i] + (size_t)j]);
+        /* at a node there is one vertex, whose number is given as it is */
+        values[t->element[j]] = weight[0] == 1 ? t->values[vertex[0] + (size_t)j] : (float)straight(t->power, sum);
     }
 }
 

@@ -30,6 +30,9 @@ typedef int (*isp_program)(void **arguments);
 
 enum { ISP_LINEAR = 0, ISP_LOG2 = 1, ISP_MIRED = 2, ISP_EXP2 = 3 };
 
+/* What is interpolated in place of a number. */
+enum { ISP_PLAIN, ISP_RECIPROCAL, ISP_SQUARE, ISP_RECIPROCAL_SQUARE, ISP_ROOT, ISP_RECIPROCAL_ROOT };
+
 /* A number that tables run over. Nodes ascend in the interpolation's own coordinate. */
 typedef struct isp_axis {
     int scale;
@@ -54,6 +57,7 @@ typedef struct isp_numbers {
     const int *element;
     int axes;
     int axis[ISP_AXES];
+    int power;
     const float *values;
 } isp_numbers;
 

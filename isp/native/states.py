@@ -15,7 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isp.color.dng import CameraColor
 from isp.color.temperature import chromaticity
+from isp.color.white_curve import WhiteCurve
+from isp.errors import InputError
 from isp.parameters import Table
 from isp.pipeline import Pipeline, Planned
 from isp.profile import Profile, StageEntry, resolve_entry
@@ -93,7 +96,7 @@ class States:
         self._picture = _small_picture(frame, 6, 8)
         self._known: dict[tuple[float, ...], Planned] = {}
         self._gains: tuple[float, ...] = (1.0, 1.0, 1.0)
-        self._white = White(DAYLIGHT, None)
+        self._white = White(DAYLIGHT)
         self.profile = _without_needs(profile)
         self.first = Pipeline(self.profile if seen else self._variant(self.profile, {})).planned(frame)
         self._gains, self._white = self._find_light(seen)
@@ -157,9 +160,7 @@ class States:
             if entry.name == "white_balance":
                 gains = tuple(point.get(f"{GAINS}[{i}]", g) for i, g in enumerate(self._gains))
                 values |= {"mode": "manual", "gains": gains, "curve": ()}
-                kelvin = point.get("temperature", self._white.temperature)
-                xy = self._white.xy if kelvin == self._white.temperature else None
-                methods |= _fed_white(type(stage), White(kelvin, xy or chromaticity(kelvin)))
+                methods |= _fed_white(type(stage), self._white_at(point.get("temperature"), entry))
             if entry.name == "exposure" and EV in point:
                 values["ev"] = point[EV]
             if stage.kind == "guided":
@@ -167,6 +168,21 @@ class States:
             stage = _stand_in(stage, methods) if methods else stage
             entries.append(replace(entry, stage=stage, values=MappingProxyType(values)))
         return replace(profile, stages=tuple(entries))
+
+    def _white_at(self, kelvin: float | None, entry: StageEntry) -> White:
+        """The first frame's white at its own temperature; else that of the black body, as the camera sees it."""
+        if kelvin is None or kelvin == self._white.temperature:
+            if self._white.xy is not None or self._white.neutral is not None:
+                return self._white
+            kelvin = self._white.temperature
+        xy = chromaticity(kelvin)
+        curve, color = entry.values.get("curve", ()), CameraColor.of(self.frame.info)
+        neutral = None
+        if isinstance(curve, tuple) and curve:
+            neutral = WhiteCurve(curve).neutral(kelvin)
+        elif color is not None:
+            neutral = color.neutral(xy, kelvin)
+        return White(kelvin, (float(xy[0]), float(xy[1])), None if neutral is None else tuple(neutral.tolist()))
 
     def _find_light(self, seen: bool) -> tuple[tuple[float, ...], White]:
         """The gains and the white that the profile finds for the first frame; where it would look at pixels that are
@@ -179,7 +195,7 @@ class States:
         if not seen and entry.stage.wants_statistics(values, context):
             return self._gains, self._white
         after = entry.stage.advance(values, context)
-        white = White(after.temperature or DAYLIGHT, after.white_xy)
+        white = White(after.temperature or DAYLIGHT, after.white_xy, after.neutral)
         return tuple(white_balance.gains(values, context).tolist()), white
 
     def _find_axes(self) -> tuple[Axis, ...]:
@@ -198,8 +214,8 @@ class States:
         names = [e.name for e in entries]
         if "white_balance" in names:
             kelvin = self._white.temperature
-            cct = tuple(sorted({*KELVIN_NODES, *_knots(entries, "cct"), kelvin}))
-            found.append(Axis("temperature", "K", "mired", cct, kelvin))
+            cct = filter(self._possible, {*KELVIN_NODES, *_knots(entries, "cct"), kelvin})
+            found.append(Axis("temperature", "K", "mired", tuple(sorted(cct)), kelvin))
             found += [Axis(f"{GAINS}[{i}]", "1", "linear", GAIN_NODES, g) for i, g in enumerate(self._gains)]
         exposure = next((e for e in entries if e.name == "exposure"), None)
         if exposure is not None and not isinstance(exposure.given["ev"], Table):
@@ -209,12 +225,24 @@ class States:
         return tuple(found)
 
 
+    def _possible(self, kelvin: float) -> bool:
+        """False for a light that the camera's matrices cannot see; the first frame's own is not asked."""
+        if kelvin == self._white.temperature:
+            return True
+        try:
+            self.planned({"temperature": kelvin})
+        except InputError:
+            return False
+        return True
+
+
 @dataclass(frozen=True)
 class White:
-    """The white of the light: its colour temperature [K] and CIE 1931 xy, None where only the temperature is known."""
+    """The white of the light: its colour temperature [K], its CIE 1931 xy and how the camera sees it, where known."""
 
     temperature: float
-    xy: tuple[float, float] | None
+    xy: tuple[float, float] | None = None
+    neutral: tuple[float, ...] | None = None
 
 
 def arrays_of(planned: Planned) -> dict[tuple[str, str], NDArray[np.float32]]:
@@ -239,7 +267,9 @@ def _fed_white(kind: type[Stage], white: White) -> dict[str, Any]:
     """Methods of a white balance that is told the white."""
 
     def advance(self: Stage, values: Mapping[str, Plain], context: Context) -> Context:
-        return kind.advance(self, values, context).but(temperature=white.temperature, white_xy=white.xy)
+        after = kind.advance(self, values, context)
+        neutral = white.neutral or after.neutral
+        return after.but(temperature=white.temperature, white_xy=white.xy, neutral=neutral)
 
     return {"warn": lambda self, values, context: [], "advance": advance}
 

@@ -78,7 +78,8 @@ def compile_command(
         return
     emit(str(output))
     seconds = library.seconds["resolve"] + library.seconds["compile"]
-    say(f"{len(library.segments)} segments, {library.object_bytes / 1e6:.2f} MB of objects, "
+    count = len(library.segments)
+    say(f"{count} segment{'s' if count != 1 else ''}, {library.object_bytes / 1e6:.2f} MB of objects, "
         f"{library.table_bytes / 1e6:.2f} MB of tables, {seconds:.1f} s")
     for line in library.warnings:
         say(f"warning: {line}")

@@ -110,6 +110,8 @@ def compile_profile(
     machine = find_machine(target, features)
     name = sources.identifier(profile.name)
     _check_profile(profile)
+    if folder.is_dir():
+        check_writable(folder / "parameters.json", overwrite)
     start = time.perf_counter()
     states = States(profile, like or frame or typical(), seen=like is not None)
     plans, plan_at = find_plans(states)

@@ -19,7 +19,7 @@ from isp.native.tables import look_up
 from isp.profile import Profile, shipped_profiles
 from isp.profile.model import StageEntry
 from isp.stage import Stage
-from isp.values import NoiseModel, Picture
+from isp.values import ColorCalibration, NoiseModel, Picture
 from tests.native_code import Refused, develop, needs_arm, needs_cc, picture_raw, shared_library
 
 CCT = {
@@ -359,6 +359,25 @@ def test_a_frame_gives_its_facts_and_what_is_auto(tmp_path):
     handle = shared.open(320, 240)
     assert np.array_equal(handle.process(frame.data), Pipeline(profile).run(frame).value.pixels)
     assert handle.get("exposure.ev")[0] > 0.2
+    handle.close()
+
+
+@needs_cc
+def test_colour_matrices_of_a_file_follow_the_temperature(tmp_path):
+    """Two calibrations, as a DNG has them: the same bits at the frame's own white, and for the light of each node."""
+    warm = ColorCalibration(2856.0, np.array([[0.9, -0.2, -0.1], [-0.4, 1.2, 0.2], [0.0, 0.2, 0.6]]))
+    cold = ColorCalibration(6504.0, np.array([[0.7, -0.1, -0.1], [-0.4, 1.2, 0.2], [0.0, 0.1, 0.7]]))
+    frame = picture_raw(64, 96, calibrations=(warm, cold), neutral=(0.52, 1.0, 0.61), iso=100.0)
+    profile = small(stages=[*PLAIN[:2], "white_balance", PLAIN[3], "ccm", *PLAIN[5:]])
+    shared = shared_library(profile, tmp_path, None, like=frame)
+    handle = shared.open(96, 64)
+    assert np.array_equal(handle.process(frame.data), Pipeline(profile).run(frame).value.pixels)
+    for kelvin in (3200, 6500):
+        told = profile.with_settings(["white_balance.mode=temperature", f"white_balance.temperature={kelvin}"])
+        (gains,) = [p.step.arrays["gains"] for p in Pipeline(told).planned(frame).steps if "gains" in p.step.arrays]
+        handle.set("temperature", kelvin)
+        handle.set("white_balance.gains", *map(float, gains))
+        assert np.array_equal(handle.process(frame.data), Pipeline(told).run(frame).value.pixels)
     handle.close()
 
 

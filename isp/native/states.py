@@ -32,7 +32,8 @@ GAIN_NODES = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Gains at which numbers are tabulated."""
 PER_OCTAVE = 3
 """Nodes per octave of ISO, between the first and the last that a table of the profile names."""
-KELVIN_NODES = (2000.0, 2500.0, 3200.0, 4000.0, 5000.0, 6500.0, 8000.0, 10000.0)
+KELVIN_NODES = (2000.0, 2250.0, 2500.0, 2850.0, 3200.0, 3600.0, 4000.0, 4500.0, 5000.0, 5750.0, 6500.0, 8000.0, 10000.0)
+"""Colour temperatures at which numbers are tabulated, beside those that tables and calibrations name [K]."""
 DAYLIGHT = 5500.0
 """Colour temperature where the frame says none [K]."""
 
@@ -100,7 +101,7 @@ class States:
         self.profile = _without_needs(profile)
         self.first = Pipeline(self.profile if seen else self._variant(self.profile, {})).planned(frame)
         self._gains, self._white = self._find_light(seen)
-        self.profile = _without_auto(self.profile, self.first)
+        self.profile = _settled(self.profile, self.first)
         self.axes = self._find_axes()
 
     @property
@@ -214,7 +215,9 @@ class States:
         names = [e.name for e in entries]
         if "white_balance" in names:
             kelvin = self._white.temperature
-            cct = filter(self._possible, {*KELVIN_NODES, *_knots(entries, "cct"), kelvin})
+            # the first frame's own white is no node: its tint would bend the line of black bodies there
+            known = {c.temperature for c in self.frame.info.calibrations}
+            cct = filter(self._possible, {*KELVIN_NODES, *_knots(entries, "cct"), *known})
             found.append(Axis("temperature", "K", "mired", tuple(sorted(cct)), kelvin))
             found += [Axis(f"{GAINS}[{i}]", "1", "linear", GAIN_NODES, g) for i, g in enumerate(self._gains)]
         exposure = next((e for e in entries if e.name == "exposure"), None)
@@ -267,9 +270,10 @@ def _fed_white(kind: type[Stage], white: White) -> dict[str, Any]:
     """Methods of a white balance that is told the white."""
 
     def advance(self: Stage, values: Mapping[str, Plain], context: Context) -> Context:
-        after = kind.advance(self, values, context)
+        # without the camera's matrices it does not look for the white that it is told
+        after = kind.advance(self, values, context.but(info=replace(context.info, calibrations=())))
         neutral = white.neutral or after.neutral
-        return after.but(temperature=white.temperature, white_xy=white.xy, neutral=neutral)
+        return after.but(info=context.info, temperature=white.temperature, white_xy=white.xy, neutral=neutral)
 
     return {"warn": lambda self, values, context: [], "advance": advance}
 
@@ -297,16 +301,19 @@ def _without_needs(profile: Profile) -> Profile:
     return replace(profile, stages=tuple(entries))
 
 
-def _without_auto(profile: Profile, first: Planned) -> Profile:
-    """The profile with the number that the first frame gave for each `auto`."""
+def _settled(profile: Profile, first: Planned) -> Profile:
+    """The profile with the numbers that the first frame gave for each `auto`, and for each `from_file` that is found
+    before the light is known: nothing that is fed changes these."""
     resolved = {r.name: r.values for r in first.stages}
     entries = []
+    words = {"auto", "from_file"}
     for entry in profile.stages:
-        if entry.name not in resolved:
-            entries.append(entry)
-            continue
-        found = {p.name: resolved[entry.name][p.name] for p in entry.stage.parameters
-                 if "auto" in p.sources and entry.given[p.name] == "auto"}
+        if entry.name == "white_balance":
+            words = {"auto"}
+        found = {
+            p.name: resolved[entry.name][p.name] for p in entry.stage.parameters
+            if entry.name in resolved and entry.given[p.name] in tuple(words & {*p.sources})
+        }
         entries.append(replace(entry, values=MappingProxyType({**entry.values, **found})))
     return replace(profile, stages=tuple(entries))
 

@@ -39,7 +39,8 @@ _FLOOR = 3e-7
 class Numbers:
     """Elements of an array that follow `axes`; `values` has an axis for each of them, then one for the elements.
 
-    Interpolated is their `power`. `error` is the largest relative error seen at points between the nodes.
+    Interpolated is their `power`. `error` is the largest one seen at points between the nodes, over the table's
+    largest number.
     """
 
     array: Key
@@ -181,16 +182,18 @@ def _numbers(states: States, key: Key, elements: NDArray[np.intp], axes: tuple[i
     rows = np.array([true(point) for point in product(*(g.nodes for g in grids))], np.float32)
     values = rows.reshape(*(len(g.nodes) for g in grids), len(elements))
     powers = [p for p in POWERS if p == 1 or (np.isfinite(rows) & (rows > 0)).all()]
-    apart = np.zeros((len(powers), len(elements)))
+    apart, largest = np.zeros((len(powers), len(elements))), np.abs(rows).max() + 1e-30
+    absolute = np.zeros_like(apart)
     for point in _between(grids):
         wanted = true(point).astype(np.float64)
         scale = np.maximum(np.abs(wanted), 1e-3 * np.abs(rows).max(axis=0) + 1e-30)
         for i, power in enumerate(powers):
-            apart[i] = np.maximum(apart[i], np.abs(look_up(values, grids, point, power) - wanted) / scale)
+            away = np.abs(look_up(values, grids, point, power) - wanted)
+            apart[i], absolute[i] = np.maximum(apart[i], away / scale), np.maximum(absolute[i], away / largest)
     # another power must be clearly better
     best = np.where(apart.min(axis=0) < 0.5 * apart[0] - _FLOOR, apart.argmin(axis=0), 0)
     return [
-        Numbers(key, elements[best == i], axes, values[..., best == i], powers[i], float(apart[i, best == i].max()))
+        Numbers(key, elements[best == i], axes, values[..., best == i], powers[i], float(absolute[i, best == i].max()))
         for i in np.unique(best)
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ class Library:
     segments: tuple[str, ...]
     object_bytes: int
     table_bytes: int
-    seconds: dict[str, float]
+    seconds: Mapping[str, float]
     settings: tuple[Setting, ...]
     caller_stages: tuple[str, ...]
     caller_arrays: tuple[str, ...]

@@ -71,6 +71,26 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Planned:
+    """What `Pipeline.run` would run.
+
+    Attributes
+    ----------
+    plan : segments and host stages
+    start : the context that the frame enters with
+    steps : what the plan runs, in order: the stages that change something
+    stages : every resolved stage with its plain values and where each came from
+    warnings : what the stages want the user to know
+    """
+
+    plan: Plan
+    start: Context
+    steps: tuple[Placed, ...]
+    stages: tuple[Resolved, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class StageCost:
     """What one stage costs, compiled on its own, and what it gave.
 
@@ -215,6 +235,14 @@ class Pipeline:
             for name, seconds, pixels, held, value in measured(
                 plan, raw.data, frame.start.context, frame.steps, place, repeats
             )
+        )
+
+    def planned(self, raw: Given, *, companions: Companions | None = None) -> Planned:
+        """The plan for a frame, every parameter resolved, without rendering. Raises as `run` does."""
+        frame = _Resolver(self.profile, _single(raw), companions or Companions(), None, _Clock(), self.threads)
+        return Planned(
+            frame.plan(_sink(self.profile.output.bits, frame.gives)), frame.start.context, tuple(frame.steps),
+            tuple(frame.resolved), tuple(dict.fromkeys(frame.warnings)),
         )
 
     def explain(self, raw: Given | None = None) -> list[str]:

@@ -191,6 +191,11 @@ class Plan:
         own = [p for p in self.parts if isinstance(p, Segment)]
         return list({s.depends: s for part in (*(b.segments for b in self.branches), own) for s in part}.values())
 
+    @property
+    def pieces(self) -> list[tuple[Segment | Placed, Sequence[Placed]]]:
+        """The parts in order, each with its steps; a mere conversion has none."""
+        return list(zip(self.parts, self._runs, strict=True))
+
     def explain(self, context: Context, *, branch: bool = False) -> list[str]:
         """Segments, what fuses, and where memory goes, a line each; a `branch` hands its rows on."""
         height, width = context.shape
@@ -244,7 +249,7 @@ class Plan:
             source = StackSource([b.link(d, context) for b, d in zip(self.branches, data, strict=True)])
         else:
             source = FrameSource(data, context.phase, block_of(context, domain))
-        for part, run in zip(self.parts, self._runs, strict=True):
+        for part, run in self.pieces:
             grid = moved(source.grid, run)
             if isinstance(part, Segment):
                 source = SegmentSource(part, part.program(), source, grid, strip_rows(grid.shape[1]))

@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING
 from isp.lazy import lazily
 
 if TYPE_CHECKING:
+    from isp.cost.accounting import Account as Account
+    from isp.cost.accounting import account as account
     from isp.cost.counting import StageCount as StageCount
     from isp.cost.counting import count_segment as count_segment
 
 _HOME = {
+    "Account": "accounting",
     "StageCount": "counting",
+    "account": "accounting",
     "count_segment": "counting",
 }
 
-__all__ = ["StageCount", "count_segment"]
+__all__ = ["Account", "StageCount", "account", "count_segment"]
 
 __getattr__, __dir__ = lazily(__name__, _HOME)

@@ -28,8 +28,8 @@ from isp.cost.numbering import OPERATIONS, At, Definition, Numbering, Read, X, Y
 if TYPE_CHECKING:
     from isp.engine.segment import Segment
 
-_FAR: Final = 720720
-"""A coordinate, and a distance, that every period of up to 16 divides."""
+_FAR: Final = 4 * 720720
+"""A coordinate, and a distance, that every period of up to 16, and 32 and 64, divide."""
 _LONGEST: Final = 64
 """Longest period of sites along an axis [px]; beyond it, this many are looked at."""
 _OUTPUT: Final = "output"
@@ -184,15 +184,13 @@ class _Walk:
         wanted = self._wanted[name]
         area = wanted.x * wanted.y
         numbering = Numbering(self._funcs, [self._source])
-        here, right, below = (self._reads_at(numbering, name, _FAR + dx, _FAR + dy)
-                              for dx, dy in ((0, 0), (_FAR, 0), (0, _FAR)))  # fmt: skip
-        rates = {n: (_rate(here[n], right[n], 0), _rate(here[n], below[n], 1)) for n in here}
+        numbering.used(self._pixels(numbering, name, _FAR, _FAR))  # shows most periods
+        rates: dict[str, tuple[Fraction, Fraction]] = {}
         offsets: dict[str, list[Fraction]] = defaultdict(list)
         sites = 0
         operations: Counter[str] = Counter()
         reads = tables = 0
         for x, y in _sites(numbering):
-            # the sites looked at so far may have shown no period yet
             nodes = numbering.used(self._pixels(numbering, name, x, y))
             operations += numbering.operations(nodes)
             tables += sum(n.what == "table" for n in nodes)
@@ -201,9 +199,10 @@ class _Walk:
             reads += len(found)
             sites += 1
             for read in found:
-                rate = rates.setdefault(read.name, (Fraction(1), Fraction(1)))
-                self._want(read, wanted, rate)
-                offsets[read.name] += self._rows(read, y, rate[1])
+                if read.name not in rates:
+                    rates |= self._rates(numbering, name, x, y)
+                self._want(read, wanted, rates[read.name])
+                offsets[read.name] += self._rows(read, y, rates[read.name][1])
         for kind, number in operations.items():
             self._operations[kind] += area * number / sites  # type: ignore[assignment]
         self._reads += area * Fraction(reads, sites)
@@ -218,6 +217,13 @@ class _Walk:
             numbering.pixel(name, element, place[: len(func.arguments)])
             for place in places for element in range(len(func.terms))
         ]  # fmt: skip
+
+    def _rates(self, numbering: Numbering, name: str, x: int, y: int) -> dict[str, tuple[Fraction, Fraction]]:
+        """Of all that is read at one site: pixels along x and y for each pixel of the reader."""
+        here, right, below = (
+            self._reads_at(numbering, name, *place) for place in ((x, y), (x + _FAR, y), (x, y + _FAR))
+        )
+        return {n: (_rate(here[n], right[n], 0), _rate(here[n], below[n], 1)) for n in here}
 
     def _reads_at(self, numbering: Numbering, name: str, x: int, y: int) -> Mapping[str, list[Read]]:
         found: dict[str, list[Read]] = defaultdict(list)

@@ -17,7 +17,7 @@ from typing import Any, Final
 from isp.cost.notation import TYPES, Apply, Let, Name, Number, Term
 
 OPERATIONS: Final = ("add", "multiply", "divide", "compare", "select", "special", "convert", "bitwise")
-"""Classes of operations: + and - | * | / | < min max abs | select | sqrt exp log pow ... | casts floor round | & ^ >>."""
+"""Classes of operations: + - | * | / | < min max abs | select | sqrt exp log pow ... | casts floor round | & ^ >>."""
 X, Y = 1, 2
 
 _INTEGER: Final[Mapping[str, Callable[[int, int], int]]] = {
@@ -249,7 +249,8 @@ class Numbering:
 def definition(func: Any, parse: Callable[[str], Term], *, stored: bool, sums: Any = None) -> Definition:
     """What Halide knows of a Func: its coordinates and values. `sums` is the `halide.RDom` of running sums."""
     values = func.values() if func.outputs() > 1 else [func.value()]
-    update, window = None, ()
+    update: Term | None = None
+    window: tuple[tuple[str, int, int], ...] = ()
     if sums is not None:
         update = parse(_text(func.update_value(0)))
         window = tuple(

@@ -14,7 +14,7 @@ The rules:
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -23,7 +23,7 @@ from math import ceil, lcm
 from typing import TYPE_CHECKING, Any, Final
 
 from isp.cost.notation import parse
-from isp.cost.numbering import OPERATIONS, At, Definition, Numbering, Read, X, Y, definition
+from isp.cost.numbering import OPERATIONS, At, Definition, Node, Numbering, Read, X, Y, definition
 
 if TYPE_CHECKING:
     from isp.engine.segment import Segment
@@ -153,7 +153,7 @@ class _Walk:
         self._wanted[_OUTPUT] = _Wanted(set(range(segment.sink.channels)), Fraction(1), Fraction(1))
         self._edges: list[_Edge] = []
         self._tables: set[str] = set()
-        self._operations: Counter[str] = Counter()
+        self._operations: dict[str, Fraction] = dict.fromkeys(OPERATIONS, Fraction(0))
         self._reads = self._writes = self._table_reads = Fraction(0)
 
     def _array_names(self) -> list[str]:
@@ -168,7 +168,7 @@ class _Walk:
         tables = {n: arrays[n].size for n in sorted(self._tables)}
         return StageCount(
             name=self._step.stage.name if self._step is not None else "copy",
-            operations={kind: float(self._operations[kind]) for kind in OPERATIONS},
+            operations={kind: float(number) for kind, number in self._operations.items()},
             reads=float(self._reads),
             writes=float(self._writes),
             table_reads=float(self._table_reads),
@@ -182,32 +182,30 @@ class _Walk:
 
     def _visit(self, name: str) -> None:
         wanted = self._wanted[name]
-        area = wanted.x * wanted.y
         numbering = Numbering(self._funcs, [self._source])
-        numbering.used(self._pixels(numbering, name, _FAR, _FAR))  # shows most periods
+        sites: list[tuple[int, int]] = [(_FAR, _FAR)]
+        found: dict[tuple[int, int], list[Node]] = {}
+        while missing := [site for site in sites if site not in found]:
+            # branches taken at these sites may show longer periods
+            found |= {site: numbering.used(self._pixels(numbering, name, *site)) for site in missing}
+            sites = list(_sites(numbering))
+        share = wanted.x * wanted.y / len(sites)
         rates: dict[str, tuple[Fraction, Fraction]] = {}
         offsets: dict[str, list[Fraction]] = defaultdict(list)
-        sites = 0
-        operations: Counter[str] = Counter()
-        reads = tables = 0
-        for x, y in _sites(numbering):
-            nodes = numbering.used(self._pixels(numbering, name, x, y))
-            operations += numbering.operations(nodes)
-            tables += sum(n.what == "table" for n in nodes)
-            self._tables |= {self._arrays[n.name] for n in nodes if n.what == "table" and n.name in self._arrays}
-            found = numbering.reads(nodes)
-            reads += len(found)
-            sites += 1
-            for read in found:
+        for x, y in sites:
+            nodes = found[x, y]
+            for kind, number in numbering.operations(nodes).items():
+                self._operations[kind] += share * number
+            tables = [n.name for n in nodes if n.what == "table"]
+            self._tables |= {self._arrays[n] for n in tables if n in self._arrays}
+            self._table_reads += share * len(tables)
+            for read in numbering.reads(nodes):
                 if read.name not in rates:
                     rates |= self._rates(numbering, name, x, y)
                 self._want(read, wanted, rates[read.name])
                 offsets[read.name] += self._rows(read, y, rates[read.name][1])
-        for kind, number in operations.items():
-            self._operations[kind] += area * number / sites  # type: ignore[assignment]
-        self._reads += area * Fraction(reads, sites)
-        self._table_reads += area * Fraction(tables, sites)
-        self._writes += area * len(wanted.planes) * len(self._funcs[name].terms)
+                self._reads += share
+        self._writes += wanted.x * wanted.y * len(wanted.planes) * len(self._funcs[name].terms)
         self._edges += [_Edge(name, n, min(rows), max(rows)) for n, rows in offsets.items()]
 
     def _pixels(self, numbering: Numbering, name: str, x: int, y: int) -> list[Any]:

@@ -24,7 +24,7 @@ _BINDS: Final = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Number:
     """A constant."""
 
@@ -32,14 +32,14 @@ class Number:
     type: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Name:
     """A variable, or a name bound by `Let`."""
 
     name: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Apply:
     """An operator, a cast (`function` is a type) or a call; `element` of what gives several values."""
 
@@ -49,7 +49,7 @@ class Apply:
     element: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Let:
     """`body` with names for values, each of which may use those before it."""
 

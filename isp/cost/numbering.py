@@ -14,7 +14,7 @@ from itertools import product
 from operator import add, eq, floordiv, ge, gt, le, lt, mod, mul, ne, sub
 from typing import Any, Final
 
-from isp.cost.notation import TYPES, Apply, Let, Name, Number, Term
+from isp.cost.notation import TYPES, Apply, Name, Number, Term
 
 OPERATIONS: Final = ("add", "multiply", "divide", "compare", "select", "special", "convert", "bitwise")
 """Classes of operations: + - | * | / | < min max abs | select | sqrt exp log pow ... | casts floor round | & ^ >>."""
@@ -34,7 +34,7 @@ _CLASS: Final = {
 _FREE: Final = ("&&", "||", "!", "const", "symbol", "register", "likely", "reinterpret", "return_second")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class At:
     """An integer that is known, and the axes of the frame it moves along (`X`, `Y`, both, or 0)."""
 
@@ -46,7 +46,7 @@ Value = At | int
 """A known integer, or the number of a value."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Node:
     """A numbered value.
 
@@ -123,18 +123,26 @@ class Numbering:
     # -- terms ---------------------------------------------------------------------------------------------------
 
     def _value(self, term: Term, bound: Mapping[str, Value]) -> Value:
-        match term:
-            case Number(value, kind):
-                return At(int(value)) if kind == "int32" else self._number(Node("const", kind, (), False, repr(value)))
-            case Name(name):
-                return bound[name] if name in bound else self._number(Node("symbol", "int32", (), False, name))
-            case Let(bindings, body):
-                inner = dict(bound)
-                for name, each in bindings:
-                    inner[name] = self._value(each, inner)
-                return self._value(body, inner)
-            case Apply():
-                return self._applied(term, tuple(self._value(a, bound) for a in term.arguments))
+        # by type, most frequent first: pattern matching takes three times as long, and this is where time goes
+        if isinstance(term, Apply):
+            if term.function == "select":
+                condition, yes, no = term.arguments
+                chosen = self._value(condition, bound)
+                if isinstance(chosen, At):
+                    return self._value(yes if chosen.value else no, bound)
+                return self._select(chosen, self._value(yes, bound), self._value(no, bound))
+            return self._applied(term, tuple([self._value(a, bound) for a in term.arguments]))
+        if isinstance(term, Name):
+            known = bound.get(term.name)
+            return self._number(Node("symbol", "int32", (), False, term.name)) if known is None else known
+        if isinstance(term, Number):
+            if term.type == "int32":
+                return At(int(term.value))
+            return self._number(Node("const", term.type, (), False, repr(term.value)))
+        inner = dict(bound)
+        for name, each in term.bindings:
+            inner[name] = self._value(each, inner)
+        return self._value(term.body, inner)
 
     def _applied(self, term: Apply, given: tuple[Value, ...]) -> Value:
         name = term.function
@@ -145,8 +153,6 @@ class Numbering:
             return self._number(Node("read", term.type, given, True, name, term.element))
         if TYPES.match(name):
             return self._cast(name, given[0])
-        if name == "select":
-            return self._select(given)
         if name in ("likely", "likely_if_innermost"):
             return given[0]
         if len(given) == 2 and name in _INTEGER:
@@ -177,11 +183,8 @@ class Numbering:
                     return other if bool(known.value) == (name == "&&") else At(known.value, known.axes)
         return None
 
-    def _select(self, given: tuple[Value, ...]) -> Value:
-        condition, yes, no = given
-        if isinstance(condition, At):
-            return yes if condition.value else no
-        return yes if yes == no else self._operation("select", self._type(yes), given)
+    def _select(self, condition: int, yes: Value, no: Value) -> Value:
+        return yes if yes == no else self._operation("select", self._type(yes), (condition, yes, no))
 
     def _cast(self, kind: str, value: Value) -> Value:
         if isinstance(value, At):

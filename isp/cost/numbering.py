@@ -31,6 +31,7 @@ _CLASS: Final = {
     "ceil": "convert", "round": "convert", "trunc": "convert", "shift_left": "bitwise", "shift_right": "bitwise",
     "bitwise_and": "bitwise", "bitwise_or": "bitwise", "bitwise_xor": "bitwise", "bitwise_not": "bitwise",
 }  # fmt: skip
+_NEUTRAL: Final[Mapping[str, float]] = {"+": 0.0, "-": 0.0, "*": 1.0, "/": 1.0}
 _FREE: Final = ("&&", "||", "!", "const", "symbol", "register", "likely", "reinterpret", "return_second")
 
 
@@ -197,9 +198,17 @@ class Numbering:
         return self._operation("convert", kind, (value,))
 
     def _operation(self, name: str, kind: str, given: tuple[Value, ...]) -> Value:
+        if name in _NEUTRAL and self._is(given[1], _NEUTRAL[name]):
+            return given[0]
+        if name in "+*" and self._is(given[0], _NEUTRAL[name]):
+            return given[1]
         varying = any(v.axes if isinstance(v, At) else self.nodes[v].varying for v in given)
         kind = "uint1" if name in _COMPARING else kind or self._type(given[0])
         return self._number(Node(name, kind, given, bool(varying)))
+
+    def _is(self, value: Value, number: float) -> bool:
+        node = None if isinstance(value, At) else self.nodes[value]
+        return node is not None and node.what == "const" and float(node.name) == number
 
     def _type(self, value: Value) -> str:
         return "int32" if isinstance(value, At) else self.nodes[value].type

@@ -36,7 +36,7 @@ NUMBERS: Final[Mapping[str, Param]] = MappingProxyType(
         "pixel_rate": _number("Most pixels in a second, all cameras together", 1e6, 1e12, "px/s"),
         "output_width": _number("Widest picture that a pipe writes while it streams", 16, 1e6, "px", whole=True),
         "output_height": _number("Highest one", 16, 1e6, "px", whole=True),
-        "remosaic_width": _number("Widest mosaic of same-colour blocks that it turns into Bayer", 16, 1e6, "px", whole=True),
+        "remosaic_width": _number("Widest mosaic of blocks that it turns into Bayer", 16, 1e6, "px", whole=True),
         "remosaic_height": _number("Highest one", 16, 1e6, "px", whole=True),
         "line_width": _number("Longest line that its line buffers hold", 16, 1e6, "px", whole=True),
         "tile_width": _number("Widest tile; it reads tiles from memory", 16, 1e6, "px", whole=True),
@@ -239,7 +239,7 @@ def _facts(document: Document, known: list[str], numbers: Mapping[str, Param]) -
 
 def _fact(document: Document, key: str, entry: Any, sources: Mapping[str, str], param: Param | None) -> Sourced:
     if not isinstance(entry, dict) or "value" not in entry or "source" not in entry:
-        raise document.error((key,), f"{key} must be {{value: ..., source: KEY, estimated: true}}; estimated where it is")
+        raise document.error((key,), f"{key} must be {{value: ..., source: KEY}}, and estimated: true where it is")
     for word in entry:
         if word not in ("value", "source", "estimated"):
             raise document.error((key, word), f"{key}: unknown key {quoted(word)}; keys: value, source, estimated")

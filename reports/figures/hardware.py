@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports.figures.style import INK, SERIES, canvas, as_svg
+from reports.figures.style import INK, SERIES, as_svg, canvas
 from reports.model import Figure
 
 _HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----")

@@ -1,0 +1,106 @@
+"""`isp cost`: what a profile would cost in hardware, and whether it fits a phone's ISP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from isp.commands import options
+from isp.commands.console import emit, emit_json, one_line, progress, say, table
+from isp.errors import UsageError
+
+if TYPE_CHECKING:
+    from isp.profile import Profile
+    from reports.hardware.sheet import HardwareCost
+
+COLUMNS = ("stage", "ops/px", "accesses/px", "lines KiB", "latency", "tables KiB", "block")
+
+
+def cost(
+    profile: options.ProfileName,
+    sensor: Annotated[
+        str, typer.Option("--sensor", metavar="NAME", help="A sensor, a phone, or a phone's camera: phone/main.")
+    ],
+    isp: Annotated[
+        str | None,
+        typer.Option("--isp", metavar="NAME", help="spectra_680, pisp, ...; by default the phone's, else generic."),
+    ] = None,
+    mode: Annotated[str | None, typer.Option("--mode", metavar="MODE", help="Of the sensor: full, bin2, ...")] = None,
+    iso: Annotated[float | None, typer.Option("--iso", metavar="ISO", help="Of the frames; default the lowest.")] = None,
+    fps: Annotated[
+        float | None, typer.Option("--fps", metavar="RATE", help="Frames per second; default as the sensor reads out.")
+    ] = None,
+    html: Annotated[bool, typer.Option("--html", help="Write a page, by default PROFILE_ISP.html.")] = False,
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="OUT", help="Name of the page.")] = None,
+    settings: options.Settings = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """What a profile would cost in hardware, and whether it fits a phone's ISP.
+
+    Counts operations and memory accesses per pixel, line buffers, latency and tables of each stage from its definition,
+    and holds the whole against the ISP's limits. Nothing is rendered.
+    """
+    from isp.profile import read_profile
+    from reports.hardware.sheet import as_plain, hardware_cost
+
+    read = read_profile(profile).with_settings(settings or [])
+    page = _page(output, html, read, isp or sensor, overwrite)
+    with progress() as bar:
+        bar.start(f"counting {read.name}")
+        found = hardware_cost(read, sensor, isp, mode=mode, iso=iso, fps=fps)
+        if page is not None:
+            bar.start(page.name)
+            _write(found, page, overwrite)
+    if as_json:
+        emit_json(as_plain(found))
+    elif page is not None:
+        emit(one_line(str(page)))
+    else:
+        _print(found)
+    say(found.sentence)
+
+
+def _page(output: Path | None, html: bool, profile: Profile, isp: str, overwrite: bool) -> Path | None:
+    """Where the page goes, after a check that it can be written; None without one."""
+    from isp.io import check_writable
+
+    if output is None and not html:
+        return None
+    name = f"{profile.name}_{Path(isp).stem}".replace(" ", "_")
+    page = output or Path(f"{name}.html")
+    if page.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"-o {page}: a page has the suffix .html")
+    check_writable(page, overwrite=overwrite)
+    return page
+
+
+def _write(found: HardwareCost, page: Path, overwrite: bool) -> None:
+    from isp.io import atomic_write
+    from reports.hardware.sheet import as_report
+    from reports.page import render
+
+    with atomic_write(page, overwrite) as file:
+        file.write(render(as_report(found)).encode())
+
+
+def _print(found: HardwareCost) -> None:
+    from reports.hardware.sheet import rows
+
+    account = found.account
+    table(COLUMNS, rows(found), right=(1, 2, 3, 4, 5))
+    emit("")
+    emit(f"whole: {account.operations / 1e9:.4g} billion operations a frame, {found.line_bits / 8192:.0f} KiB of lines of "
+         f"{found.line_width} px at {account.bits} bits, latency {account.latency} lines")  # fmt: skip
+    for check in found.fit.checks:
+        emit(f"{'fits' if check.fits else 'DOES NOT FIT'}: {check.note}")
+    for name, stream, _ in found.modes:
+        emit(f"mode {name}: {stream}, {stream.pixel_rate / 1e9:.3g} Gpx/s")
+    if found.energy is not None:
+        moved = sum(found.traffic.values())
+        emit(f"traffic: {moved / 1e6:.4g} MB a frame ({', '.join(found.traffic)}), {moved * found.fps / 1e9:.3g} GB/s")
+        emit(f"energy, an estimate: {1000 * found.energy.total:.3g} mJ a frame, {found.energy.total * found.fps:.3g} W; "
+             "constants and sources with --json")  # fmt: skip

@@ -13,7 +13,7 @@ from isp.errors import UsageError
 
 if TYPE_CHECKING:
     from isp.profile import Profile
-    from reports.hardware.sheet import HardwareCost
+    from reports.hardware.build import HardwareCost
 
 COLUMNS = ("stage", "ops/px", "accesses/px", "lines KiB", "latency", "tables KiB", "block")
 
@@ -28,7 +28,7 @@ def cost(
         typer.Option("--isp", metavar="NAME", help="spectra_680, pisp, ...; by default the phone's, else generic."),
     ] = None,
     mode: Annotated[str | None, typer.Option("--mode", metavar="MODE", help="Of the sensor: full, bin2, ...")] = None,
-    iso: Annotated[float | None, typer.Option("--iso", metavar="ISO", help="Of the frames; default the lowest.")] = None,
+    iso: Annotated[float | None, typer.Option("--iso", metavar="ISO", help="Of the frames; the lowest.")] = None,
     fps: Annotated[
         float | None, typer.Option("--fps", metavar="RATE", help="Frames per second; default as the sensor reads out.")
     ] = None,
@@ -45,7 +45,8 @@ def cost(
     and holds the whole against the ISP's limits. Nothing is rendered.
     """
     from isp.profile import read_profile
-    from reports.hardware.sheet import as_plain, hardware_cost
+    from reports.hardware.build import hardware_cost
+    from reports.hardware.plain import as_plain
 
     read = read_profile(profile).with_settings(settings or [])
     page = _page(output, html, read, isp or sensor, overwrite)
@@ -93,8 +94,8 @@ def _print(found: HardwareCost) -> None:
     account = found.account
     table(COLUMNS, rows(found), right=(1, 2, 3, 4, 5))
     emit("")
-    emit(f"whole: {account.operations / 1e9:.4g} billion operations a frame, {found.line_bits / 8192:.0f} KiB of lines of "
-         f"{found.line_width} px at {account.bits} bits, latency {account.latency} lines")  # fmt: skip
+    emit(f"whole: {account.operations / 1e9:.4g} billion operations a frame, {found.line_bits / 8192:.0f} KiB of lines "
+         f"of {found.line_width} px at {account.bits} bits, latency {account.latency} lines")  # fmt: skip
     for check in found.fit.checks:
         emit(f"{'fits' if check.fits else 'DOES NOT FIT'}: {check.note}")
     for name, stream, _ in found.modes:
@@ -102,5 +103,6 @@ def _print(found: HardwareCost) -> None:
     if found.energy is not None:
         moved = sum(found.traffic.values())
         emit(f"traffic: {moved / 1e6:.4g} MB a frame ({', '.join(found.traffic)}), {moved * found.fps / 1e9:.3g} GB/s")
-        emit(f"energy, an estimate: {1000 * found.energy.total:.3g} mJ a frame, {found.energy.total * found.fps:.3g} W; "
+        joule = found.energy.total
+        emit(f"energy, an estimate: {1000 * joule:.3g} mJ a frame, {joule * found.fps:.3g} W; "
              "constants and sources with --json")  # fmt: skip

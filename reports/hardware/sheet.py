@@ -1,23 +1,16 @@
-"""The account of a profile on a phone's ISP: what `isp cost` says, as data, and as a page."""
+"""The page of `isp cost`, and the table that it prints."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
-from isp.cost.accounting import Account, StageAccount
-from isp.cost.energy import Energy, estimate, memory_pj, operation_pj
-from isp.cost.limits import Check, Fit, Stream, fit, rate_check
+from isp.cost.accounting import StageAccount
+from isp.cost.energy import memory_pj, operation_pj
 from isp.cost.numbering import OPERATIONS
-from isp.cost.target import Sourced, Target, energy_facts, load_target
-from isp.errors import UsageError
+from isp.cost.target import Sourced, energy_facts
 from reports.estimate import Estimate
+from reports.hardware.build import HardwareCost
 from reports.model import Quantity, Report, Section, Verdict
-
-if TYPE_CHECKING:
-    from isp.profile import Profile
-    from sensors.sensor import Camera
 
 _WORDS = {
     "add": "+ -", "multiply": "×", "divide": "/", "compare": "< min max", "select": "select", "special": "√ exp log",
@@ -25,195 +18,12 @@ _WORDS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class HardwareCost:
-    """A profile on an ISP, for the frames of a camera.
-
-    Parameters
-    ----------
-    account : what the profile takes for a frame
-    camera, mode : of the catalogue
-    target : the ISP
-    fps : frames per second
-    fit : the limits
-    modes : pixel rate of each of the camera's modes, as fast as it reads out, against the ISP's budget
-    energy : of a frame; None where the frame cannot be cut into strips
-    """
-
-    account: Account
-    camera: str
-    mode: str
-    target: Target
-    fps: float
-    fit: Fit
-    modes: tuple[tuple[str, Stream, Check | None], ...]
-    energy: Energy | None
-
-    @property
-    def line_width(self) -> int:
-        """Of the strips or tiles that lines are kept for [px]."""
-        return self.fit.cut.width if self.fit.cut is not None else self.account.raw[0]
-
-    @property
-    def line_bits(self) -> int:
-        """All line buffers [bits]."""
-        return sum(self.account.line_bits(s, self.line_width) for s in self.account.stages)
-
-    @property
-    def traffic(self) -> dict[str, float]:
-        """Bytes of a frame across the memory bus, by what they are; empty where the frame cannot be cut."""
-        cut = self.fit.cut
-        return {} if cut is None else dict(self.account.traffic(cut, streamed=self.fit.streamed))
-
-    @property
-    def sentence(self) -> str:
-        """The verdict."""
-        (width, height), name = self.account.raw, self.target.name
-        what = f"{self.account.profile} on {width} x {height} at {self.fps:.4g}/s ({self.camera}, {self.mode})"
-        if not self.fit.fits:
-            return f"{what} does not fit {name}: {'; '.join(self.fit.reasons)}."
-        how = "while it streams" if self.fit.streamed else "from memory"
-        return f"{what} fits {name}, {how}."
-
-
-def hardware_cost(
-    profile: Profile,
-    camera: str | Camera,
-    isp: str | None = None,
-    *,
-    mode: str | None = None,
-    iso: float | None = None,
-    fps: float | None = None,
-) -> HardwareCost:
-    """The cost of a profile for the frames of a camera.
-
-    Parameters
-    ----------
-    profile : Profile
-    camera : str or Camera
-        A sensor, a phone or ``phone/camera``.
-    isp : str, optional
-        A name of `isp.cost.target_names`, or the path of a description; by default the phone's, `generic` for a sensor.
-    mode, iso : as of `reports.hardware.frame.even_frame`
-    fps : float, optional
-        Frames per second; by default as many as the camera reads out.
-
-    Raises
-    ------
-    UsageError
-        An unknown ISP, camera or mode, or a rate that cannot be.
-    ProfileError, InputError
-        The profile cannot develop such a frame, or a description is wrong.
-    """
-    from isp.cost.accounting import account
-    from reports.hardware.frame import even_frame
-    from sensors.catalog import load_camera
-
-    found = load_camera(camera) if isinstance(camera, str) else camera
-    target = load_target(isp or phone_isp(found.name))
-    sensor = found.sensor
-    used = sensor.mode(mode or sensor.default_mode)
-    width, height = sensor.output_size(used)
-    rate = 1 / sensor.frame_time(used) if fps is None else fps
-    Stream(width, height, rate)
-    frame = even_frame(found, used.name, iso)
-    counted = account(profile, frame, raw_bits=sensor.bits, bits=target.whole("bits"))
-    held = fit(counted, target, rate, frame.cfa.block)
-    energy = None if held.cut is None else estimate(counted, target, held.cut, streamed=held.streamed)
-    modes = []
-    for each in sensor.modes.values():
-        stream = Stream(*sensor.output_size(each), 1 / sensor.frame_time(each))
-        modes.append((each.name, stream, rate_check(target, [stream])))
-    return HardwareCost(counted, found.name, used.name, target, rate, held, tuple(modes), energy)
-
-
-def phone_isp(camera: str) -> str:
-    """The ISP that the catalogue names for a phone's camera; `generic` for a sensor alone."""
-    from sensors.catalog import load
-    from sensors.sensor import Phone
-
-    try:
-        phone = load(camera.rpartition("/")[0] or camera)
-    except UsageError:
-        return "generic"
-    return phone.isp if isinstance(phone, Phone) and phone.isp else "generic"
-
-
-# -- as data ---------------------------------------------------------------------------------------------------------
-
-
-def as_plain(cost: HardwareCost) -> dict[str, Any]:
-    """For `--json`: every number, with its unit in its name, and every source."""
-    account, target = cost.account, cost.target
-    return {
-        "profile": account.profile,
-        "camera": cost.camera,
-        "mode": cost.mode,
-        "isp": target.name,
-        "raw": {"width": account.raw[0], "height": account.raw[1], "bits": account.raw_bits, "fps": cost.fps},
-        "bits": account.bits,
-        "fits": cost.fit.fits,
-        "reasons": list(cost.fit.reasons),
-        "checks": [vars(c) for c in cost.fit.checks],
-        "streamed": cost.fit.streamed,
-        "strips": None if cost.fit.cut is None else vars(cost.fit.cut),
-        "stages": [_stage(cost, s) for s in account.stages],
-        "skipped": list(account.skipped),
-        "whole": {
-            "operations_per_frame": account.operations,
-            "line_buffer_bytes": cost.line_bits / 8,
-            "latency_lines": account.latency,
-            "reach_px": account.reach,
-            "table_bytes": sum(s.table_bits(account.bits) for s in account.stages) / 8,
-            "energy_j_per_frame": None if cost.energy is None else cost.energy.total,
-            "power_w": None if cost.energy is None else cost.energy.total * cost.fps,
-        },
-        "traffic_bytes_per_frame": cost.traffic,
-        "modes": [
-            {"mode": name, "width": s.width, "height": s.height, "fps": s.fps, "pixel_rate": s.pixel_rate,
-             "fits": None if check is None else check.fits}
-            for name, s, check in cost.modes
-        ],
-        "constants": {name: _sourced(f) for name, f in {**target.facts, **energy_facts()}.items()},
-    }  # fmt: skip
-
-
-def _stage(cost: HardwareCost, stage: StageAccount) -> dict[str, Any]:
-    count = stage.count
-    head = {"stage": stage.name, "block": cost.target.blocks.get(stage.name), "reach_px": stage.reach}
-    if count is None:
-        return {**head, "not_available": stage.reason}
-    return {
-        **head,
-        "operations_per_pixel": {**count.operations, "total": count.total},
-        "reads_per_pixel": count.reads,
-        "writes_per_pixel": count.writes,
-        "table_reads_per_pixel": count.table_reads,
-        "line_buffer_bytes": cost.account.line_bits(stage, cost.line_width) / 8,
-        "line_buffers": [
-            {"of": each.name, "lines": each.lines, "planes": each.planes, "density": float(each.density)}
-            for each in count.lines
-        ],
-        "latency_lines": count.latency,
-        "tables": dict(count.tables),
-        "table_bytes": stage.table_bits(cost.account.bits) / 8,
-        "registers": count.registers,
-        "energy_j_per_frame": None if cost.energy is None else cost.energy.stages[stage.name],
-    }  # fmt: skip
-
-
-def _sourced(fact: Sourced) -> dict[str, Any]:
-    return {"value": fact.value, "unit": fact.unit, "source": fact.source, "estimated": fact.estimated}
-
-
-# -- as a page -------------------------------------------------------------------------------------------------------
-
-
 def as_report(cost: HardwareCost) -> Report:
     """The page: limits, operations, memory, traffic and energy, the camera's modes, and the ISP's file."""
     parts = [_limits(cost), _operations(cost), _memory(cost), _energy(cost), _modes(cost), _file(cost)]
     account = cost.account
-    notes = [f"Stages that change nothing here and are left out: {', '.join(account.skipped)}."] if account.skipped else []
+    skipped = ", ".join(account.skipped)
+    notes = [f"Stages that change nothing here and are left out: {skipped}."] if skipped else []
     return Report(
         title=f"{account.profile} on {cost.target.name}, {cost.camera}",
         inputs=(),
@@ -221,8 +31,8 @@ def as_report(cost: HardwareCost) -> Report:
         quantities=tuple(q for _, quantities in parts for q in quantities),
         sections=tuple(section for section, _ in parts),
         notes=(
-            "Counted from the definitions of the stages as they are written; a maker's own circuit for the same picture "
-            "would have tables and shifts where these have divisions and roots.",
+            "Counted from the definitions of the stages as they are written; a maker's own circuit for the same "
+            "picture would have tables and shifts where these have divisions and roots.",
             *notes,
         ),
     )
@@ -240,8 +50,8 @@ def _limits(cost: HardwareCost) -> Part:
     cut = cost.fit.cut
     notes = []
     if cut is not None and cut.count > 1:
-        notes.append(f"{cut.count} strips of up to {cut.width} px, {cost.account.reach} px of overlap at each inner edge: "
-                     f"{cut.read:.4g} times the pixels.")  # fmt: skip
+        notes.append(f"{cut.count} strips of up to {cut.width} px, {cost.account.reach} px of overlap at each inner "
+                     f"edge: {cut.read:.4g} times the pixels.")  # fmt: skip
     return Section("limits", "Limits", tuple(notes)), quantities
 
 
@@ -358,8 +168,8 @@ def _energy(cost: HardwareCost) -> Part:
         {"energy": [1000 * energy.stages[s.name] for s in stages]}, "mJ",
         caption=f"Arithmetic, line buffers and tables, times {energy.scale:g} for the process; an estimate.",
     )  # fmt: skip
-    streamed = "The raw frame is processed while it streams in." if cost.fit.streamed else "The raw frame goes to memory."
-    return Section("energy", "Traffic and energy", (streamed,), (figure,)), quantities
+    how = "is processed while it streams in" if cost.fit.streamed else "is written to memory and read again"
+    return Section("energy", "Traffic and energy", (f"The raw frame {how}.",), (figure,)), quantities
 
 
 def _mark(fact: Sourced | None) -> str:
@@ -406,6 +216,7 @@ def rows(cost: HardwareCost) -> Sequence[Sequence[str]]:
         block = cost.target.blocks.get(stage.name, "")
         found.append([
             stage.name, f"{count.total:.4g}", f"{count.reads + count.writes + count.table_reads:.4g}",
-            f"{lines / 8192:.1f}" if lines else "", str(count.latency or ""), f"{tables / 8192:.1f}" if tables else "", block,
+            f"{lines / 8192:.1f}" if lines else "", str(count.latency or ""),
+            f"{tables / 8192:.1f}" if tables else "", block,
         ])  # fmt: skip
     return found

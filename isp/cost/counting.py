@@ -45,12 +45,15 @@ class Lines:
     lines : rows kept beside the one being computed
     planes : channels
     density : pixels of it along a row, for each pixel of the stage's output
+    accesses : of the memory, for each pixel of the output: what is written, and from each row that a reader needs one
+        value, as its neighbours along the row stay in registers
     """
 
     name: str
     lines: int
     planes: int
     density: Fraction
+    accesses: float
 
     def bits(self, width: int, bits: int) -> int:
         """Size for rows of `width` output pixels of `bits` [bits]: (rows - 1) x width x bits."""
@@ -154,6 +157,7 @@ class _Walk:
         self._edges: list[_Edge] = []
         self._tables: set[str] = set()
         self._operations: dict[str, Fraction] = dict.fromkeys(OPERATIONS, Fraction(0))
+        self._row_reads: dict[str, Fraction] = defaultdict(Fraction)
         self._reads = self._writes = self._table_reads = Fraction(0)
 
     def _array_names(self) -> list[str]:
@@ -199,7 +203,10 @@ class _Walk:
             tables = [n.name for n in nodes if n.what == "table"]
             self._tables |= {self._arrays[n] for n in tables if n in self._arrays}
             self._table_reads += share * len(tables)
-            for read in numbering.reads(nodes):
+            reads = numbering.reads(nodes)
+            for row in {_row(read, n) for n, read in enumerate(reads)}:
+                self._row_reads[row[0]] += share
+            for read in reads:
                 if read.name not in rates:
                     rates |= self._rates(numbering, name, x, y)
                 self._want(read, wanted, rates[read.name])
@@ -260,7 +267,9 @@ class _Walk:
             if lines > 0:
                 elements = len(self._funcs[name].terms) if name in self._funcs else 1
                 label = "source" if name == self._source else name
-                yield Lines(label, lines, len(wanted.planes) * elements, wanted.x)
+                planes = len(wanted.planes) * elements
+                accesses = self._row_reads[name] + wanted.x * wanted.y * planes
+                yield Lines(label, lines, planes, wanted.x, float(accesses))
 
 
 def _sites(numbering: Numbering) -> Iterator[tuple[int, int]]:
@@ -269,6 +278,12 @@ def _sites(numbering: Numbering) -> Iterator[tuple[int, int]]:
     for y in range(down):
         for x in range(across):
             yield _FAR + x, _FAR + y
+
+
+def _row(read: Read, number: int) -> tuple[str, ...]:
+    """Reads of one row at known places are one access; at computed places each is its own."""
+    known = None not in read.place[:2]
+    return read.name, str(read.element), str(read.place[1:]) if known else f"#{number}"
 
 
 def _rate(here: list[Read], there: list[Read], axis: int) -> Fraction:

@@ -71,9 +71,7 @@ def _stage(stage: StageAccount, account: Account, operations: Mapping[str, float
     across = -(-width * stage.size[0] // account.raw[0])
     found = sum(operations[kind] * number for kind, number in stage.count.operations.items())
     for each in stage.count.lines:
-        # every row that is kept is read once for each pixel, and one is written
-        bits = float(each.planes * each.density) * account.bits * (each.lines + 1)
-        found += bits * memory_pj(each.bits(across, account.bits) / 8)
+        found += each.accesses * account.bits * memory_pj(each.bits(across, account.bits) / 8)
     tables = stage.table_bits(account.bits) / 8
     found += stage.count.table_reads * account.bits * memory_pj(tables)
     return found * stage.pixels

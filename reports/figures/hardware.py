@@ -11,6 +11,10 @@ from reports.model import Figure
 _HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----")
 
 
+def _short(value: float) -> str:
+    return f"{value:.0f}" if value >= 1000 or value == 0 else f"{value:.3g}"
+
+
 def stacked(
     title: str, rows: Sequence[str], parts: Mapping[str, Sequence[float]], unit: str, *, caption: str = ""
 ) -> Figure:
@@ -28,6 +32,7 @@ def stacked(
 
     def draw(axes: Any) -> None:
         axes.grid(False, axis="y")
+        axes.set_axisbelow(True)
         left = [0.0] * len(rows)
         for number, (name, values) in enumerate(shown.items()):
             axes.barh(
@@ -36,7 +41,7 @@ def stacked(
             )  # fmt: skip
             left = [a + b for a, b in zip(left, values, strict=True)]
         for place, total in enumerate(totals):
-            axes.text(total + 0.01 * top, place, f"{total:.3g}" if total else "0", va="center", fontsize=7.5, color=INK)
+            axes.text(total + 0.01 * top, place, _short(total), va="center", fontsize=7.5, color=INK)
         axes.set_yticks(range(len(rows)), rows)
         axes.set_xlim(0, 1.12 * top or 1)
         axes.invert_yaxis()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from isp.cost.accounting import StageAccount
 from isp.cost.energy import memory_pj, operation_pj
 from isp.cost.numbering import OPERATIONS
-from isp.cost.target import Sourced, energy_facts
+from isp.cost.target import NUMBERS, Sourced, energy_facts
 from reports.estimate import Estimate
 from reports.hardware.build import HardwareCost
 from reports.model import Quantity, Report, Section, Verdict
@@ -196,7 +196,7 @@ def _file(cost: HardwareCost) -> Part:
     for name, fact in cost.target.facts.items():
         if isinstance(fact.value, int | float):
             value = Estimate(fact.value, unit=fact.unit if fact.unit != "1" else "", reason=fact.source)
-            note = "an estimate" if fact.estimated else ""
+            note = NUMBERS[name].doc + _mark(fact)
             quantities.append(Quantity(f"file.{name}", name.replace("_", " "), "file", (value,), note=note))
         else:
             words.append(f"{name}: {fact.source}")

@@ -99,7 +99,8 @@ def test_bilinear_by_hand(frame):
     assert (found.operations["add"], found.operations["multiply"], found.total) == (4, 3, 7)
     # red and blue sites read all 9, green ones 5 with themselves; three values are written
     assert (found.reads, found.writes) == (7, 3)
-    assert found.lines == (Lines("source", 2, 1, Fraction(1)),)
+    # a pixel is written, and three rows are read
+    assert found.lines == (Lines("source", 2, 1, Fraction(1), 4.0),)
     assert found.latency == 1
 
 

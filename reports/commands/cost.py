@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,8 +13,8 @@ from isp.commands.console import emit, emit_json, one_line, progress, say, table
 from isp.errors import UsageError
 
 if TYPE_CHECKING:
-    from isp.profile import Profile
     from reports.hardware.build import HardwareCost
+    from reports.hardware.precision import Precision
 
 COLUMNS = ("stage", "ops/px", "accesses/px", "lines KiB", "latency", "tables KiB", "block")
 
@@ -32,6 +33,15 @@ def cost(
     fps: Annotated[
         float | None, typer.Option("--fps", metavar="RATE", help="Frames per second; default as the sensor reads out.")
     ] = None,
+    sweep: Annotated[
+        bool, typer.Option("--precision-sweep", help="Render at 8 to 20 bits, and propose the smallest width.")
+    ] = False,
+    limit: Annotated[
+        float | None, typer.Option("--delta-e", metavar="DE00", help="Of the sweep: CIEDE2000 to keep; default 1.")
+    ] = None,
+    scene: Annotated[
+        str | None, typer.Option("--scene", metavar="SCENE", help="Of the sweep: what to render; default composed.")
+    ] = None,
     html: Annotated[bool, typer.Option("--html", help="Write a page, by default PROFILE_ISP.html.")] = False,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="OUT", help="Name of the page.")] = None,
     settings: options.Settings = None,
@@ -42,22 +52,33 @@ def cost(
     """What a profile would cost in hardware, and whether it fits a phone's ISP.
 
     Counts operations and memory accesses per pixel, line buffers, latency and tables of each stage from its definition,
-    and holds the whole against the ISP's limits. Nothing is rendered.
+    and holds the whole against the ISP's limits. With --precision-sweep instead: what fixed point does to the picture.
     """
     from isp.profile import read_profile
-    from reports.hardware.build import hardware_cost
-    from reports.hardware.plain import as_plain
 
     read = read_profile(profile).with_settings(settings or [])
-    page = _page(output, html, read, isp or sensor, overwrite)
+    if sweep and (isp is not None or fps is not None):
+        raise UsageError("--isp and --fps do not belong to --precision-sweep, which renders the picture")
+    if not sweep and (limit is not None or scene is not None):
+        raise UsageError("--delta-e and --scene belong to --precision-sweep")
+    page = _page(output, html, f"{read.name}_{'precision' if sweep else Path(isp or sensor).stem}", overwrite)
     with progress() as bar:
-        bar.start(f"counting {read.name}")
-        found = hardware_cost(read, sensor, isp, mode=mode, iso=iso, fps=fps)
+        bar.start(read.name)
+        found: HardwareCost | Precision
+        if sweep:
+            from reports.hardware.precision import LIMIT, SCENE, precision_sweep, sample_frame
+
+            frame = sample_frame(sensor, mode, iso, scene or SCENE)
+            found = precision_sweep(read, frame, limit=LIMIT if limit is None else limit, progress=bar)
+        else:
+            from reports.hardware.build import hardware_cost
+
+            found = hardware_cost(read, sensor, isp, mode=mode, iso=iso, fps=fps)
         if page is not None:
             bar.start(page.name)
             _write(found, page, overwrite)
     if as_json:
-        emit_json(as_plain(found))
+        emit_json(_plain(found))
     elif page is not None:
         emit(one_line(str(page)))
     else:
@@ -65,32 +86,48 @@ def cost(
     say(found.sentence)
 
 
-def _page(output: Path | None, html: bool, profile: Profile, isp: str, overwrite: bool) -> Path | None:
+def _page(output: Path | None, html: bool, name: str, overwrite: bool) -> Path | None:
     """Where the page goes, after a check that it can be written; None without one."""
     from isp.io import check_writable
 
     if output is None and not html:
         return None
-    name = f"{profile.name}_{Path(isp).stem}".replace(" ", "_")
-    page = output or Path(f"{name}.html")
+    page = output or Path(f"{re.sub(r'[^A-Za-z0-9._-]', '_', name)}.html")
     if page.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"-o {page}: a page has the suffix .html")
     check_writable(page, overwrite=overwrite)
     return page
 
 
-def _write(found: HardwareCost, page: Path, overwrite: bool) -> None:
+def _write(found: HardwareCost | Precision, page: Path, overwrite: bool) -> None:
     from isp.io import atomic_write
+    from reports.hardware.build import HardwareCost
+    from reports.hardware.precision import precision_report
     from reports.hardware.sheet import as_report
     from reports.page import render
 
+    report = as_report(found) if isinstance(found, HardwareCost) else precision_report(found)
     with atomic_write(page, overwrite) as file:
-        file.write(render(as_report(found)).encode())
+        file.write(render(report).encode())
 
 
-def _print(found: HardwareCost) -> None:
+def _plain(found: HardwareCost | Precision) -> dict[str, Any]:
+    from reports.hardware.build import HardwareCost
+    from reports.hardware.plain import as_plain
+    from reports.hardware.precision import precision_plain
+
+    return as_plain(found) if isinstance(found, HardwareCost) else precision_plain(found)
+
+
+def _print(found: HardwareCost | Precision) -> None:
+    from reports.hardware.build import HardwareCost
     from reports.hardware.sheet import rows
 
+    if not isinstance(found, HardwareCost):
+        numbers = zip(found.bits, found.mean, found.high, found.largest, strict=True)
+        table(("bits", "mean", "99 %", "largest CIEDE2000"), [[f"{v:.3g}" for v in each] for each in numbers],
+              right=(0, 1, 2, 3))  # fmt: skip
+        return
     account = found.account
     table(COLUMNS, rows(found), right=(1, 2, 3, 4, 5))
     emit("")

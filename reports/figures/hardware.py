@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports.figures.style import INK, SERIES, as_svg, canvas
+import numpy as np
+
+from reports.figures.style import INK, SERIES, as_svg, canvas, line, plot
 from reports.model import Figure
 
 _HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----")
@@ -54,3 +56,46 @@ def stacked(
         image = as_svg(figure)
     largest = max(zip(totals, rows, strict=True), default=(0, "none"))
     return Figure(image, title, caption, f"{title}: largest {largest[1]} with {largest[0]:.3g} {unit}.", True)
+
+
+def difference_over_bits(
+    bits: Sequence[int], mean: Sequence[float], high: Sequence[float], largest: Sequence[float], limit: float,
+    proposed: int | None,
+) -> Figure:  # fmt: skip
+    """CIEDE2000 over the width of the datapath, its limit, and the width that keeps it."""
+
+    def draw(axes: Any) -> None:
+        for number, (label, values) in enumerate((("largest", largest), ("99 % of the pixels", high), ("mean", mean))):
+            axes.semilogy(bits, np.maximum(values, 1e-4), marker="o", ms=3, label=label, **line(number))
+        axes.axhline(limit, color=INK, linewidth=0.9, linestyle=(0, (2, 2)))
+        axes.text(bits[-1], limit, f"limit {limit:g}", ha="right", va="bottom", fontsize=8)
+        if proposed is not None:
+            axes.axvline(proposed, color=INK, linewidth=0.9, linestyle=(0, (1, 2)))
+        axes.set(xlabel="bits", ylabel="CIEDE2000", xticks=list(bits))
+        axes.legend(fontsize=8)
+
+    kept = "none keeps the limit" if proposed is None else f"{proposed} bits are the fewest that keep the limit"
+    return plot("Difference from floating point", draw, caption=f"Of {bits[0]} to {bits[-1]} bits, {kept}.",
+                alt=f"CIEDE2000 over bits: {kept}.", size=(9.4, 3.4), wide=True)  # fmt: skip
+
+
+def error_map(bits: Sequence[int], stages: Mapping[str, Sequence[float]]) -> Figure:
+    """RMS error of each stage's output at each width [dB against white], as numbers on a map."""
+    names = list(stages)
+    grid = np.array([stages[name] for name in names], np.float64)
+    with canvas(9.4, 1.0 + 0.26 * len(names)) as figure:
+        axes = figure.add_subplot()
+        axes.grid(False)
+        shown = axes.imshow(np.ma.masked_invalid(grid), cmap="viridis_r", aspect="auto")
+        axes.set_yticks(range(len(names)), names)
+        axes.set_xticks(range(len(bits)), [str(b) for b in bits])
+        axes.set_xlabel("bits")
+        for (i, j), value in np.ndenumerate(grid):
+            red, green, blue, _ = shown.cmap(shown.norm(np.array([value])))[0] if np.isfinite(value) else (1, 1, 1, 1)
+            dark = 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.5
+            ink = "white" if dark else "black"
+            text = f"{value:.0f}" if np.isfinite(value) else "–"
+            axes.text(j, i, text, ha="center", va="center", fontsize=7.5, color=ink if np.isfinite(value) else INK)
+        image = as_svg(figure)
+    return Figure(image, "Error of each stage's output", "RMS against floating point [dB, 0 is white]; – is no error.",
+                  "Map of the RMS error of every stage at every width.", True)  # fmt: skip

@@ -198,6 +198,8 @@ def _build(name: str, document: Document) -> Target:
     facts = _facts(document, known, NUMBERS)
     for key, members, kind in (("modes", _MODE, StatedMode), ("modules", _MODULE, Module)):
         if key in facts:
+            if not isinstance(facts[key].value, list):
+                raise document.error((key,), f"{key} must be a list of {{name, {', '.join(members)}}}")
             facts[key] = _with(facts[key], tuple(
                 kind(**_record(document, (key, "value", i), each, members)) for i, each in enumerate(facts[key].value)
             ))  # fmt: skip
@@ -228,7 +230,7 @@ def _facts(document: Document, known: list[str], numbers: Mapping[str, Param]) -
         if key not in known:
             raise document.error((key,), f"unknown key {quoted(key)}; {did_you_mean(str(key), known, 'keys')}")
     sources = tree.get("sources", {})
-    if not isinstance(sources, dict):
+    if not isinstance(sources, dict) or not all(isinstance(s, str) for s in sources.values()):
         raise document.error(("sources",), "sources must be a mapping of short names to who published it")
     facts = {}
     for key in known:
@@ -245,7 +247,7 @@ def _fact(document: Document, key: str, entry: Any, sources: Mapping[str, str], 
             raise document.error((key, word), f"{key}: unknown key {quoted(word)}; keys: value, source, estimated")
     named = entry["source"] if isinstance(entry["source"], list) else [entry["source"]]
     for word in named:
-        if word not in sources:
+        if not isinstance(word, str) or word not in sources:
             hint = did_you_mean(str(word), sources, "sources")
             raise document.error((key, "source"), f"{key}: no source {quoted(word)}; {hint}")
     value = entry["value"] if param is None else _checked(document, (key, "value"), entry["value"], param)

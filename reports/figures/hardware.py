@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from reports.figures.style import INK, SERIES, as_svg, canvas, line, plot
+from reports.figures.style import INK, SERIES, as_svg, canvas, ink_on, line, plot
 from reports.model import Figure
 
 _HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----")
@@ -91,11 +91,9 @@ def error_map(bits: Sequence[int], stages: Mapping[str, Sequence[float]]) -> Fig
         axes.set_xticks(range(len(bits)), [str(b) for b in bits])
         axes.set_xlabel("bits")
         for (i, j), value in np.ndenumerate(grid):
-            red, green, blue, _ = shown.cmap(shown.norm(np.array([value])))[0] if np.isfinite(value) else (1, 1, 1, 1)
-            dark = 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.5
-            ink = "white" if dark else "black"
-            text = f"{value:.0f}" if np.isfinite(value) else "–"
-            axes.text(j, i, text, ha="center", va="center", fontsize=7.5, color=ink if np.isfinite(value) else INK)
+            known = bool(np.isfinite(value))
+            ink = ink_on(shown.cmap(shown.norm(np.array([value])))[0]) if known else INK
+            axes.text(j, i, f"{value:.0f}" if known else "–", ha="center", va="center", fontsize=7.5, color=ink)
         image = as_svg(figure)
     return Figure(image, "Error of each stage's output", "RMS against floating point [dB, 0 is white]; – is no error.",
                   "Map of the RMS error of every stage at every width.", True)  # fmt: skip

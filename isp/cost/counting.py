@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from math import ceil, lcm
@@ -116,7 +116,7 @@ class _Edge:
 
 
 def count_segment(segment: Segment) -> StageCount:
-    """The count of a segment that holds one stage.
+    """The count of a segment that holds one stage; the rounding of a datapath behind it is wiring and not counted.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def count_segment(segment: Segment) -> StageCount:
     """
     if len(segment.steps) > 1:
         raise ValueError("stages are counted one by one")
-    return _Walk(segment).result()
+    return _Walk(replace(segment, datapath=None, round_source=False)).result()
 
 
 class _Walk:

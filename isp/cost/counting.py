@@ -208,7 +208,7 @@ class _Walk:
                 self._row_reads[row[0]] += share
             for read in reads:
                 if read.name not in rates:
-                    rates |= self._rates(numbering, name, x, y)
+                    rates |= self._rates(numbering, name, x, y, reads)
                 self._want(read, wanted, rates[read.name])
                 offsets[read.name] += self._rows(read, y, rates[read.name][1])
                 self._reads += share
@@ -223,18 +223,13 @@ class _Walk:
             for place in places for element in range(len(func.terms))
         ]  # fmt: skip
 
-    def _rates(self, numbering: Numbering, name: str, x: int, y: int) -> dict[str, tuple[Fraction, Fraction]]:
+    def _rates(
+        self, numbering: Numbering, name: str, x: int, y: int, here: list[Read]
+    ) -> dict[str, tuple[Fraction, Fraction]]:
         """Of all that is read at one site: pixels along x and y for each pixel of the reader."""
-        here, right, below = (
-            self._reads_at(numbering, name, *place) for place in ((x, y), (x + _FAR, y), (x, y + _FAR))
-        )
-        return {n: (_rate(here[n], right[n], 0), _rate(here[n], below[n], 1)) for n in here}
-
-    def _reads_at(self, numbering: Numbering, name: str, x: int, y: int) -> Mapping[str, list[Read]]:
-        found: dict[str, list[Read]] = defaultdict(list)
-        for read in numbering.reads(numbering.used(self._pixels(numbering, name, x, y))):
-            found[read.name].append(read)
-        return found
+        # a step along both axes at once, as no definition turns the picture
+        there = numbering.reads(numbering.used(self._pixels(numbering, name, x + _FAR, y + _FAR)))
+        return {n: (_rate(n, here, there, 0), _rate(n, here, there, 1)) for n in {read.name for read in here}}
 
     def _want(self, read: Read, reader: _Wanted, rate: tuple[Fraction, Fraction]) -> None:
         wanted = self._wanted[read.name]
@@ -286,10 +281,9 @@ def _row(read: Read, number: int) -> tuple[str, ...]:
     return read.name, str(read.element), str(read.place[1:]) if known else f"#{number}"
 
 
-def _rate(here: list[Read], there: list[Read], axis: int) -> Fraction:
-    """Pixels of what is read for each pixel of the reader along an axis; 1 where places are computed."""
-    ends = [[r.place[axis] for r in reads if r.place[axis] is not None] for reads in (here, there)]
-    if not all(ends):
+def _rate(name: str, here: list[Read], there: list[Read], axis: int) -> Fraction:
+    """Pixels of `name` that are read for each pixel of the reader along an axis; 1 where places are computed."""
+    places = [[v for r in reads if r.name == name and (v := r.place[axis]) is not None] for reads in (here, there)]
+    if not all(places):
         return Fraction(1)
-    first, last = (min(v for v in each if v is not None) for each in ends)
-    return Fraction(last - first, _FAR)
+    return Fraction(min(places[1]) - min(places[0]), _FAR)

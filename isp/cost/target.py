@@ -15,14 +15,19 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from isp.errors import UsageError
+from isp.errors import ProfileError, UsageError
 from isp.parameters import Param
-from isp.profile.loader import Document, parse_document, read_document
+from isp.profile.files import read_bounded
+from isp.profile.loader import MAX_BYTES, Document, parse_document
 from isp.profile.text import did_you_mean, quoted
 
 SUFFIX: Final = ".yaml"
 ENERGY: Final = "energy"
 """The file of `isp/targets` that describes no ISP but what operations and memories take."""
+
+
+_PROFILE_WORDS: Final = "a profile is a mapping: version, name, stages, output"
+_OUR_WORDS: Final = "an ISP is a mapping: maker, description, sources, bits, pixel_rate, ..."
 
 
 def _number(doc: str, low: float, high: float, unit: str = "1", *, whole: bool = False) -> Param:
@@ -174,7 +179,8 @@ def load_target(name: str | Path) -> Target:
     """
     text = os.fspath(name)
     if text.endswith(SUFFIX):
-        return _build(Path(text).name.removesuffix(SUFFIX), read_document(Path(text)))
+        data = read_bounded(Path(text), MAX_BYTES, "description")
+        return _build(Path(text).name.removesuffix(SUFFIX), _parsed(data, text))
     names = target_names()
     if text not in names:
         near = did_you_mean(text, names, "")
@@ -189,7 +195,14 @@ def _shipped(name: str) -> Target:
 
 
 def _document(name: str) -> Document:
-    return parse_document((files("isp") / "targets" / f"{name}{SUFFIX}").read_bytes(), f"{name}{SUFFIX}")
+    return _parsed((files("isp") / "targets" / f"{name}{SUFFIX}").read_bytes(), f"{name}{SUFFIX}")
+
+
+def _parsed(data: bytes, source: str) -> Document:
+    try:
+        return parse_document(data, source)
+    except ProfileError as error:
+        raise ProfileError(str(error).replace(_PROFILE_WORDS, _OUR_WORDS)) from None
 
 
 def _build(name: str, document: Document) -> Target:

@@ -60,7 +60,7 @@ def test_json_adds_up_and_names_its_sources(capsys):
 
 def test_200_megapixels_do_not_fit_and_why(capsys):
     code, out, err = asked(capsys, "reference", "--sensor", "xiaomi_12t_pro/main", "--mode", "full", "--fps", "30",
-                          "--set", "demosaic.method=bilinear")  # fmt: skip
+                          "--set", "remosaic.method=nearest")  # fmt: skip
     assert code == 0
     assert "DOES NOT FIT: 16384 x 12288 at 30/s: 6.04 Gpx/s, more than the 3.24 of spectra_680" in out
     assert "DOES NOT FIT: remosaic of 16384 x 12288 (201 MP)" in out

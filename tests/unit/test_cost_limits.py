@@ -284,6 +284,16 @@ def test_a_wrong_file_ends_in_one_line(tmp_path, text, words):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("text", "words"), [("- a\n", "an ISP is a mapping"), ("a: [\n", "mine.yaml:")])
+def test_what_is_no_description(tmp_path, text, words):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ProfileError, match=words):
+        load_target(path)
+    with pytest.raises(ProfileError, match="description"):
+        load_target(tmp_path / "none.yaml")
+
+
 def test_an_unknown_name_lists_those_there_are():
     with pytest.raises(UsageError, match=r"no ISP 'spectra_68O'; did you mean 'spectra_680'\? allowed: generic, "):
         load_target("spectra_68O")

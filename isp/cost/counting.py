@@ -249,9 +249,18 @@ class _Walk:
     def _latencies(self) -> dict[str, Fraction]:
         """Rows of the output by which each value lags behind the source."""
         latency = {self._source: Fraction(0)}
+        free = []
         for name in (*self._stored, _OUTPUT):
-            lags = [latency[e.read] + e.last / self._wanted[e.read].y for e in self._edges if e.reader == name]
-            latency[name] = max([Fraction(0), *lags])
+            edges = [e for e in self._edges if e.reader == name and e.read in latency]
+            if edges:
+                latency[name] = max(latency[e.read] + e.last / self._wanted[e.read].y for e in edges)
+            else:
+                free.append(name)
+        # what does not depend on the source (noise to be added) is made when it is needed
+        for name in reversed(free):
+            edges = [e for e in self._edges if e.read == name]
+            needed = [latency[e.reader] - e.last / self._wanted[name].y for e in edges]
+            latency[name] = min(needed, default=Fraction(0))
         return latency
 
     def _kept(self, latency: Mapping[str, Fraction]) -> Iterator[Lines]:

@@ -237,3 +237,11 @@ def test_remosaic_of_blocks_counts_by_blocks():
     assert found.operations["add"] == pytest.approx(15 / 16)
     assert found.operations["multiply"] == pytest.approx(1 / 16)
     assert found.writes == pytest.approx(1 + 1 / 16)
+
+
+def test_what_does_not_depend_on_the_picture_makes_it_wait_for_nothing(frame):
+    """The grain of a pixel is drawn from its place: a stage that adds it to pixels needs no rows of theirs."""
+    stages = ["black_level", ("demosaic", {"method": "bilinear"}), "ccm", "tone_curve", "grain"]
+    found = count(stages, frame, "grain")
+    assert found.latency == 0
+    assert all(each.name != "source" for each in found.lines)

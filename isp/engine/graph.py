@@ -87,6 +87,8 @@ class Node:
     """Columns are computed in whole groups of so many pixels, so that `x // group` is one number for each vector."""
     sums: Any = None
     """The Func with the running sums, where this one only keeps them."""
+    window: Any = None
+    """The `halide.RDom` that they run over."""
 
 
 class Graph:
@@ -174,7 +176,7 @@ class Graph:
         func = hl.Func(f"{self.stage}_{name}")
         func[x, y, c] = running[x, y, c]
         image = self._image(func, channels, True, False)
-        self.nodes[-1].sums = running
+        self.nodes[-1].sums, self.nodes[-1].window = running, window
         return image
 
     def unwoven(self, image: Image, row: Expr) -> Expr:

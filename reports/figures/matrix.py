@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isp.color.spaces import luma
 from reports.estimate import Estimate
-from reports.figures.style import DASHES, INK, SERIES, as_svg, canvas
-from reports.light import linear
+from reports.figures.style import DASHES, INK, SERIES, as_svg, canvas, ink_on
 from reports.model import Figure
 
 if TYPE_CHECKING:
@@ -61,7 +59,7 @@ def heat_map(cells: Sequence[CellResult], metric: str, title: str, symbol: str) 
             if not math.isfinite(value):
                 axes.text(j, i, "n.a.", ha="center", va="center", fontsize=7)
             elif len(columns) <= MOST_ANNOTATED:
-                ink = _ink(shown.cmap(shown.norm(np.array([value])))[0])
+                ink = ink_on(shown.cmap(shown.norm(np.array([value])))[0])
                 axes.text(j, i, f"{value:.3g}", ha="center", va="center", fontsize=7.5, color=ink)
         image = as_svg(figure)
     known = grid[np.isfinite(grid)]
@@ -102,12 +100,6 @@ def trend(cells: Sequence[CellResult], metric: str, title: str, symbol: str) -> 
     caption = f"{_averaged(cells, (*axes_of, 'iso'))}Bands: 95 % of the measurement.{_fixed(cells, (*axes_of, 'iso'))}"
     span = f"from ISO {isos[0]:g} to {isos[-1]:g}"
     return Figure(image, title, caption, f"{title}, {span}, {_axis(symbol, unit)}: {'; '.join(ends)}.")
-
-
-def _ink(rgba: Any) -> str:
-    """Black or white, whichever stands out more on a colour (relative luminance of WCAG 2.2)."""
-    luminance = float(linear(rgba[:3], "srgb") @ luma("srgb"))
-    return "#000000" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "#ffffff"
 
 
 def mean_over(estimates: Sequence[Estimate]) -> Estimate:

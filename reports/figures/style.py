@@ -36,6 +36,15 @@ def ink(number: int) -> str:
     return SERIES[number % len(SERIES)]
 
 
+def ink_on(rgba: Any) -> str:
+    """Black or white, whichever stands out more on a colour (relative luminance of WCAG 2.2)."""
+    from isp.color.spaces import luma
+    from reports.light import linear
+
+    luminance = float(linear(rgba[:3], "srgb") @ luma("srgb"))
+    return "#000000" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "#ffffff"
+
+
 def line(number: int) -> dict[str, Any]:
     """Colour and dashes of the line of that input, for `Axes.plot`."""
     return {"color": ink(number), "linestyle": DASHES[number % len(DASHES)]}

@@ -25,8 +25,11 @@ $(READY): pyproject.toml
 demo: $(READY)
 	$(BIN)/isp demo -o demo-output --overwrite
 
+# a file of tests stays in one process: what it compiles and photographs serves all of its tests
+PARALLEL := -n logical --maxprocesses 4 --dist loadfile
+
 test: $(READY)
-	$(BIN)/python -m pytest -m "not full"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not full"
 
 test-all: $(READY)
 	$(BIN)/python -m pytest

@@ -24,6 +24,7 @@ BUILT_IN = {
     "demo": "isp.commands.demo:demo",
     "lens": "isp.commands.lens:app",
     "bench": "isp.commands.bench:bench",
+    "compile": "isp.commands.compile:compile_command",
 }
 """Subcommands of this package, in the order that help shows them."""
 

@@ -15,7 +15,7 @@ from isp.engine import cache as disk
 from isp.engine.runtime import Program, load_program, loaded_program
 
 Build = Callable[[], tuple[Any, Sequence[Any]]]
-"""Makes a scheduled `hl.Func` or `hl.Pipeline` and its inputs in argument order."""
+"""Makes a `hl.Func` or `hl.Pipeline`, scheduled for the target, and its inputs in argument order."""
 
 
 @cache
@@ -34,9 +34,9 @@ def _engine_digest() -> str:
     return digest.hexdigest()
 
 
-def program_key(depends: str) -> str:
-    """The key of a program that depends on the engine, the target and the text `depends`."""
-    return hashlib.sha256(f"{_engine_digest()}\n{target_name()}\n{depends}".encode()).hexdigest()[:40]
+def program_key(depends: str, target: str | None = None) -> str:
+    """The key of a program that depends on the engine, the target (None: this machine) and the text `depends`."""
+    return hashlib.sha256(f"{_engine_digest()}\n{target or target_name()}\n{depends}".encode()).hexdigest()[:40]
 
 
 def is_cached(depends: str) -> bool:
@@ -54,22 +54,27 @@ def obtain(depends: str, arguments: int, name: str, build: Build) -> Program:
     program = loaded_program(symbol, arguments, name)
     if program is not None:
         return program
+    return load_program(symbol, object_code(depends, build, target_name())[1], arguments, name)
+
+
+def object_code(depends: str, build: Build, target: str) -> tuple[str, bytes]:
+    """Symbol and object file of the program for `depends` on `target`, in Halide's notation; cached like all others."""
+    key = program_key(depends, target)
+    symbol = f"isp_{key}"
     code = disk.load(key)
     if code is None:
-        code = _compile(symbol, build)
+        code = _compile(symbol, build, target)
         disk.store(key, code)
-    return load_program(symbol, code, arguments, name)
+    return symbol, code
 
 
-def _compile(symbol: str, build: Build) -> bytes:
+def _compile(symbol: str, build: Build, target: str) -> bytes:
     import halide as hl
 
-    from isp.engine.build import host_target
-
     output, inputs = build()
-    target = host_target().with_feature(hl.TargetFeature.NoRuntime)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "program.o"
         outputs = {hl.OutputFileType.object: os.fspath(path)}
-        output.compile_to(outputs, [hl.Argument(i) for i in inputs], symbol, target)
+        machine = hl.Target(target).with_feature(hl.TargetFeature.NoRuntime)
+        output.compile_to(outputs, [hl.Argument(i) for i in inputs], symbol, machine)
         return path.read_bytes()

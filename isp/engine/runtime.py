@@ -102,7 +102,7 @@ class _Runtime:
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
         self._errors: dict[int, str] = {}
         self._loaded: dict[str, int] = {}
-        self.add(_runtime_object())
+        self.add(runtime_object())
         handler_type = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_char_p)
 
         def on_error(_context: Any, message: bytes) -> None:
@@ -162,10 +162,11 @@ def set_threads(count: int) -> None:
     _Runtime.get().set_threads(count)
 
 
-def _runtime_object() -> bytes:
+def runtime_object(machine: str = "host") -> bytes:
+    """Object file of Halide's runtime for a machine in Halide's notation; cached like programs."""
     import halide as hl
 
-    target = hl.get_host_target()
+    target = hl.get_host_target() if machine == "host" else hl.Target(machine)
     key = f"runtime-{version('halide')}-{target}"
     code = cache.load(key)
     if code is None:

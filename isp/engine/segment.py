@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isp.engine.programs import is_cached, obtain
+from isp.engine.programs import is_cached, object_code, obtain
 from isp.engine.runtime import Program
 from isp.engine.sources import source_digest
 from isp.stage import Context, Domain, Stage
@@ -147,9 +147,15 @@ class Segment:
         """The compiled program, from the cache where it is there."""
         return obtain(self.depends, len(self.arrays) + 2, self.name, self._build)
 
-    def _build(self) -> tuple[Any, list[Any]]:
+    def object_for(self, target: str) -> tuple[str, bytes]:
+        """Symbol and object file of the program for another machine, in Halide's notation."""
+        return object_code(self.depends, lambda: self._build(target), target)
+
+    def _build(self, target: str = "") -> tuple[Any, list[Any]]:
+        import halide as hl
+
         from isp.engine.build import build_segment, host_target, render_schedule
 
         built = build_segment(self)
-        render_schedule(built, self.tile, host_target())
+        render_schedule(built, self.tile, hl.Target(target) if target else host_target())
         return built.output, built.inputs

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from isp.engine.execute import MEANING, Pixels, Plan
 from isp.engine.plan import Placed
-from isp.engine.segment import Datapath, Segment, Step, make_step
+from isp.engine.segment import Datapath, Step, make_step
 from isp.errors import InputError, ProfileError, UsageError
 from isp.stage import DOMAINS, Context, Domain, Stage, blamed
 from isp.values import (
@@ -237,24 +237,16 @@ class Pipeline:
             )
         )
 
-    def planned(self, raw: Given, *, companions: Companions | None = None) -> Planned:
-        """The plan for a frame, every parameter resolved, without rendering. Raises as `run` does."""
-        frame = _Resolver(self.profile, _single(raw), companions or Companions(), None, _Clock(), self.threads)
-        return Planned(
-            frame.plan(_sink(self.profile.output.bits, frame.gives)), frame.start.context, tuple(frame.steps),
-            tuple(frame.resolved), tuple(dict.fromkeys(frame.warnings)),
-        )
+    def planned(self, raw: Given, *, companions: Companions | None = None, apart: bool = False) -> Planned:
+        """The plan for a frame, every parameter resolved, without rendering; with `apart` nothing is fused.
 
-    def apart(
-        self, raw: Given, *, companions: Companions | None = None
-    ) -> tuple[tuple[Placed, Segment | None], ...]:
-        """Each stage that changes something in this frame, and the segment of it alone; None for host code.
-
-        Every parameter is resolved, as `run` does; of a set, only the merge and what is behind it are there.
+        Raises as `run` does.
         """
         frame = _Resolver(self.profile, _single(raw), companions or Companions(), None, _Clock(), self.threads)
-        plan = frame.plan(_sink(self.profile.output.bits, frame.gives), apart=True)
-        return tuple((run[0], part if isinstance(part, Segment) else None) for part, run in plan.pieces if run)
+        return Planned(
+            frame.plan(_sink(self.profile.output.bits, frame.gives), apart=apart), frame.start.context,
+            tuple(frame.steps), tuple(frame.resolved), tuple(dict.fromkeys(frame.warnings)),
+        )
 
     def explain(self, raw: Given | None = None) -> list[str]:
         """What fuses and where memory goes, a line each; for a typical 4032x3024 Bayer frame if none is given."""

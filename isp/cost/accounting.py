@@ -178,14 +178,17 @@ def account(profile: Profile, raw: RawFrame, *, raw_bits: int, bits: int | None 
         As `Pipeline.run`.
     """
     from isp.engine.plan import channels
+    from isp.engine.segment import Segment
     from isp.pipeline import Pipeline
 
     for name, value in (("raw_bits", raw_bits), ("bits", 16 if bits is None else bits)):
         if not 4 <= value <= 32:
             raise UsageError(f"{name} {value} must be 4..32")
-    apart = Pipeline(profile).apart(raw)
     stages = []
-    for placed, segment in apart:
+    for part, run in Pipeline(profile).planned(raw, apart=True).plan.pieces:
+        if not run:  # a mere conversion
+            continue
+        placed, segment = run[0], part if isinstance(part, Segment) else None
         stage = placed.step.stage
         height, width = placed.after.shape
         count = None if segment is None else count_segment(segment)

@@ -30,15 +30,19 @@ def frame():
     return demo_frame(128, 96, seed=1, iso=1600)
 
 
+def alone(profile, frame):
+    """Each stage that changes something, and the segment of it."""
+    pieces = Pipeline(profile).planned(frame, apart=True).plan.pieces
+    return {run[0].step.stage.name: (run[0], segment) for segment, run in pieces if run}
+
+
 @pytest.fixture(scope="module")
 def segments(frame):
-    profile = Profile.from_stages(CHAIN).with_settings(["exposure.ev=1"])
-    return {placed.step.stage.name: (placed, segment) for placed, segment in Pipeline(profile).apart(frame)}
+    return alone(Profile.from_stages(CHAIN).with_settings(["exposure.ev=1"]), frame)
 
 
 def count(stages, frame, name):
-    apart = Pipeline(Profile.from_stages(stages)).apart(frame)
-    return count_segment(next(segment for placed, segment in apart if placed.step.stage.name == name))
+    return count_segment(alone(Profile.from_stages(stages), frame)[name][1])
 
 
 # -- Halide's notation -------------------------------------------------------------------------------------------------
@@ -106,8 +110,7 @@ def test_bilinear_by_hand(frame):
 
 def test_what_no_pixel_depends_on_is_free():
     profile = Profile.from_stages(["black_level", "demosaic", "ccm", ("saturation", {"amount": 1.2})])
-    apart = Pipeline(profile).apart(demo_frame(64, 48, seed=0, iso=100))
-    ccm = count_segment(next(s for p, s in apart if p.step.stage.name == "ccm"))
+    ccm = count_segment(alone(profile, demo_frame(64, 48, seed=0, iso=100))["ccm"][1])
     assert (ccm.registers, ccm.tables, ccm.table_reads) == (9, {}, 0)
 
 

@@ -1,0 +1,241 @@
+"""The compiled loops of the lens look: splitting a picture into a layer, turning spots into kernels, gathering light
+through them, and laying one layer behind another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isp.engine.programs import obtain
+from isp.engine.runtime import Program, buffer_of
+
+Array = NDArray[Any]
+
+
+def run(name: str, *arrays: Array) -> None:
+    """Run one of `_BUILDERS` on its arrays, the output last."""
+    _program(name)(*(buffer_of(a) for a in arrays))
+
+
+@cache
+def _program(name: str) -> Program:
+    source = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    build, arguments = _BUILDERS[name]
+    return obtain(f"lens look {name} {source}", arguments, f"lens look {name}", build)
+
+
+def _vars(names: str) -> list[Any]:
+    import halide as hl
+
+    return [hl.Var(n) for n in names.split()]
+
+
+def _split_layer(two_sheets: bool) -> tuple[Any, list[Any]]:
+    """Light (3), coverage and continuation of a layer, in pixels of its level.
+
+    light, layer, reach (and hidden light, layer) of the region; box (factor, factor) of weights; place: (first column,
+    row of the output in the region, layer); tone: (optical centre x, y in the region, fields per squared distance, gain of highlights,
+    threshold, 1 / ramp); illumination by field squared.
+    """
+    import halide as hl
+
+    x, y, c = _vars("x y c")
+    light = hl.ImageParam(hl.Float(32), 3, "light")
+    alpha = hl.ImageParam(hl.Float(32), 2, "alpha")
+    layer, reach, hidden = (hl.ImageParam(hl.Int(16), 2, n) for n in ("layer", "reach", "hidden"))
+    behind = hl.ImageParam(hl.Float(32), 3, "behind")
+    place = hl.ImageParam(hl.Int(32), 1, "place")
+    tone = hl.ImageParam(hl.Float(32), 1, "tone")
+    falloff = hl.ImageParam(hl.Float(32), 1, "falloff")
+    box = hl.ImageParam(hl.Float(32), 2, "box")
+    factor, number = box.dim(0).extent(), place[2]
+    r = hl.RDom([(0, factor), (0, factor)], "r")
+    # whole blocks may stick out of the region, where nothing is asked for
+    px, py = (
+        hl.clamp((v + place[k]) * factor + q, 0, light.dim(k).extent() - 1) for k, (v, q) in enumerate(((x, r.x), (y, r.y)))
+    )
+
+    def bright(source: Any) -> list[Any]:
+        rgb = [source[px, py, k] for k in range(3)]
+        top = hl.max(rgb[0], hl.max(rgb[1], rgb[2]))
+        t = hl.clamp((top - tone[4]) * tone[5], hl.f32(0), hl.f32(1))
+        gain = hl.f32(1) + tone[3] * t * t * (hl.f32(3) - hl.f32(2) * t)
+        return [v * gain for v in rgb]
+
+    dx, dy = hl.f32(px) - tone[0], hl.f32(py) - tone[1]
+    at = (dx * dx + dy * dy) * tone[2]
+    last = falloff.dim(0).extent() - 1
+    low = hl.clamp(hl.i32(at), 0, last - 1)
+    part = hl.clamp(at - hl.f32(low), hl.f32(0), hl.f32(1))
+    lit = falloff[low] + (falloff[low + 1] - falloff[low]) * part
+    one, zero = hl.f32(1), hl.f32(0)
+    i16 = hl.i16(number)
+    own = hl.select(layer[px, py] == i16, one, zero)
+    # light is given times its alpha
+    cover = own * alpha[px, py] if two_sheets else own
+    rgb = [own * lit * v for v in bright(light)]
+    same = hl.select((layer[px, py] < i16) & (i16 <= reach[px, py]), alpha[px, py] if two_sheets else one, zero)
+    inputs = [light, layer, reach, box, place, tone, falloff]
+    if two_sheets:
+        far = hl.select(hidden[px, py] == i16, one, zero)
+        rgb = [a + far * lit * b for a, b in zip(rgb, bright(behind), strict=True)]
+        cover = cover + far
+        inputs = [light, alpha, layer, reach, hidden, behind, box, place, tone, falloff]
+    parts = [*rgb, cover, same]
+    output = hl.Func("output")
+    sums = []
+    for k, value in enumerate(parts):
+        one_sum = hl.Func(f"sum{k}")
+        one_sum[x, y] = zero
+        one_sum[x, y] += value * box[r.x, r.y]
+        sums.append(one_sum)
+    output[x, y, c] = hl.mux(c, [s[x, y] for s in sums])
+    output.bound(c, 0, 5).reorder(c, x, y).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
+    for one_sum in sums:
+        one_sum.compute_at(output, x).vectorize(x, 8)
+        one_sum.update().reorder(x, r.x, r.y).vectorize(x, 8)
+    return output, inputs
+
+
+def _make_kernels() -> tuple[Any, list[Any]]:
+    """Kernels of blocks from the spots of one part of the pupil.
+
+    table (x, y, colour, field, turn); half: half the side of each field's table; place: (x, y of the first block's
+    centre from the axis, step of blocks, pixel size, middle tap x, y, fields per pixel, turns per radian).
+    """
+    import halide as hl
+
+    x, y, bx, by, c = _vars("x y bx by c")
+    table = hl.ImageParam(hl.Float(32), 5, "table")
+    half = hl.ImageParam(hl.Float(32), 1, "half")
+    place = hl.ImageParam(hl.Float(32), 1, "place")
+    n = table.dim(0).extent()
+    fields, turns = table.dim(3).extent(), table.dim(4).extent()
+    ux, uy = ((hl.f32(v) - place[5 + k]) * place[4] for k, v in enumerate((x, y)))
+    # where the light comes from that this tap brings
+    qx, qy = place[0] + hl.f32(bx) * place[2] + ux, place[1] + hl.f32(by) * place[3] + uy
+    r = hl.sqrt(qx * qx + qy * qy)
+    inverse = hl.select(r > hl.f32(1e-3), hl.f32(1) / hl.max(r, hl.f32(1e-3)), hl.f32(0))
+    ex, ey = hl.select(r > hl.f32(1e-3), qx * inverse, hl.f32(1)), qy * inverse
+    along, across = -(ux * ex + uy * ey), -(uy * ex - ux * ey)
+    at = hl.clamp(r * place[7], hl.f32(0), hl.f32(fields - 1))
+    low = hl.clamp(hl.i32(at), 0, fields - 2)
+    mix = at - hl.f32(low)
+    angle = (hl.atan2(qy, qx) + hl.f32(2 * np.pi)) * place[8]
+    first = hl.i32(hl.floor(angle))
+    between = angle - hl.f32(first)
+
+    def sample(field: Any, turn: Any) -> Any:
+        scale = hl.f32(n) / (hl.f32(2) * half[field])
+        tx, ty = (v * scale + hl.f32(n) * hl.f32(0.5) - hl.f32(0.5) for v in (along, across))
+        ix, iy = (hl.clamp(hl.i32(hl.floor(v)), 0, n - 2) for v in (tx, ty))
+        inside = (tx >= hl.f32(0)) & (ty >= hl.f32(0)) & (tx <= hl.f32(n - 1)) & (ty <= hl.f32(n - 1))
+        fx, fy = tx - hl.f32(ix), ty - hl.f32(iy)
+
+        def line(row: Any) -> Any:
+            left = table[ix, row, c, field, turn]
+            return left + (table[ix + 1, row, c, field, turn] - left) * fx
+
+        top = line(iy)
+        return hl.select(inside, top + (line(iy + 1) - top) * fy, hl.f32(0))
+
+    def turned(turn: Any) -> Any:
+        inner = sample(low, turn)
+        return inner + (sample(low + 1, turn) - inner) * mix
+
+    value = turned(first % turns)
+    value = hl.select(turns > 1, value + (turned((first + 1) % turns) - value) * between, value)
+    output = hl.Func("output")
+    output[x, y, bx, by, c] = value
+    output.vectorize(x, 8, hl.TailStrategy.GuardWithIf)
+    return output, [table, half, place]
+
+
+def _gather(lanes: int) -> tuple[Any, list[Any]]:
+    """Light of a layer through the kernel of each block: red, green, blue, their coverages, and continuation.
+
+    source (x, y, 5); kernels (x, y, block x, block y, 4); the output has dimensions (x, y in the block, block x,
+    block y, 3 or 7).
+    """
+    import halide as hl
+
+    xi, yi, bx, by, c, xo, yo = _vars("xi yi bx by c xo yo")
+    source = hl.ImageParam(hl.Float(32), 3, "source")
+    kernels = hl.ImageParam(hl.Float(32), 5, "kernels")
+    side = hl.ImageParam(hl.Int(32), 1, "side")
+    r = hl.RDom([(0, kernels.dim(0).extent()), (0, kernels.dim(1).extent())], "r")
+    gathered, output = hl.Func("gathered"), hl.Func("output")
+    colour = hl.select(c < 6, c % 3, 3)
+    plane = hl.clamp(hl.select(c < 3, c, hl.select(c < 6, 3, 4)), 0, source.dim(2).extent() - 1)
+    gathered[xi, yi, bx, by, c] = hl.f32(0)
+    gathered[xi, yi, bx, by, c] += (
+        source[bx * side[0] + xi + r.x, by * side[0] + yi + r.y, plane] * kernels[r.x, r.y, bx, by, colour]
+    )
+    output[xi, yi, bx, by, c] = gathered[xi, yi, bx, by, c]
+    output.split(xi, xo, xi, lanes, hl.TailStrategy.RoundUp).split(yi, yo, yi, 4, hl.TailStrategy.RoundUp)
+    output.reorder(xi, yi, xo, yo, bx, by, c).vectorize(xi, 8).unroll(xi).unroll(yi).never_partition_all()
+    gathered.compute_at(output, xo).vectorize(xi, 8).unroll(xi).unroll(yi).never_partition_all()
+    gathered.update().reorder(xi, yi, r.x, r.y).vectorize(xi, 8).unroll(xi).unroll(yi)
+    return output, [source, kernels, side]
+
+
+def _lay_behind(coarse: bool) -> tuple[Any, list[Any]]:
+    """What is left to see (3) and what has been seen (3), one layer further back.
+
+    state (x, y, 6); blurred (x, y, 7), if `coarse` in pixels of `factor`, from one before the tile; place: (factor,
+    ordered).
+    """
+    import halide as hl
+
+    x, y, c = _vars("x y c")
+    state = hl.ImageParam(hl.Float(32), 3, "state")
+    blurred = hl.ImageParam(hl.Float(32), 3, "blurred")
+    place = hl.ImageParam(hl.Int(32), 1, "place")
+    factor, ordered = place[0], place[1] != 0
+    one = hl.f32(1)
+
+    def spot(v: Any) -> tuple[Any, Any]:
+        # the blurred planes begin one pixel of their level before the tile
+        at = (hl.f32(v) + hl.f32(0.5)) / hl.f32(factor) + hl.f32(0.5)
+        low = hl.i32(at)
+        return low, at - hl.f32(low)
+
+    (ix, fx), (iy, fy) = spot(x), spot(y)
+    across, smooth = hl.Func("across"), hl.Func("smooth")
+    u = hl.Var("u")
+    across[x, u, c] = blurred[ix, u, c] + (blurred[ix + 1, u, c] - blurred[ix, u, c]) * fx
+    if coarse:
+        smooth[x, y, c] = across[x, iy, c] + (across[x, iy + 1, c] - across[x, iy, c]) * fy
+    else:
+        smooth[x, y, c] = blurred[x, y, c]
+
+    def seen(k: int) -> list[Any]:
+        left, light, cover, same = state[x, y, k], smooth[x, y, k], smooth[x, y, 3 + k], smooth[x, y, 6]
+        open_to = hl.max(one - same, cover)
+        gain = hl.select(ordered, left / hl.max(open_to, hl.f32(1e-4)), one)
+        return [hl.max(left - gain * cover, hl.f32(0)), state[x, y, 3 + k] + gain * light]
+
+    pairs = [seen(k) for k in range(3)]
+    output = hl.Func("output")
+    output[x, y, c] = hl.mux(c, [p[0] for p in pairs] + [p[1] for p in pairs])
+    output.bound(c, 0, 6).reorder(c, x, y).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
+    if coarse:
+        across.compute_at(output, y).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
+    return output, [state, blurred, place]
+
+
+_BUILDERS: dict[str, tuple[Any, int]] = {
+    "split": (lambda: _split_layer(False), 8),
+    "split sheets": (lambda: _split_layer(True), 11),
+    "kernels": (_make_kernels, 4),
+    "gather 8": (lambda: _gather(8), 4),
+    "gather 16": (lambda: _gather(16), 4),
+    "behind": (lambda: _lay_behind(False), 4),
+    "behind coarse": (lambda: _lay_behind(True), 4),
+}

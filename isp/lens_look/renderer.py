@@ -1,0 +1,223 @@
+"""Renders a picture with depth through the spots of a lens, tile by tile.
+
+In each tile the layers are laid one behind another, from near to far. Every layer's light and coverage are gathered
+through its spots (per colour, turned by the azimuth of the place), in pixels so large that a blur is about 12 to 24 of
+them wide. With T the share of the pupil through which nothing nearer was seen, a layer of blurred coverage a and light
+l is seen with
+
+    T l / max(1 - s, a)
+
+where s is the blurred coverage of what lies in front of it on the same surface and so hides nothing of it. The pupil
+is divided into parts, through each of which this is done on its own: what hides what depends on where in the pupil one
+looks from, and the more parts, the closer to the truth, at the same cost of gathering.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isp.lens_look import sheets
+from isp.lens_look.tile import Tile
+from isp.lens_look.spots import FINEST, LARGEST, LEVELS, Optics, Table
+from isp.values import Float32, Float64
+
+TILE = 512
+"""Side of a tile [px]; a multiple of 2^(LEVELS - 1)."""
+BLOCKS = 40
+"""Blocks of one kernel across the diagonal of the frame, about."""
+FALLOFF = 256
+"""Places at which the fall-off of light is kept, from the axis to the corner."""
+LATTICE = 2 ** (LEVELS - 1)
+"""Tiles and regions begin and end on multiples of so many pixels of the frame."""
+CONTINUED = 24
+"""Most cells over which hidden things are continued."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A picture within the frame that the lens sees.
+
+    Parameters
+    ----------
+    shape : (H, W) of the picture [px]
+    left, top : of its first pixel in the frame
+    frame : (H, W) of the frame
+    """
+
+    shape: tuple[int, int]
+    left: int
+    top: int
+    frame: tuple[int, int]
+
+    @property
+    def axis(self) -> tuple[float, float]:
+        """(x, y) of the optical axis in the picture [px]."""
+        return (self.frame[1] - 1) / 2 - self.left, (self.frame[0] - 1) / 2 - self.top
+
+
+@dataclass(frozen=True)
+class Border:
+    """What a tile needs around it: `blur` pixels for the largest spot, and `steps` cells of `cell` pixels over which
+    hidden things are continued.
+    """
+
+    blur: int
+    cell: int
+    steps: int
+
+    @classmethod
+    def around(cls, radius: float) -> Border:
+        """For spots of this radius [px]."""
+        cell = 1
+        while cell < LATTICE and 2 * radius > CONTINUED * cell:
+            cell *= 2
+        # pixels of the coarsest level that such a spot may have, for interpolation
+        coarse = 3 * 2 ** min(LEVELS - 1, max(0, math.ceil(math.log2(max(radius, 1) / FINEST)) + 1))
+        return cls(math.ceil(radius) + coarse, cell, min(CONTINUED, math.ceil(2 * radius / cell) + 1))
+
+    @property
+    def continued(self) -> int:
+        """[px]"""
+        return self.cell * (self.steps + 1)
+
+    @property
+    def pixels(self) -> int:
+        """Of a region around its tile, whole pixels of every level [px]."""
+        return LATTICE * math.ceil((self.blur + self.continued) / LATTICE)
+
+
+@dataclass(frozen=True)
+class Highlights:
+    """Light above `threshold` is taken to be up to `stops` brighter than it is where it will be blurred."""
+
+    stops: float = 0.0
+    threshold: float = 1.0
+
+    def gain(self, blur: float) -> float:
+        """Additional share of light, for a blur diameter [px]; nothing is added to what stays sharp."""
+        return (2.0**self.stops - 1.0) * min(abs(blur) / FINEST, 1.0)
+
+
+@dataclass
+class Renderer:
+    """Renders one picture.
+
+    Parameters
+    ----------
+    optics : Optics
+        With one part of the pupil.
+    split : Optics
+        The same with several, for tiles where something hides something.
+    place : Place
+    vignetting : share of the lens's loss of light towards the corners, 0..1
+    highlights : Highlights
+    """
+
+    optics: Optics
+    split: Optics
+    place: Place
+    vignetting: float = 1.0
+    highlights: Highlights = field(default_factory=Highlights)
+    _tables: dict[tuple[int, int, bool], Table] = field(default_factory=dict, init=False)
+    _extents: dict[int, tuple[Float64, Float64]] = field(default_factory=dict, init=False)
+    _locks: dict[Any, Lock] = field(default_factory=dict, init=False)
+    _lock: Lock = field(default_factory=Lock, init=False)
+
+    def render(self, light: Float32, layer: NDArray[np.int16], threads: int) -> Float32:
+        """The picture through the lens, without distortion.
+
+        Parameters
+        ----------
+        light : (H, W, 3) float32, linear
+        layer : (H, W) int16, of `sheets.layer_of`
+        threads : does not change the result
+
+        Returns
+        -------
+        Float32
+            (H, W, 3)
+        """
+        result = np.empty(light.shape, np.float32)
+        present = np.unique(layer)
+
+        with ThreadPoolExecutor(threads) as pool:
+            radius = max(float(r.max()) for r, _ in pool.map(lambda k: self.extent(int(k)), present))
+            border = Border.around(radius)
+            for _ in pool.map(lambda at: Tile(self, at, border, light, layer).render(result), self._tiles()):
+                pass
+        return result
+
+    @cached_property
+    def size(self) -> int:
+        """Side of a tile: of small frames, no more than they need."""
+        largest = max(self.place.frame)
+        return min(TILE, 64 * math.ceil(largest / 64))
+
+    def _tiles(self) -> Iterable[tuple[int, int]]:
+        """Top-left corners of all tiles [px of the picture], on a lattice of the frame."""
+        size, (height, width) = self.size, self.place.shape
+        top, left = -(self.place.top % size), -(self.place.left % size)
+        return [(y, x) for y in range(top, height, size) for x in range(left, width, size)]
+
+    def reach(self, layers: Iterable[int]) -> int:
+        """How far around a pixel the result depends on the picture [px]."""
+        border = Border.around(max(float(self.extent(k)[0].max()) for k in layers))
+        return border.blur + border.continued
+
+    def _once(self, store: dict[Any, Any], key: Any, make: Callable[[], Any]) -> Any:
+        with self._lock:
+            lock = self._locks.setdefault((id(store), key), Lock())
+        with lock:
+            if key not in store:
+                store[key] = make()
+            return store[key]
+
+    def extent(self, layer: int) -> tuple[Float64, Float64]:
+        found: tuple[Float64, Float64] = self._once(
+            self._extents, layer, lambda: self.optics.extent(sheets.blur_of(layer))
+        )
+        return found
+
+    def table(self, layer: int, level: int, parts: bool) -> Table:
+        optics = self.split if parts else self.optics
+        found: Table = self._once(
+            self._tables, (layer, level, parts),
+            lambda: optics.table(sheets.blur_of(layer), level, self.extent(layer)[0]),
+        )
+        return found
+
+    def fields(self, y: float, x: float) -> float:
+        """Field number at a place [px of the picture]."""
+        cx, cy = self.place.axis
+        return math.hypot(x - cx, y - cy) / self.optics.corner * (len(self.optics.fans.tangents) - 1)
+
+    def level(self, layer: int, y: float, x: float) -> int:
+        radius, core = self.extent(layer)
+        at = min(self.fields(y, x), len(core) - 1.0)
+        numbers = np.arange(len(core))
+        size, reach = float(np.interp(at, numbers, core)), float(np.interp(at, numbers, radius))
+        level = max(math.floor(math.log2(max(size, FINEST) / FINEST)), math.ceil(math.log2(max(reach, 1) / LARGEST)))
+        return min(max(level, 0), LEVELS - 1)
+
+    @cached_property
+    def falloff(self) -> Float32:
+        """(FALLOFF,) factor on light, evenly over the squared distance from the axis."""
+        illumination = self.optics.illumination
+        at = np.sqrt(np.linspace(0, 1, FALLOFF)) * (len(illumination) - 1)
+        light = np.interp(at, np.arange(len(illumination)), illumination)
+        return np.asarray(1 + self.vignetting * (light - 1), np.float32)
+
+    def side(self, factor: int) -> int:
+        """Side of the blocks that share a kernel [px of a level]."""
+        wanted = math.hypot(*self.place.frame) / BLOCKS / factor
+        return int(2 ** np.clip(round(math.log2(max(wanted, 1))), 3, 6))

@@ -1,0 +1,301 @@
+"""Spots: what the light of a point in a layer looks like on the sensor, as tables over the field.
+
+A table holds, for each field height, the density of the light of red, green and blue around the place of the chief
+ray, x away from the axis of the lens. The renderer turns it by the azimuth of each place in the picture.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from isp.errors import UsageError
+from isp.lens_look.fans import FIELDS, Fans
+from isp.lens_look.thin_lens import check_focus
+from isp.values import Float32, Float64
+
+DIVISIONS = 4
+"""Each cell between traced rays is divided into so many parts along each side."""
+FINEST = 12.0
+"""A blur is rendered in the coarsest pixels of which its diameter has so many."""
+LARGEST = 28.0
+"""Radius up to which a kernel is gathered [px of its level]."""
+LEVELS = 6
+CELLS = 2.4
+"""Cells of a table per pixel, at least."""
+ENERGY = 0.998
+"""Part of the rays that a table holds; what strays further is left out."""
+TURNS = 4
+"""Steps of azimuth over one blade of the iris."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Spots of one layer, for rendering in pixels of one level.
+
+    Parameters
+    ----------
+    density : (A, F, P, 4, n, n) float32
+        Light per cell for A turns of the iris, F fields, P parts of the pupil, and red, green, blue and their mean;
+        over the parts together its integral is the same everywhere.
+    half : (F,) float64
+        Half the side of a table [px].
+    radius : (F,) float64
+        Within which the light lies [px].
+    """
+
+    density: Float32
+    half: Float64
+    radius: Float64
+
+
+@dataclass(frozen=True)
+class Optics:
+    """A lens at work: focused, stopped down, in front of a sensor.
+
+    Parameters
+    ----------
+    fans : Fans
+    f_number : float
+    focus : float
+        Distance in focus [mm].
+    pitch : float
+        Of a pixel [mm].
+    strength : float
+        Factor on the size of every spot.
+    distortion : float
+        Factor on the distortion of the lens, which is drawn later: spots are shaped so that it makes them right.
+    blades, blade_angle : int, float
+        Of the iris; 0 is round [degrees].
+    onion : (depth, rings)
+        Modulation of the light over the radius of the stop, as turned aspheres leave it.
+    parts : int
+        The pupil is divided into parts x parts squares.
+
+    Raises
+    ------
+    UsageError
+        The focus is behind or inside the lens, or the lens does not open that wide.
+    """
+
+    fans: Fans
+    f_number: float
+    focus: float
+    pitch: float
+    strength: float = 1.0
+    distortion: float = 0.0
+    blades: int = 0
+    blade_angle: float = 0.0
+    onion: tuple[float, float] = (0.0, 0.0)
+    parts: int = 1
+
+    def __post_init__(self) -> None:
+        check_focus(self.fans.focal_length, self.focus / 1e3)
+        if not self.pitch > 0:
+            raise UsageError(f"pixel pitch {self.pitch:g} mm must be > 0")
+        self.fans.opening(self.f_number)
+
+    @cached_property
+    def blur_at_infinity(self) -> float:
+        """Diameter of the blur circle of an infinitely far point, as a thin lens has it [px]."""
+        focal = self.fans.focal_length
+        return self.strength * focal**2 / self.f_number / (self.focus - focal) / self.pitch
+
+    @cached_property
+    def plane(self) -> float:
+        """Place of the sensor behind the plane of reference: the smallest spot on the axis [mm]."""
+        x, y, slope_x, slope_y = (a[0, :, 4] for a in self._maps)
+        w = self._near(1 / self.focus)
+        x, y, slope_x, slope_y = (_between(a, w) for a in (x, y, slope_x, slope_y))
+        lit = self._open(0, w, 0.0) > 0
+        top, bottom = (x * slope_x + y * slope_y)[lit].sum(), (slope_x**2 + slope_y**2)[lit].sum()
+        return float(-top / bottom)
+
+    @cached_property
+    def heights(self) -> Float64:
+        """(F,) image heights of the fields, of what is in focus [mm]."""
+        return self._chief(1 / self.focus)
+
+    def _chief(self, vergence: float) -> Float64:
+        far, near = (self.fans.chief + self.plane * self.fans.chief_slope).T
+        return np.asarray(far + self._near(vergence) * (near - far))
+
+    @cached_property
+    def scale(self) -> float:
+        """Image height per tangent of the field angle close to the axis [mm]."""
+        near = self.heights[1:3] / self.fans.tangents[1:3]
+        return float((4 * near[0] - near[1]) / 3)
+
+    @cached_property
+    def corner(self) -> float:
+        """Distance from the axis of the last field in a picture without distortion [px]."""
+        return self.scale * float(self.fans.tangents[-1]) / self.pitch
+
+    @cached_property
+    def stretch(self) -> tuple[Float64, Float64]:
+        """(F,) each: what distortion multiplies lengths by, along the radius and across it."""
+        ideal = self.scale * self.fans.tangents
+        across = np.ones(FIELDS)
+        across[1:] = self.heights[1:] / ideal[1:]
+        across = 1 + self.distortion * (across - 1)
+        along = np.gradient(across * ideal, ideal)
+        return along, across
+
+    @cached_property
+    def illumination(self) -> Float64:
+        """(F,) relative illumination of the fields: beam area times cos³ (see `Lens.relative_illumination`)."""
+        area = np.array([self._samples(k, 0.0, 0.0)[1].sum() * self.fans.cell[k] for k in range(FIELDS)])
+        return area / area[0] * (1 + self.fans.tangents**2) ** -1.5
+
+    @cached_property
+    def _maps(self) -> tuple[Float32, Float32, Float32, Float32]:
+        fans = self.fans
+        return fans.x, fans.y, fans.slope_x, fans.slope_y
+
+    def _near(self, vergence: float) -> float:
+        return vergence * self.fans.near
+
+    def _open(self, field: int, w: float, turn: float) -> Float64:
+        """Clearance of the rays of a field through the rims and the stop in use."""
+        fans = self.fans
+        opening = fans.opening(self.f_number, self.blades, self.blade_angle - turn)
+        stop_x, stop_y, rims = (_between(a[field], w) for a in (fans.stop_x, fans.stop_y, fans.clearance))
+        return np.minimum(rims, opening.clearance(stop_x, stop_y))
+
+    @property
+    def turns(self) -> int:
+        """Steps of azimuth that tables hold."""
+        return TURNS if self.blades and self.fans.opening(self.f_number).radius < 1 else 1
+
+    def vergence(self, blur: float) -> float:
+        """1 / distance [1/mm] of what has the thin-lens blur diameter `blur` [px]."""
+        return (1 - blur / self.blur_at_infinity) / self.focus if self.strength else 1 / self.focus
+
+    def _samples(self, field: int, w: float, turn: float) -> tuple[tuple[Float64, ...], Float64, Float64]:
+        """Corners of the cells that hold light, the weight of each division of them, and where it lies in the stop."""
+        corners = _corners(RAYS_SHAPE)
+        clearance = self._open(field, w, turn).ravel()[corners]
+        rims = _between(self.fans.clearance[field], w).ravel()[corners]
+        used = (clearance.max(axis=0) > 0) & (rims.min(axis=0) > -1)
+        parts = _weights()
+        free = np.einsum("kd,kc->dc", parts, clearance[:, used]) > 0
+        stop = [
+            np.einsum("kd,kc->dc", parts, _between(a[field], w).ravel()[corners][:, used])
+            for a in (self.fans.stop_x, self.fans.stop_y)
+        ]
+        weight = free.astype(np.float64)
+        depth, rings = self.onion
+        if depth:
+            weight *= 1 + depth * np.cos(2 * np.pi * rings * np.hypot(*stop))
+        side = self.parts
+        radius = self.fans.opening(self.f_number).radius
+        part = np.zeros(weight.shape, np.intp)
+        for axis in stop:
+            part = part * side + np.clip(np.floor((axis / radius + 1) / 2 * side), 0, side - 1).astype(np.intp)
+        return (corners[:, used],), weight, part
+
+    def _places(self, field: int, vergence: float, corners: Float64) -> Float64:
+        """(2, 9, 4, cells) places around the chief ray [px]."""
+        w = self._near(vergence)
+        x, y, slope_x, slope_y = (_between(a[field].swapaxes(0, 1), w, axis=1) for a in self._maps)
+        x = x + self.plane * slope_x - self._chief(vergence)[field]
+        y = y + self.plane * slope_y
+        along, across = (s[field] for s in self.stretch)
+        factor = self.strength / self.pitch
+        both = np.stack([x * (factor / along), y * (factor / across)])
+        return both.reshape(2, both.shape[1], -1)[:, :, corners]
+
+    def extent(self, blur: float) -> tuple[Float64, Float64]:
+        """(F,) radius that holds the light of a layer, and diameter of a disc as large as its core [px]."""
+        vergence = self.vergence(blur)
+        radius, core = np.zeros(FIELDS), np.zeros(FIELDS)
+        for k in range(FIELDS):
+            (corners,), weight, _ = self._samples(k, self._near(vergence), 0.0)
+            x, y = self._places(k, vergence, corners).mean(axis=2)
+            lit = weight.any(axis=0)
+            if not lit.any():
+                continue
+            x, y = x[:, lit], y[:, lit]
+            radius[k] = np.quantile(np.hypot(x, y), ENERGY) * (1 + 0.5 / math.sqrt(lit.sum()))
+            core[k] = 2 * math.sqrt(2) * np.median(np.hypot(x - x.mean(), y - y.mean()))
+        return radius, core
+
+    def table(self, blur: float, level: int, radius: Float64) -> Table:
+        """The spots of the layer of thin-lens blur diameter `blur` [px], for pixels of 2^level.
+
+        Spots are convolved with a cone of one pixel's radius, so that a spot of no size, sampled anywhere, is one
+        pixel.
+        """
+        from scipy.signal import fftconvolve
+
+        pixel = 2.0**level
+        half = radius + 1.5 * pixel
+        n = int(np.clip(math.ceil(CELLS * 2 * half.max() / pixel), 48, 144))
+        vergence = self.vergence(blur)
+        count = self.parts**2
+        density = np.zeros((self.turns, FIELDS, count, 4, n, n), np.float32)
+        for turn in range(self.turns):
+            angle = 360.0 / max(self.blades, 1) * turn / self.turns
+            for k in range(FIELDS):
+                (corners,), weight, part = self._samples(k, self._near(vergence), angle)
+                places = self._places(k, vergence, corners) * (n / (2 * half[k])) + n / 2
+                histogram = _histogram(places, weight, part, count, n)
+                total = histogram.sum(axis=(0, 2, 3))[None, :, None, None]
+                histogram /= np.where(total > 0, total, 1)
+                cone = _cone(pixel * n / (2 * half[k]))
+                spread = fftconvolve(histogram, cone[None, None], "same", axes=(2, 3))
+                density[turn, k, :, :3] = np.maximum(spread, 0)
+                density[turn, k, :, 3] = density[turn, k, :, :3].mean(axis=1)
+                # per area, so that tables of other sizes can be blended with it
+                density[turn, k] *= (n / (2 * half[k])) ** 2
+        return Table(density, half, radius)
+
+
+RAYS_SHAPE = 40
+
+
+def _between(pair: Float32, w: float, axis: int = 0) -> Float64:
+    """Of a far and a near point, what lies at w: 0 far, 1 near."""
+    far, near = np.moveaxis(pair, axis, 0).astype(np.float64)
+    return far + w * (near - far)
+
+
+def _corners(n: int) -> np.ndarray[tuple[int, ...], np.dtype[np.intp]]:
+    """(4, cells) flat indices of the corners of the cells of an (n, n) grid."""
+    first = (np.arange(n - 1)[:, None] * n + np.arange(n - 1)).ravel()
+    return np.stack([first, first + 1, first + n, first + n + 1])
+
+
+def _weights() -> Float64:
+    """(4, divisions) bilinear weights of the corners at places spread evenly over a cell, in no row with another."""
+    total = DIVISIONS**2
+    a = (np.arange(total) + 0.5) / total
+    # the golden ratio spreads its multiples more evenly than any other number
+    b = (np.arange(total) * 0.6180339887498949 + 0.5) % 1
+    return np.stack([(1 - a) * (1 - b), (1 - a) * b, a * (1 - b), a * b])
+
+
+def _histogram(places: Float64, weight: Float64, part: Float64, count: int, n: int) -> Float64:
+    """(parts, 3, n, n) light in each cell of the table."""
+    parts = _weights()
+    result = np.zeros((3, count * n * n))
+    kept = weight > 0
+    shares, home = weight[kept], part[kept] * n * n
+    for sample in range(places.shape[1]):
+        x, y = (np.einsum("kd,kc->dc", parts, places[axis, sample])[kept] for axis in (0, 1))
+        column, row = np.floor(x).astype(np.intp), np.floor(y).astype(np.intp)
+        inside = (column >= 0) & (column < n) & (row >= 0) & (row < n)
+        index = (home + row * n + column)[inside]
+        result[sample // 3] += np.bincount(index, shares[inside], count * n * n)
+    return result.reshape(3, count, n, n).swapaxes(0, 1)
+
+
+def _cone(radius: float) -> Float64:
+    """A cone of this radius [cells] and volume 1."""
+    reach = max(math.ceil(radius), 1)
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    cone = np.maximum(1 - np.hypot(x, y) / max(radius, 1e-9), 0)
+    return np.asarray(cone / cone.sum())

@@ -1,9 +1,9 @@
 """Fans: the rays of a lens wide open, traced once, from which spots follow for any focus, distance and aperture.
 
 A fan is what a point sends through the lens: a grid of rays over the beam's cross-section in front of it. Rays are
-kept with the place where they cross the stop and with their clearance at every rim, so that a smaller aperture is a
-choice among them; with place and slope near the image, so that another focus is a straight line; and for a far and a
-near point, between which places and slopes are linear in the vergence 1 / distance (exactly so for a thin lens).
+kept with the place where they cross the stop and with their clearance at the rims, so that a smaller aperture is a
+choice among them; with place and slope near the image, so that another focus is a straight line; and for points at
+some distances, between which places and slopes are linear in the vergence 1 / distance (exactly so for a thin lens).
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
-from isp.errors import NumericError, UsageError
+from isp.errors import NumericError
 from isp.lenses import Lens, load_lens
 from isp.lenses.beam import Opening, Source, beam, launch
 from isp.values import Float32, Float64
@@ -27,7 +28,12 @@ RAYS = 40
 WAVELENGTHS = ((600.0, 625.0, 650.0), (510.0, 535.0, 560.0), (445.0, 465.0, 485.0))
 """Samples of red, green and blue [nm]: around the primaries of Rec.2020, 630, 532 and 467 nm (ITU-R BT.2020)."""
 NEAR = 20.0
-"""Distance of the near point [focal lengths]."""
+"""Distance of the middle one of three points [focal lengths]."""
+VERGENCES = (0.0, 1.0, 2.0)
+"""Of the points, 1 at `NEAR`."""
+LOST = -0.3
+"""Clearance of rays, and all beyond, that are not traced but fitted: they pass a rim at 1.14 of its radius."""
+DEGREE = 6
 MARGIN = 0.04
 """Part of a beam's width added around it, for points nearer than infinity and other wavelengths."""
 
@@ -41,16 +47,16 @@ class Fans:
     focal_length, f_number : of the lens [mm]; widest
     tangents : (F,) float64
         Of the field angles, equal steps from 0.
-    x, y, slope_x, slope_y : (F, 2, 9, n, n) float32
-        For a point at infinity and one at `near` [mm], for each of `WAVELENGTHS`: place [mm] in the plane of
-        reference, +x away from the axis, and slope against the axis; 0 where there is no ray.
-    stop_x, stop_y, clearance : (F, 2, n, n) float32
+    x, y, slope_x, slope_y : (F, 3, 9, n, n) float32
+        For points at infinity, at `near` [mm] and at half of that, for each of `WAVELENGTHS`: place [mm] in the plane of
+        reference, +x away from the axis, and slope against the axis; continued where there is no ray.
+    stop_x, stop_y, clearance : (F, 3, n, n) float32
         Of the middle wavelength: place in the stop [clear radii], and 1 - (r / rim)² at the tightest rim other than
-        the stop; clearance is -1 where there is no ray.
+        the stop; it and the stop itself are what ends the light.
     cell : (F,) float64
         Cross-section of the light that a cell of the grid stands for [mm²].
-    chief, chief_slope : (F, 2) float64
-        Place and slope of the chief ray, for both points.
+    chief, chief_slope : (F, 3) float64
+        Place and slope of the chief ray.
     near : [mm]
     lens : None for the ideal lens
     """
@@ -70,20 +76,6 @@ class Fans:
     chief_slope: Float64
     near: float
     lens: Lens | None = None
-
-    def opening(self, f_number: float, blades: int = 0, angle_deg: float = 0.0) -> Opening:
-        """The stop at an f-number.
-
-        Raises
-        ------
-        UsageError
-            The lens does not open that wide.
-        """
-        if self.lens is not None:
-            return self.lens.opening(f_number, blades, angle_deg)
-        if f_number < self.f_number:
-            raise UsageError(f"the ideal lens was prepared for f/{self.f_number:g}, not f/{f_number:g}")
-        return Opening(self.f_number / f_number, blades, angle_deg)
 
 
 @lru_cache(maxsize=8)
@@ -124,7 +116,8 @@ def _trace(lens: Lens, tangent: float, near: float) -> tuple[list[Float32], floa
     grid = beam(lens.prescription, source, lens.reference_nm, Opening(), RAYS)
     if grid is None:
         return None
-    chiefs = [lens.rays(source.field_deg, count=16, distance_mm=d) for d in (math.inf, near)]
+    distances = [near / w if w else math.inf for w in VERGENCES]
+    chiefs = [lens.rays(source.field_deg, count=16, distance_mm=d) for d in distances]
     chief = [[c.center_mm for c in chiefs], [c.center_slope for c in chiefs]]
     if not np.isfinite(chief).all():
         return None
@@ -133,21 +126,65 @@ def _trace(lens: Lens, tangent: float, near: float) -> tuple[list[Float32], floa
     u, v = (grid.u[-1] + grid.u[0]) / 2 + places[None, :], places[:, None]
     plane = lens.prescription.length + lens.best_focus()
     found: list[list[Float64]] = [[] for _ in range(7)]
-    for distance in (math.inf, near):
+    for distance in distances:
         point = Source(source.field_deg, distance)
         rays = [launch(lens.prescription, point, nm, u, v) for colour in WAVELENGTHS for nm in colour]
         at = [r.at(plane) for r in rays]
         middle = rays[4]
-        lost = ~np.logical_and.reduce([np.isfinite(a[0]) for a in at])
         planes = (
             np.stack([a[0] for a in at]), np.stack([a[1] for a in at]),
             np.stack([r.dx / r.dz for r in rays]), np.stack([r.dy / r.dz for r in rays]),
             middle.stop_x, middle.stop_y, middle.clearance,
         )
-        for number, (kept, part) in enumerate(zip(found, planes, strict=True)):
-            kept.append(np.where(lost, -1.0 if number == 6 else 0.0, part))
+        rims = _continued(middle.clearance)
+        good = (rims > LOST) & np.logical_and.reduce([np.isfinite(r.x + r.stop_x) for r in rays])
+        terms = _terms(u, v)
+        for kept, part in zip(found[:6], planes[:6], strict=True):
+            kept.append(_fitted(part, good, terms))
+        found[6].append(rims)
     area = float((places[1] - places[0]) ** 2)
     return [np.stack(part).astype(np.float32) for part in found], area, chief
+
+
+def _continued(clearance: Float64) -> Float64:
+    """Clearance (n, n) continued in straight lines to where no ray can be traced (NaN), but negative there."""
+    full = clearance
+    for _ in range(3):
+        offers = np.stack([
+            2 * _moved(full, axis, step) - _moved(full, axis, 2 * step) for axis, step in ((0, 1), (0, -1), (1, 1), (1, -1))
+        ])
+        known = ~np.isnan(offers)
+        count = known.sum(axis=0)
+        mean = np.where(known, offers, 0.0).sum(axis=0) / np.maximum(count, 1)
+        full = np.where(np.isnan(full) & (count > 0), mean, full)
+    lost = np.isnan(clearance)
+    return np.maximum(np.where(lost, np.minimum(np.nan_to_num(full, nan=LOST), -1e-2), clearance), LOST)
+
+
+def _terms(u: Float64, v: Float64) -> Float64:
+    """(n n, terms) powers of the place in the beam up to `DEGREE`."""
+    a, b = np.broadcast_arrays((u - u.mean()) / np.ptp(u) * 2, v / np.ptp(v) * 2)
+    powers = [a**i * b**j for i in range(DEGREE + 1) for j in range(DEGREE + 1 - i)]
+    return np.stack(powers, axis=-1).reshape(-1, len(powers))
+
+
+def _fitted(planes: Float64, good: NDArray[np.bool_], terms: Float64) -> Float64:
+    """Planes (..., n, n) with what a polynomial through the `good` rays says in place of the others.
+
+    A cell that a rim crosses then has four corners, none of them a ray at the brink of total reflection.
+    """
+    values = planes.reshape(-1, good.size)
+    fit = np.linalg.lstsq(terms[good.ravel()], values[:, good.ravel()].T, rcond=None)[0]
+    return np.where(good.ravel(), values, (terms @ fit).T).reshape(planes.shape)
+
+
+def _moved(planes: Float64, axis: int, step: int) -> Float64:
+    """The value `step` cells away; NaN from outside."""
+    moved = np.roll(planes, step, axis)
+    edge = [slice(None), slice(None)]
+    edge[axis] = slice(None, step) if step > 0 else slice(step, None)
+    moved[tuple(edge)] = np.nan
+    return moved
 
 
 @lru_cache(maxsize=8)
@@ -158,16 +195,16 @@ def ideal(focal_length: float, f_number: float, tangent: float) -> Fans:
     radius = focal_length / (2 * f_number)
     places = np.linspace(-1 - MARGIN, 1 + MARGIN, RAYS)
     stop_y, stop_x = (a.astype(np.float32) for a in np.meshgrid(places, places, indexing="ij"))
-    stop_x, stop_y = (np.broadcast_to(a, (FIELDS, 2, RAYS, RAYS)) for a in (stop_x, stop_y))
-    vergence = np.array([0.0, 1 / near])[None, :, None, None]
+    stop_x, stop_y = (np.broadcast_to(a, (FIELDS, len(VERGENCES), RAYS, RAYS)) for a in (stop_x, stop_y))
+    vergence = np.array(VERGENCES)[None, :, None, None] / near
     # a point at vergence w is imaged at w' = 1 / f - w behind the lens, in the direction of its chief ray
     slope_x = tangents[:, None, None, None] - stop_x * radius * (1 / focal_length - vergence)
     slope_y = -stop_y * radius * (1 / focal_length - vergence)
     x, y = stop_x * radius + focal_length * slope_x, stop_y * radius + focal_length * slope_y
-    colours = (FIELDS, 2, sum(len(c) for c in WAVELENGTHS), RAYS, RAYS)
+    colours = (FIELDS, len(VERGENCES), sum(len(c) for c in WAVELENGTHS), RAYS, RAYS)
     rays = [np.broadcast_to(a[:, :, None], colours).astype(np.float32) for a in (x, y, slope_x, slope_y)]
     cell = ((places[1] - places[0]) * radius) ** 2 / np.sqrt(1 + tangents**2)
-    chief = np.stack([tangents, tangents], axis=1)
+    chief = np.repeat(tangents[:, None], len(VERGENCES), axis=1)
     return Fans(
         focal_length, f_number, tangents, *rays, stop_x, stop_y, np.ones_like(stop_x), cell,
         focal_length * chief, chief, near,

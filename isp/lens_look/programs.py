@@ -103,7 +103,7 @@ def _split_layer(two_sheets: bool) -> tuple[Any, list[Any]]:
     return output, inputs
 
 
-def _make_kernels() -> tuple[Any, list[Any]]:
+def _make_kernels(turning: bool) -> tuple[Any, list[Any]]:
     """Kernels of blocks from the spots of one part of the pupil.
 
     table (x, y, colour, field, turn); half: half the side of each field's table; place: (x, y of the first block's
@@ -127,15 +127,13 @@ def _make_kernels() -> tuple[Any, list[Any]]:
     at = hl.clamp(r * place[7], hl.f32(0), hl.f32(fields - 1))
     low = hl.clamp(hl.i32(at), 0, fields - 2)
     mix = at - hl.f32(low)
-    angle = (hl.atan2(qy, qx) + hl.f32(2 * np.pi)) * place[8]
-    first = hl.i32(hl.floor(angle))
-    between = angle - hl.f32(first)
 
     def sample(field: Any, turn: Any) -> Any:
         scale = hl.f32(n) / (hl.f32(2) * half[field])
         tx, ty = (v * scale + hl.f32(n) * hl.f32(0.5) - hl.f32(0.5) for v in (along, across))
-        ix, iy = (hl.clamp(hl.i32(hl.floor(v)), 0, n - 2) for v in (tx, ty))
-        inside = (tx >= hl.f32(0)) & (ty >= hl.f32(0)) & (tx <= hl.f32(n - 1)) & (ty <= hl.f32(n - 1))
+        # the rim of a table is dark
+        tx, ty = (hl.clamp(v, hl.f32(0), hl.f32(n) - hl.f32(1.001)) for v in (tx, ty))
+        ix, iy = hl.i32(tx), hl.i32(ty)
         fx, fy = tx - hl.f32(ix), ty - hl.f32(iy)
 
         def line(row: Any) -> Any:
@@ -143,17 +141,22 @@ def _make_kernels() -> tuple[Any, list[Any]]:
             return left + (table[ix + 1, row, c, field, turn] - left) * fx
 
         top = line(iy)
-        return hl.select(inside, top + (line(iy + 1) - top) * fy, hl.f32(0))
+        return top + (line(iy + 1) - top) * fy
 
     def turned(turn: Any) -> Any:
         inner = sample(low, turn)
         return inner + (sample(low + 1, turn) - inner) * mix
 
-    value = turned(first % turns)
-    value = hl.select(turns > 1, value + (turned((first + 1) % turns) - value) * between, value)
+    if turning:
+        angle = (hl.atan2(qy, qx) + hl.f32(2 * np.pi)) * place[8]
+        first = hl.i32(angle)
+        value = turned(first % turns)
+        value = value + (turned((first + 1) % turns) - value) * (angle - hl.f32(first))
+    else:
+        value = turned(0)
     output = hl.Func("output")
     output[x, y, bx, by, c] = value
-    output.vectorize(x, 8, hl.TailStrategy.GuardWithIf)
+    output.bound(c, 0, 4).reorder(c, x, y, bx, by).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
     return output, [table, half, place]
 
 
@@ -233,7 +236,8 @@ def _lay_behind(coarse: bool) -> tuple[Any, list[Any]]:
 _BUILDERS: dict[str, tuple[Any, int]] = {
     "split": (lambda: _split_layer(False), 8),
     "split sheets": (lambda: _split_layer(True), 11),
-    "kernels": (_make_kernels, 4),
+    "kernels": (lambda: _make_kernels(False), 4),
+    "kernels turning": (lambda: _make_kernels(True), 4),
     "gather 8": (lambda: _gather(8), 4),
     "gather 16": (lambda: _gather(16), 4),
     "behind": (lambda: _lay_behind(False), 4),

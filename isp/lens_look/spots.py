@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isp.errors import UsageError
-from isp.lens_look.fans import FIELDS, Fans
+from isp.lens_look.fans import FIELDS, RAYS, VERGENCES, Fans
+from isp.lenses import Lens
+from isp.lenses.beam import Opening
+from isp.lenses.lens import NOMINAL
 from isp.lens_look.thin_lens import check_focus
 from isp.values import Float32, Float64
 
@@ -96,7 +101,7 @@ class Optics:
         check_focus(self.fans.focal_length, self.focus / 1e3)
         if not self.pitch > 0:
             raise UsageError(f"pixel pitch {self.pitch:g} mm must be > 0")
-        self.fans.opening(self.f_number)
+        self._opening(0.0)
 
     @cached_property
     def blur_at_infinity(self) -> float:
@@ -120,8 +125,7 @@ class Optics:
         return self._chief(1 / self.focus)
 
     def _chief(self, vergence: float) -> Float64:
-        far, near = (self.fans.chief + self.plane * self.fans.chief_slope).T
-        return np.asarray(far + self._near(vergence) * (near - far))
+        return _between(self.fans.chief + self.plane * self.fans.chief_slope, self._near(vergence), axis=1)
 
     @cached_property
     def scale(self) -> float:
@@ -155,20 +159,24 @@ class Optics:
         fans = self.fans
         return fans.x, fans.y, fans.slope_x, fans.slope_y
 
+    def _opening(self, turn: float) -> Opening:
+        return _opening(self.fans.lens, self.fans.f_number, self.f_number, self.blades, self.blade_angle - turn)
+
     def _near(self, vergence: float) -> float:
         return vergence * self.fans.near
 
     def _open(self, field: int, w: float, turn: float) -> Float64:
         """Clearance of the rays of a field through the rims and the stop in use."""
-        fans = self.fans
-        opening = fans.opening(self.f_number, self.blades, self.blade_angle - turn)
+        fans, opening = self.fans, self._opening(turn)
+        # nearer than any that was traced, rims are those of the nearest
+        w = min(max(w, VERGENCES[0]), VERGENCES[-1])
         stop_x, stop_y, rims = (_between(a[field], w) for a in (fans.stop_x, fans.stop_y, fans.clearance))
         return np.minimum(rims, opening.clearance(stop_x, stop_y))
 
     @property
     def turns(self) -> int:
         """Steps of azimuth that tables hold."""
-        return TURNS if self.blades and self.fans.opening(self.f_number).radius < 1 else 1
+        return TURNS if self.blades and self._opening(0.0).radius < 1 else 1
 
     def vergence(self, blur: float) -> float:
         """1 / distance [1/mm] of what has the thin-lens blur diameter `blur` [px]."""
@@ -176,22 +184,23 @@ class Optics:
 
     def _samples(self, field: int, w: float, turn: float) -> tuple[tuple[Float64, ...], Float64, Float64]:
         """Corners of the cells that hold light, the weight of each division of them, and where it lies in the stop."""
-        corners = _corners(RAYS_SHAPE)
+        corners = _corners(RAYS)
         clearance = self._open(field, w, turn).ravel()[corners]
-        rims = _between(self.fans.clearance[field], w).ravel()[corners]
-        used = (clearance.max(axis=0) > 0) & (rims.min(axis=0) > -1)
+        used = clearance.max(axis=0) > 0
         parts = _weights()
-        free = np.einsum("kd,kc->dc", parts, clearance[:, used]) > 0
+        free = np.einsum("kd,kc->dc", parts, clearance[:, used])
+        # soft over one division, so that rims are smooth
+        soft = np.maximum(np.ptp(clearance[:, used], axis=0) / DIVISIONS, 1e-9)
         stop = [
             np.einsum("kd,kc->dc", parts, _between(a[field], w).ravel()[corners][:, used])
             for a in (self.fans.stop_x, self.fans.stop_y)
         ]
-        weight = free.astype(np.float64)
+        weight = np.clip(0.5 + free / soft, 0.0, 1.0)
         depth, rings = self.onion
         if depth:
             weight *= 1 + depth * np.cos(2 * np.pi * rings * np.hypot(*stop))
         side = self.parts
-        radius = self.fans.opening(self.f_number).radius
+        radius = self._opening(0.0).radius
         part = np.zeros(weight.shape, np.intp)
         for axis in stop:
             part = part * side + np.clip(np.floor((axis / radius + 1) / 2 * side), 0, side - 1).astype(np.intp)
@@ -213,13 +222,12 @@ class Optics:
         vergence = self.vergence(blur)
         radius, core = np.zeros(FIELDS), np.zeros(FIELDS)
         for k in range(FIELDS):
-            (corners,), weight, _ = self._samples(k, self._near(vergence), 0.0)
-            x, y = self._places(k, vergence, corners).mean(axis=2)
-            lit = weight.any(axis=0)
-            if not lit.any():
+            lit = np.flatnonzero(self._open(k, self._near(vergence), 0.0).ravel() > 0)
+            if not lit.size:
                 continue
-            x, y = x[:, lit], y[:, lit]
-            radius[k] = np.quantile(np.hypot(x, y), ENERGY) * (1 + 0.5 / math.sqrt(lit.sum()))
+            x, y = self._places(k, vergence, lit[None])[:, :, 0]
+            # a cell around each ray holds light, too
+            radius[k] = np.quantile(np.hypot(x, y), ENERGY) * (1 + 0.8 / math.sqrt(lit.size))
             core[k] = 2 * math.sqrt(2) * np.median(np.hypot(x - x.mean(), y - y.mean()))
         return radius, core
 
@@ -247,20 +255,28 @@ class Optics:
                 histogram /= np.where(total > 0, total, 1)
                 cone = _cone(pixel * n / (2 * half[k]))
                 spread = fftconvolve(histogram, cone[None, None], "same", axes=(2, 3))
-                density[turn, k, :, :3] = np.maximum(spread, 0)
+                # outside of a table is dark: its rim is read for all that lies there
+                density[turn, k, :, :3, 1:-1, 1:-1] = np.maximum(spread, 0)[..., 1:-1, 1:-1]
                 density[turn, k, :, 3] = density[turn, k, :, :3].mean(axis=1)
                 # per area, so that tables of other sizes can be blended with it
                 density[turn, k] *= (n / (2 * half[k])) ** 2
         return Table(density, half, radius)
 
 
-RAYS_SHAPE = 40
+@lru_cache(maxsize=256)
+def _opening(lens: Lens | None, widest: float, f_number: float, blades: int, angle_deg: float) -> Opening:
+    if lens is not None:
+        return lens.opening(f_number, blades, angle_deg)
+    if f_number < NOMINAL * widest:
+        raise UsageError(f"the ideal lens: f/{f_number:g} is not allowed; allowed: f/{widest:g}..f/1000")
+    return Opening(min(widest / f_number, 1.0), blades, angle_deg)
 
 
-def _between(pair: Float32, w: float, axis: int = 0) -> Float64:
-    """Of a far and a near point, what lies at w: 0 far, 1 near."""
-    far, near = np.moveaxis(pair, axis, 0).astype(np.float64)
-    return far + w * (near - far)
+def _between(points: NDArray[Any], w: float, axis: int = 0) -> Float64:
+    """What lies at vergence w, along an axis of `VERGENCES`."""
+    first = int(w >= VERGENCES[1])
+    far, near = np.moveaxis(points, axis, 0)[first : first + 2].astype(np.float64)
+    return np.asarray(far + (w - VERGENCES[first]) * (near - far))
 
 
 def _corners(n: int) -> np.ndarray[tuple[int, ...], np.dtype[np.intp]]:

@@ -153,7 +153,7 @@ class Tile:
         kernels = []
         for part in range(density.shape[2]):
             made = np.empty((4, count, count, taps, taps), np.float32)
-            run("kernels", density[:, :, part], half.astype(np.float32), place, made)
+            run("kernels" if optics.turns == 1 else "kernels turning", density[:, :, part], half.astype(np.float32), place, made)
             kernels.append(made)
         sums = np.stack([k.sum(axis=(3, 4)) for k in kernels])
         for made, own in zip(kernels, sums, strict=True):

@@ -22,6 +22,7 @@ BUILT_IN = {
     "stages": "isp.commands.stages:stages",
     "profile": "isp.commands.profile:app",
     "demo": "isp.commands.demo:demo",
+    "lens": "isp.commands.lens:app",
     "bench": "isp.commands.bench:bench",
 }
 """Subcommands of this package, in the order that help shows them."""

@@ -14,6 +14,10 @@ from isp.values import Float64
 
 COARSE = 64
 """Rays across the first look for the beam."""
+CHIEF_STEPS = 20
+"""Most steps to the chief ray."""
+CENTERED = 1e-6
+"""A chief ray passes the centre of the stop by less [mm]."""
 SOUGHT = 8
 """Rays across the beam, at least, before the look is a finer one."""
 
@@ -64,7 +68,7 @@ class Source:
     distance_mm: float = math.inf
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Grid:
     """Rays on a regular grid across a beam, in its cross-section through the paraxial entrance pupil's centre.
 
@@ -94,33 +98,52 @@ def launch(
     prescription: Prescription, source: Source, wavelength_nm: float, u: Float64, v: Float64, *, to_stop: bool = False
 ) -> Traced:
     """Trace rays through points (u, v) [mm] of a beam's cross-section, arrays that broadcast."""
+    angle = np.asarray(math.radians(source.field_deg))
+    return _launch(prescription, angle, source.distance_mm, wavelength_nm, u, v, to_stop=to_stop)
+
+
+def _launch(
+    prescription: Prescription, angle: Float64, distance: float, wavelength_nm: float, u: Float64, v: Float64, *,
+    to_stop: bool = False,
+) -> Traced:
+    """As `launch`, each ray from its own angle [rad]."""
     # always the same cross-section: beams of several wavelengths share coordinates
     pupil = first_order(prescription, prescription.reference_nm).entrance_pupil.position
-    angle = math.radians(source.field_deg)
-    sine, cosine = math.sin(angle), math.cos(angle)
+    sine, cosine = np.sin(angle), np.cos(angle)
     origin = (u * cosine, v + 0 * u, pupil - u * sine)
-    if math.isinf(source.distance_mm):
-        direction: tuple[Float64, Float64, Float64] = (np.asarray(sine), np.asarray(0.0), np.asarray(cosine))
-    else:
-        along = source.distance_mm
-        x, z = origin[0] + along * sine, origin[2] - pupil + along * cosine
-        length = np.sqrt(x * x + origin[1] ** 2 + z * z)
-        direction = (x / length, origin[1] / length, z / length)
-    return trace(prescription, wavelength_nm, origin, direction, to_stop=to_stop)
+    if math.isinf(distance):
+        return trace(prescription, wavelength_nm, origin, (sine, np.asarray(0.0), cosine), to_stop=to_stop)
+    x, y, z = origin[0] + distance * sine, origin[1], origin[2] - pupil + distance * cosine
+    length = np.sqrt(x * x + y * y + z * z)
+    return trace(prescription, wavelength_nm, origin, (x / length, y / length, z / length), to_stop=to_stop)
 
 
 def chief(prescription: Prescription, source: Source, wavelength_nm: float) -> float:
     """Cross-section coordinate u [mm] of the ray through the centre of the stop; NaN if there is none."""
+    return float(_chiefs(prescription, np.array([source.field_deg]), source.distance_mm, wavelength_nm)[0])
+
+
+def chief_rays(prescription: Prescription, fields_deg: Float64, distance_mm: float, wavelength_nm: float) -> Traced:
+    """The rays through the centre of the stop from (N,) field angles; NaN where there is none."""
+    u = _chiefs(prescription, fields_deg, distance_mm, wavelength_nm)
+    return _launch(prescription, np.radians(fields_deg), distance_mm, wavelength_nm, u, np.zeros_like(u))
+
+
+def _chiefs(prescription: Prescription, fields_deg: Float64, distance_mm: float, wavelength_nm: float) -> Float64:
+    def height(u: Float64) -> Float64:
+        return _launch(prescription, angle, distance_mm, wavelength_nm, u, np.zeros_like(u), to_stop=True).x
+
+    angle = np.radians(fields_deg)
     step = 1e-3 * prescription.surfaces[prescription.stop].semi_diameter
-    u = 0.0
-    for _ in range(30):
-        here, there = launch(
-            prescription, source, wavelength_nm, np.array([u, u + step]), np.zeros(2), to_stop=True
-        ).x
-        if abs(here) < 1e-9:
-            break
-        u -= here * step / (there - here)
-    return u if abs(here) < 1e-6 else math.nan
+    u = np.zeros_like(angle)
+    for _ in range(CHIEF_STEPS):
+        here = height(u)
+        with np.errstate(invalid="ignore"):
+            if not (np.abs(here) > CENTERED / 1000).any():
+                break
+        u = u - here * step / (height(u + step) - here)
+    found: Float64 = np.where(np.abs(here) < CENTERED, u, math.nan)
+    return found
 
 
 def beam(prescription: Prescription, source: Source, wavelength_nm: float, opening: Opening, count: int) -> Grid | None:
@@ -144,7 +167,7 @@ def beam(prescription: Prescription, source: Source, wavelength_nm: float, openi
         if fine and min(across) >= SOUGHT:
             return grid
         if not inside.any():
-            if n > 8 * COARSE:
+            if n > COARSE:
                 return None
             n *= 4
             continue

@@ -22,6 +22,8 @@ from isp.values import Float64
 
 NOMINAL = 0.9
 """An f-number down to this share of the computed widest one means wide open: engraved numbers are rounded."""
+SMALLEST = 64.0
+"""The largest f-number: a beam this narrow still holds enough of the rays that look for it."""
 WIDEST_FIELD = 80.0
 """Largest field angle [degrees]."""
 ACROSS = 256
@@ -55,7 +57,7 @@ class Rays:
     slope_x, slope_y : (N,) float64
         dx/dz and dy/dz: in a plane `defocus` behind, they are at ``x + defocus * slope_x``.
     weights : (N,) float64
-        Share of the light, together 1.
+        Share of the light, together 1: all alike, as the beam is lit evenly.
     area_mm2 : float
         Of the beam's cross-section in front of the lens: what `weights` stand for together.
     center_mm, center_slope : float
@@ -140,8 +142,9 @@ class Lens:
             raise UsageError(f"{blades} blades; allowed: 0 (round), 3..100")
         if f_number is None:
             return Opening()
-        if not f_number < 1000 or f_number < NOMINAL * self.f_number:
-            raise UsageError(f"{self.name}: f/{f_number:g} is not allowed; allowed: f/{self.f_number:.2f}..f/1000")
+        if not f_number <= SMALLEST or f_number < NOMINAL * self.f_number:
+            allowed = f"f/{self.f_number:.2f}..f/{SMALLEST:g}"
+            raise UsageError(f"{self.name}: f/{f_number:g} is not allowed; allowed: {allowed}")
         if f_number <= self.f_number:
             return Opening()
         ray = beams.axial_fan(self.prescription, self.reference_nm, np.array([self._height(f_number)]))
@@ -188,14 +191,14 @@ class Lens:
         distance_mm: float = math.inf,
     ) -> Float64:
         """Where the chief ray crosses the plane of best axial focus [mm]; NaN where there is none."""
-        angles = _angles(field_deg)
-        heights = [self._chief(float(a), wavelength_nm, f_number, distance_mm)[0] for a in angles.flat]
-        return np.reshape(np.array(heights), angles.shape)
+        angles, nm = _angles(field_deg), self._wavelength(wavelength_nm)
+        rays = beams.chief_rays(self.prescription, angles.ravel(), distance_mm, nm)
+        return np.reshape(rays.at(self._plane(f_number))[0], angles.shape)
 
     def distortion(self, field_deg: ArrayLike) -> Float64:
         """Image height over focal length times tangent, minus 1: positive is pincushion. Not defined on the axis."""
         angles = _angles(field_deg)
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore"):
             found: Float64 = self.image_height(angles) / (self.focal_length * np.tan(np.radians(angles))) - 1
         return found
 
@@ -203,6 +206,11 @@ class Lens:
         """The field angle [degrees] whose chief ray has this image height [mm]; NaN beyond the lens's field."""
         heights, angles = self._heights
         return np.interp(np.asarray(image_height_mm, np.float64), heights, angles, right=math.nan)
+
+    @property
+    def covered_field(self) -> float:
+        """Largest field angle [degrees] up to which the chief ray lands further out the larger the angle."""
+        return float(self._heights[1][-1])
 
     @cached_property
     def _heights(self) -> tuple[Float64, Float64]:
@@ -221,8 +229,8 @@ class Lens:
         """Paraxial focus at a wavelength [nm], behind (positive) that of the reference wavelength [mm]."""
         return first_order(self.prescription, self._wavelength(wavelength_nm)).back_focus - self.back_focus
 
-    def field_curvature(self, field_deg: float) -> FieldCurvature:
-        """Where narrow beams around the chief ray focus (as Coddington's equations give), wide-open best focus as 0.
+    def field_curvature(self, field_deg: float, f_number: float | None = None) -> FieldCurvature:
+        """Where narrow beams around the chief ray focus (as Coddington's equations give), from the best axial focus.
 
         Raises
         ------
@@ -234,7 +242,7 @@ class Lens:
         rays = launch(
             self.prescription, source, self.reference_nm, np.array([u - step, u + step, u]), np.array([0, 0, step])
         )
-        plane = self._plane(None)
+        plane = self._plane(f_number)
         (x, y), slope_x, slope_y = rays.at(plane), rays.dx / rays.dz, rays.dy / rays.dz
         if not np.isfinite(x).all():
             raise NumericError(f"{self.name}: no chief ray at {field_deg:g} degrees; take a smaller field angle")
@@ -321,6 +329,10 @@ class Lens:
         NumericError
             No light gets through.
         """
+        if not math.isfinite(defocus_mm):
+            raise UsageError(f"defocus {defocus_mm:g} mm is not allowed; allowed: a finite number")
+        if pitch_um is not None and not 0 < pitch_um < math.inf:
+            raise UsageError(f"pitch {pitch_um:g} µm is not allowed; allowed: above 0")
         grid = self._lit(field_deg, wavelength_nm, self.opening(f_number, blades, blade_angle_deg), distance_mm)
         height, slope = self._chief(field_deg, None, f_number, distance_mm)
         return point_spread(
@@ -386,10 +398,7 @@ class Lens:
         self, field_deg: float, wavelength_nm: float | None, f_number: float | None, distance_mm: float
     ) -> tuple[float, float]:
         """Image height [mm] and slope of the chief ray; NaN where there is none."""
-        if field_deg == 0:
-            return 0.0, 0.0
-        source, nm = Source(field_deg, distance_mm), self._wavelength(wavelength_nm)
-        ray = _chief_ray(self.prescription, source, nm)
+        ray = _chief_ray(self.prescription, Source(field_deg, distance_mm), self._wavelength(wavelength_nm))
         return float(ray.at(self._plane(f_number))[0][0]), float(ray.dx[0] / ray.dz[0])
 
 
@@ -400,8 +409,7 @@ def _grid(prescription: Prescription, source: Source, wavelength_nm: float, open
 
 @lru_cache(maxsize=1024)
 def _chief_ray(prescription: Prescription, source: Source, wavelength_nm: float) -> Traced:
-    u = chief(prescription, source, wavelength_nm)
-    return launch(prescription, source, wavelength_nm, np.array([u]), np.zeros(1))
+    return beams.chief_rays(prescription, np.array([source.field_deg]), source.distance_mm, wavelength_nm)
 
 
 @lru_cache(maxsize=256)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -79,6 +80,16 @@ def diffraction(grid: Grid, wavelength_nm: float, fx: Float64, fy: Float64) -> F
     """
     from scipy.ndimage import map_coordinates
 
+    overlap, step = _overlap(grid)
+    scale, middle = wavelength_nm * 1e-6 / step, overlap.shape[0] // 2
+    at = np.broadcast_arrays(fy * scale + middle, fx * scale + middle)
+    found: Float64 = np.clip(map_coordinates(overlap, at, order=1), 0, 1)
+    return found
+
+
+@lru_cache(maxsize=24)
+def _overlap(grid: Grid) -> tuple[Float64, float]:
+    """Autocorrelation of the opening in direction cosines, 1 in the middle, and its step."""
     passes = grid.passes
     low = np.array([grid.rays.dx[passes].min(), grid.rays.dy[passes].min()])
     high = np.array([grid.rays.dx[passes].max(), grid.rays.dy[passes].max()])
@@ -88,11 +99,7 @@ def diffraction(grid: Grid, wavelength_nm: float, fx: Float64, fy: Float64) -> F
     opening = np.minimum(opening / np.median(opening[opening > 0]), 1)
     shape = (2 * opening.shape[0],) * 2
     overlap = np.fft.irfft2(np.abs(np.fft.rfft2(opening, shape)) ** 2, shape)
-    overlap = np.fft.fftshift(overlap) / overlap[0, 0]
-    scale, middle = wavelength_nm * 1e-6 / step, shape[0] // 2
-    at = np.broadcast_arrays(fy * scale + middle, fx * scale + middle)
-    found: Float64 = np.clip(map_coordinates(overlap, at, order=1), 0, 1)
-    return found
+    return np.fft.fftshift(overlap) / overlap[0, 0], step
 
 
 def _spread_light(grid: Grid, x: Float64, y: Float64, pitch: float, size: int) -> Float64:

@@ -88,7 +88,11 @@ def _lens(document: Document, path: KeyPath, entry: Any) -> Prescription:
             (*path, "surfaces"), f"{path[-1]}: surfaces must be a list of 1..{MOST_SURFACES} mappings"
         )
     at = (*path, "surfaces")
-    aspheres = _aspheres(document, path, entry, [_identity(document, (*at, i), row) for i, row in enumerate(rows)])
+    names = [_identity(document, (*at, i), row) for i, row in enumerate(rows)]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise _refusal(document, (*at, i), "there are two of that id")
+    aspheres = _aspheres(document, path, entry, names)
     surfaces = tuple(
         _surface(document, (*at, i), row, line, scale, stated, aspheres) for i, row in enumerate(rows)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,9 @@ STEPS = 30
 """Most Newton steps to an asphere; four or five are usual."""
 CLOSE = 1e-10
 """A ray is on an asphere when it misses it by less [mm]."""
+
+_Three = tuple[Float64, Float64, Float64]
+_Six = tuple[Float64, Float64, Float64, Float64, Float64, Float64]
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,8 @@ class Traced:
 def trace(
     prescription: Prescription,
     wavelength_nm: float,
-    origin: tuple[Float64, Float64, Float64],
-    direction: tuple[Float64, Float64, Float64],
+    origin: _Three,
+    direction: _Three,
     *,
     to_stop: bool = False,
 ) -> Traced:
@@ -74,37 +78,39 @@ def trace(
     -------
     Traced
     """
-    x, y, z, dx, dy, dz = (np.array(a, np.float64) for a in np.broadcast_arrays(*origin, *direction))
-    stop_x = stop_y = np.full(x.shape, math.nan)
-    clearance = np.ones(x.shape)
-    before = 1.0
-    for surface, vertex in zip(prescription.surfaces, prescription.vertices, strict=True):
-        x, y, z, r2, normal = _meet(surface, vertex, x, y, z, dx, dy, dz)
+    clearance = np.ones(np.broadcast_shapes(*(np.shape(a) for a in (*origin, *direction))))
+    for surface, ray in follow(prescription, wavelength_nm, origin, direction):
+        x, y = ray[:2]
         if surface.stop:
             stop_x, stop_y = x / surface.semi_diameter, y / surface.semi_diameter
             if to_stop:
                 break
         else:
-            clearance = np.minimum(clearance, 1 - r2 / surface.semi_diameter**2)
+            clearance = np.minimum(clearance, 1 - (x * x + y * y) / surface.semi_diameter**2)
+    found = (*ray, stop_x, stop_y, clearance)
+    lost = ~np.isfinite(ray[0] + ray[3])
+    return Traced(*(np.where(lost, math.nan, a) for a in found) if lost.any() else found)
+
+
+def follow(
+    prescription: Prescription, wavelength_nm: float, origin: _Three, direction: _Three
+) -> Iterator[tuple[Surface, _Six]]:
+    """Each surface with x, y, z and direction cosines of the rays behind it; arguments as `trace`."""
+    x, y, z, dx, dy, dz = (np.array(a, np.float64) for a in np.broadcast_arrays(*origin, *direction))
+    before = 1.0
+    for surface, vertex in zip(prescription.surfaces, prescription.vertices, strict=True):
+        x, y, z, normal = _meet(surface, vertex, x, y, z, dx, dy, dz)
         after = surface.glass.index(wavelength_nm)
         if after != before:
             dx, dy, dz = _refract(dx, dy, dz, normal, before / after)
         before = after
-    lost = ~np.isfinite(x + dx)
-    if lost.any():
-        x, y, z, dx, dy, dz, stop_x, stop_y, clearance = (
-            np.where(lost, math.nan, a) for a in (x, y, z, dx, dy, dz, stop_x, stop_y, clearance)
-        )
-    return Traced(x, y, z, dx, dy, dz, stop_x, stop_y, clearance)
-
-
-_Normal = tuple[Float64, Float64, Float64]
+        yield surface, (x, y, z, dx, dy, dz)
 
 
 def _meet(
     surface: Surface, vertex: float, x: Float64, y: Float64, z: Float64, dx: Float64, dy: Float64, dz: Float64
-) -> tuple[Float64, Float64, Float64, Float64, _Normal]:
-    """Where rays meet a surface: x, y, z, r² and the unit normal (towards the image)."""
+) -> tuple[Float64, Float64, Float64, _Three]:
+    """Where rays meet a surface: x, y, z and the unit normal (towards the image)."""
     # from the vertex plane on, numbers are small
     step = (vertex - z) / dz
     x, y, z = x + step * dx, y + step * dy, np.full_like(z, vertex)
@@ -112,7 +118,7 @@ def _meet(
         return _meet_asphere(surface, vertex, x, y, z, dx, dy, dz)
     c = surface.curvature
     if c == 0:
-        return x, y, z, x * x + y * y, (np.zeros_like(x), np.zeros_like(x), np.ones_like(x))
+        return x, y, z, (np.zeros_like(x), np.zeros_like(x), np.ones_like(x))
     # the crossing nearer to the vertex, in the form that does not cancel for small c
     with np.errstate(invalid="ignore"):
         half = dz - c * (x * dx + y * dy)
@@ -121,12 +127,12 @@ def _meet(
         # from a ray nearly parallel to the surface the root may lie on the far half of the sphere
         step = np.where(c * step * dz < 1, step, math.nan)
     x, y, depth = x + step * dx, y + step * dy, step * dz
-    return x, y, vertex + depth, x * x + y * y, (-c * x, -c * y, 1 - c * depth)
+    return x, y, vertex + depth, (-c * x, -c * y, 1 - c * depth)
 
 
 def _meet_asphere(
     surface: Surface, vertex: float, x: Float64, y: Float64, z: Float64, dx: Float64, dy: Float64, dz: Float64
-) -> tuple[Float64, Float64, Float64, Float64, _Normal]:
+) -> tuple[Float64, Float64, Float64, _Three]:
     step = np.zeros_like(x)
     for _ in range(STEPS):
         px, py = x + step * dx, y + step * dy
@@ -143,11 +149,11 @@ def _meet_asphere(
     px, py, depth = x + step * dx, y + step * dy, step * dz
     length = np.sqrt(1 + slope * slope)
     tilt = -slope / (np.maximum(r, 1e-30) * length)
-    return px, py, vertex + depth, r * r, (tilt * px, tilt * py, 1 / length)
+    return px, py, vertex + depth, (tilt * px, tilt * py, 1 / length)
 
 
 def _refract(
-    dx: Float64, dy: Float64, dz: Float64, normal: _Normal, ratio: float
+    dx: Float64, dy: Float64, dz: Float64, normal: _Three, ratio: float
 ) -> tuple[Float64, Float64, Float64]:
     """Snell's law in vector form; NaN where light is totally reflected."""
     nx, ny, nz = normal

@@ -7,9 +7,7 @@ l is seen with
 
     T l / max(1 - s, a)
 
-where s is the blurred coverage of what lies in front of it on the same surface and so hides nothing of it. The pupil
-is divided into parts, through each of which this is done on its own: what hides what depends on where in the pupil one
-looks from, and the more parts, the closer to the truth, at the same cost of gathering.
+where s is the blurred coverage of what lies in front of it on the same surface and so hides nothing of it.
 """
 
 from __future__ import annotations
@@ -28,8 +26,8 @@ from numpy.typing import NDArray
 
 from isp.lens_look import sheets
 from isp.lens_look.tile import Tile
-from isp.lens_look.spots import FINEST, LARGEST, LEVELS, Optics, Table
-from isp.values import Float32, Float64
+from isp.lens_look.spots import FINEST, LARGEST, LEVELS, Extent, Optics, Table
+from isp.values import Float32
 
 TILE = 512
 """Side of a tile [px]; a multiple of 2^(LEVELS - 1)."""
@@ -115,21 +113,17 @@ class Renderer:
     Parameters
     ----------
     optics : Optics
-        With one part of the pupil.
-    split : Optics
-        The same with several, for tiles where something hides something.
     place : Place
     vignetting : share of the lens's loss of light towards the corners, 0..1
     highlights : Highlights
     """
 
     optics: Optics
-    split: Optics
     place: Place
     vignetting: float = 1.0
     highlights: Highlights = field(default_factory=Highlights)
-    _tables: dict[tuple[int, int, bool], Table] = field(default_factory=dict, init=False)
-    _extents: dict[int, tuple[Float64, Float64]] = field(default_factory=dict, init=False)
+    _tables: dict[tuple[int, int], Table] = field(default_factory=dict, init=False)
+    _extents: dict[int, Extent] = field(default_factory=dict, init=False)
     _locks: dict[Any, Lock] = field(default_factory=dict, init=False)
     _lock: Lock = field(default_factory=Lock, init=False)
 
@@ -151,7 +145,7 @@ class Renderer:
         present = np.unique(layer)
 
         with ThreadPoolExecutor(threads) as pool:
-            radius = max(float(r.max()) for r, _ in pool.map(lambda k: self.extent(int(k)), present))
+            radius = max(float(e.radius.max()) for e in pool.map(lambda k: self.extent(int(k)), present))
             border = Border.around(radius)
             for _ in pool.map(lambda at: Tile(self, at, border, light, layer).render(result), self._tiles()):
                 pass
@@ -171,7 +165,7 @@ class Renderer:
 
     def reach(self, layers: Iterable[int]) -> int:
         """How far around a pixel the result depends on the picture [px]."""
-        border = Border.around(max(float(self.extent(k)[0].max()) for k in layers))
+        border = Border.around(max(float(self.extent(k).radius.max()) for k in layers))
         return border.blur + border.continued
 
     def _once(self, store: dict[Any, Any], key: Any, make: Callable[[], Any]) -> Any:
@@ -182,17 +176,17 @@ class Renderer:
                 store[key] = make()
             return store[key]
 
-    def extent(self, layer: int) -> tuple[Float64, Float64]:
-        found: tuple[Float64, Float64] = self._once(
+    def extent(self, layer: int) -> Extent:
+        found: Extent = self._once(
             self._extents, layer, lambda: self.optics.extent(sheets.blur_of(layer))
         )
         return found
 
-    def table(self, layer: int, level: int, parts: bool) -> Table:
-        optics = self.split if parts else self.optics
+    def table(self, layer: int, level: int) -> Table:
+        """Spots of a layer for pixels of a level."""
         found: Table = self._once(
-            self._tables, (layer, level, parts),
-            lambda: optics.table(sheets.blur_of(layer), level, self.extent(layer)[0]),
+            self._tables, (layer, level),
+            lambda: self.optics.table(sheets.blur_of(layer), level, self.extent(layer).radius),
         )
         return found
 
@@ -202,17 +196,15 @@ class Renderer:
         return math.hypot(x - cx, y - cy) / self.optics.corner * (len(self.optics.fans.tangents) - 1)
 
     def level(self, layer: int, y: float, x: float) -> int:
-        radius, core = self.extent(layer)
-        at = min(self.fields(y, x), len(core) - 1.0)
-        numbers = np.arange(len(core))
-        size, reach = float(np.interp(at, numbers, core)), float(np.interp(at, numbers, radius))
+        extent, at = self.extent(layer), self.fields(y, x)
+        numbers = np.arange(len(extent.core))
+        size, reach = (float(np.interp(at, numbers, a)) for a in (extent.core, extent.radius))
         level = max(math.floor(math.log2(max(size, FINEST) / FINEST)), math.ceil(math.log2(max(reach, 1) / LARGEST)))
         return min(max(level, 0), LEVELS - 1)
 
-    @cached_property
-    def falloff(self) -> Float32:
-        """(FALLOFF,) factor on light, evenly over the squared distance from the axis."""
-        illumination = self.optics.illumination
+    def falloff(self, layer: int) -> Float32:
+        """(FALLOFF,) factor on the light of a layer, evenly over the squared distance from the axis."""
+        illumination = self.extent(layer).illumination
         at = np.sqrt(np.linspace(0, 1, FALLOFF)) * (len(illumination) - 1)
         light = np.interp(at, np.arange(len(illumination)), illumination)
         return np.asarray(1 + self.vignetting * (light - 1), np.float32)

@@ -23,6 +23,8 @@ JUMP = 4
 """Layers from which on two neighbours belong to different things: 3 px or 12 % of blur."""
 NOTHING = -32768
 """In place of a layer where nothing is hidden."""
+EVENED = 12
+"""Steps by which continued colour is evened."""
 _BEND = STEP / RATIO
 
 Int16 = NDArray[np.int16]
@@ -162,7 +164,19 @@ def _continue(front: Int16, back: Int16, colour: Float32, steps: int) -> tuple[I
             count += taken
         hidden = np.where(new, best, hidden)
         behind = np.where(new, total / np.maximum(count, 1), behind)
-    return hidden, behind
+    return hidden, _evened(hidden, mixed, behind)
+
+
+def _evened(hidden: Int16, known: NDArray[np.bool_], behind: Float32) -> Float32:
+    """What has been continued, without streaks: some steps towards the mean of the neighbours on the same surface."""
+    for _ in range(EVENED):
+        total, count = behind.copy(), np.ones(hidden.shape, np.float32)
+        for axis, step in _SIDES:
+            same = np.abs(_shifted(hidden, axis, step) - hidden) < JUMP
+            total += np.where(same, _shifted(behind, axis, step), 0)
+            count += same
+        behind = np.where(known, behind, total / count)
+    return behind
 
 
 def _one_surface(front: Int16, back: Int16, steps: int) -> Int16:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isp.errors import UsageError
-from isp.lens_look.fans import FIELDS, RAYS, VERGENCES, Fans
+from isp.lens_look.fans import FIELDS, RAYS, VERGENCES, WAVELENGTHS, Fans
 from isp.lenses import Lens
 from isp.lenses.beam import Opening
 from isp.lenses.lens import NOMINAL
@@ -24,6 +24,7 @@ from isp.values import Float32, Float64
 
 DIVISIONS = 4
 """Each cell between traced rays is divided into so many parts along each side."""
+Indices = NDArray[np.intp]
 FINEST = 12.0
 """A blur is rendered in the coarsest pixels of which its diameter has so many."""
 LARGEST = 28.0
@@ -38,14 +39,29 @@ TURNS = 4
 
 
 @dataclass(frozen=True)
+class Extent:
+    """The spots of one layer in figures, each (F,) float64.
+
+    Parameters
+    ----------
+    radius : that holds the light [px]
+    core : diameter of a disc as wide as the spot's core [px]
+    illumination : relative to the axis: area of the beam times cos³ (see `Lens.relative_illumination`)
+    """
+
+    radius: Float64
+    core: Float64
+    illumination: Float64
+
+
+@dataclass(frozen=True)
 class Table:
     """Spots of one layer, for rendering in pixels of one level.
 
     Parameters
     ----------
-    density : (A, F, P, 4, n, n) float32
-        Light per cell for A turns of the iris, F fields, P parts of the pupil, and red, green, blue and their mean;
-        over the parts together its integral is the same everywhere.
+    density : (A, F, 4, n, n) float32
+        Light per area for A turns of the iris, F fields, and red, green, blue and their mean.
     half : (F,) float64
         Half the side of a table [px].
     radius : (F,) float64
@@ -77,8 +93,6 @@ class Optics:
         Of the iris; 0 is round [degrees].
     onion : (depth, rings)
         Modulation of the light over the radius of the stop, as turned aspheres leave it.
-    parts : int
-        The pupil is divided into parts x parts squares.
 
     Raises
     ------
@@ -95,7 +109,6 @@ class Optics:
     blades: int = 0
     blade_angle: float = 0.0
     onion: tuple[float, float] = (0.0, 0.0)
-    parts: int = 1
 
     def __post_init__(self) -> None:
         check_focus(self.fans.focal_length, self.focus / 1e3)
@@ -113,19 +126,21 @@ class Optics:
     def plane(self) -> float:
         """Place of the sensor behind the plane of reference: the smallest spot on the axis [mm]."""
         x, y, slope_x, slope_y = (a[0, :, 4] for a in self._maps)
-        w = self._near(1 / self.focus)
+        w = self._near(0, 1 / self.focus)
         x, y, slope_x, slope_y = (_between(a, w) for a in (x, y, slope_x, slope_y))
-        lit = self._open(0, w, 0.0) > 0
+        lit = self._open(0, 1 / self.focus, 0.0) > 0
         top, bottom = (x * slope_x + y * slope_y)[lit].sum(), (slope_x**2 + slope_y**2)[lit].sum()
         return float(-top / bottom)
 
     @cached_property
     def heights(self) -> Float64:
         """(F,) image heights of the fields, of what is in focus [mm]."""
-        return self._chief(1 / self.focus)
+        return np.array([self._chief(k, 1 / self.focus) for k in range(FIELDS)])
 
-    def _chief(self, vergence: float) -> Float64:
-        return _between(self.fans.chief + self.plane * self.fans.chief_slope, self._near(vergence), axis=1)
+    def _chief(self, field: int, vergence: float) -> float:
+        fans = self.fans
+        heights = fans.chief[field] + self.plane * fans.chief_slope[field]
+        return float(_between(heights, self._near(field, vergence)))
 
     @cached_property
     def scale(self) -> float:
@@ -149,12 +164,6 @@ class Optics:
         return along, across
 
     @cached_property
-    def illumination(self) -> Float64:
-        """(F,) relative illumination of the fields: beam area times cos³ (see `Lens.relative_illumination`)."""
-        area = np.array([self._samples(k, 0.0, 0.0)[1].sum() * self.fans.cell[k] for k in range(FIELDS)])
-        return area / area[0] * (1 + self.fans.tangents**2) ** -1.5
-
-    @cached_property
     def _maps(self) -> tuple[Float32, Float32, Float32, Float32]:
         fans = self.fans
         return fans.x, fans.y, fans.slope_x, fans.slope_y
@@ -162,14 +171,15 @@ class Optics:
     def _opening(self, turn: float) -> Opening:
         return _opening(self.fans.lens, self.fans.f_number, self.f_number, self.blades, self.blade_angle - turn)
 
-    def _near(self, vergence: float) -> float:
-        return vergence * self.fans.near
+    def _near(self, field: int, vergence: float) -> float:
+        """Of points in a plane at right angles to the axis: along the chief ray they are farther away."""
+        return vergence * self.fans.near / math.sqrt(1 + float(self.fans.tangents[field]) ** 2)
 
-    def _open(self, field: int, w: float, turn: float) -> Float64:
+    def _open(self, field: int, vergence: float, turn: float) -> Float64:
         """Clearance of the rays of a field through the rims and the stop in use."""
         fans, opening = self.fans, self._opening(turn)
         # nearer than any that was traced, rims are those of the nearest
-        w = min(max(w, VERGENCES[0]), VERGENCES[-1])
+        w = min(max(self._near(field, vergence), VERGENCES[0]), VERGENCES[-1])
         stop_x, stop_y, rims = (_between(a[field], w) for a in (fans.stop_x, fans.stop_y, fans.clearance))
         return np.minimum(rims, opening.clearance(stop_x, stop_y))
 
@@ -182,54 +192,51 @@ class Optics:
         """1 / distance [1/mm] of what has the thin-lens blur diameter `blur` [px]."""
         return (1 - blur / self.blur_at_infinity) / self.focus if self.strength else 1 / self.focus
 
-    def _samples(self, field: int, w: float, turn: float) -> tuple[tuple[Float64, ...], Float64, Float64]:
-        """Corners of the cells that hold light, the weight of each division of them, and where it lies in the stop."""
+    def _samples(self, field: int, vergence: float, turn: float) -> tuple[Indices, Float64]:
+        """(4, cells) corners of the cells that hold light, and (divisions, cells) the weight of each part of them."""
         corners = _corners(RAYS)
-        clearance = self._open(field, w, turn).ravel()[corners]
+        clearance = self._open(field, vergence, turn).ravel()[corners]
         used = clearance.max(axis=0) > 0
-        parts = _weights()
+        parts, w = _weights(), self._near(field, vergence)
         free = np.einsum("kd,kc->dc", parts, clearance[:, used])
         # soft over one division, so that rims are smooth
         soft = np.maximum(np.ptp(clearance[:, used], axis=0) / DIVISIONS, 1e-9)
-        stop = [
-            np.einsum("kd,kc->dc", parts, _between(a[field], w).ravel()[corners][:, used])
-            for a in (self.fans.stop_x, self.fans.stop_y)
-        ]
         weight = np.clip(0.5 + free / soft, 0.0, 1.0)
         depth, rings = self.onion
         if depth:
+            stop = [
+                np.einsum("kd,kc->dc", parts, _between(a[field], w).ravel()[corners][:, used])
+                for a in (self.fans.stop_x, self.fans.stop_y)
+            ]
             weight *= 1 + depth * np.cos(2 * np.pi * rings * np.hypot(*stop))
-        side = self.parts
-        radius = self._opening(0.0).radius
-        part = np.zeros(weight.shape, np.intp)
-        for axis in stop:
-            part = part * side + np.clip(np.floor((axis / radius + 1) / 2 * side), 0, side - 1).astype(np.intp)
-        return (corners[:, used],), weight, part
+        return corners[:, used], weight
 
     def _places(self, field: int, vergence: float, corners: Float64) -> Float64:
         """(2, 9, 4, cells) places around the chief ray [px]."""
-        w = self._near(vergence)
+        w = self._near(field, vergence)
         x, y, slope_x, slope_y = (_between(a[field].swapaxes(0, 1), w, axis=1) for a in self._maps)
-        x = x + self.plane * slope_x - self._chief(vergence)[field]
+        x = x + self.plane * slope_x - self._chief(field, vergence)
         y = y + self.plane * slope_y
         along, across = (s[field] for s in self.stretch)
         factor = self.strength / self.pitch
         both = np.stack([x * (factor / along), y * (factor / across)])
         return both.reshape(2, both.shape[1], -1)[:, :, corners]
 
-    def extent(self, blur: float) -> tuple[Float64, Float64]:
-        """(F,) radius that holds the light of a layer, and diameter of a disc as large as its core [px]."""
+    def extent(self, blur: float) -> Extent:
+        """How large the spots of a layer are, and how bright."""
         vergence = self.vergence(blur)
-        radius, core = np.zeros(FIELDS), np.zeros(FIELDS)
+        radius, core, area = np.zeros((3, FIELDS))
         for k in range(FIELDS):
-            lit = np.flatnonzero(self._open(k, self._near(vergence), 0.0).ravel() > 0)
+            corners, weight = self._samples(k, vergence, 0.0)
+            area[k] = weight.sum() * self.fans.cell[k]
+            lit = np.flatnonzero(self._open(k, vergence, 0.0).ravel() > 0)
             if not lit.size:
                 continue
             x, y = self._places(k, vergence, lit[None])[:, :, 0]
             # a cell around each ray holds light, too
             radius[k] = np.quantile(np.hypot(x, y), ENERGY) * (1 + 0.8 / math.sqrt(lit.size))
             core[k] = 2 * math.sqrt(2) * np.median(np.hypot(x - x.mean(), y - y.mean()))
-        return radius, core
+        return Extent(radius, core, area / area[0] * (1 + self.fans.tangents**2) ** -1.5)
 
     def table(self, blur: float, level: int, radius: Float64) -> Table:
         """The spots of the layer of thin-lens blur diameter `blur` [px], for pixels of 2^level.
@@ -243,21 +250,18 @@ class Optics:
         half = radius + 1.5 * pixel
         n = int(np.clip(math.ceil(CELLS * 2 * half.max() / pixel), 48, 144))
         vergence = self.vergence(blur)
-        count = self.parts**2
-        density = np.zeros((self.turns, FIELDS, count, 4, n, n), np.float32)
+        density = np.zeros((self.turns, FIELDS, 4, n, n), np.float32)
         for turn in range(self.turns):
             angle = 360.0 / max(self.blades, 1) * turn / self.turns
             for k in range(FIELDS):
-                (corners,), weight, part = self._samples(k, self._near(vergence), angle)
+                corners, weight = self._samples(k, vergence, angle)
                 places = self._places(k, vergence, corners) * (n / (2 * half[k])) + n / 2
-                histogram = _histogram(places, weight, part, count, n)
-                total = histogram.sum(axis=(0, 2, 3))[None, :, None, None]
-                histogram /= np.where(total > 0, total, 1)
+                histogram = _histogram(places, weight, n)
                 cone = _cone(pixel * n / (2 * half[k]))
-                spread = fftconvolve(histogram, cone[None, None], "same", axes=(2, 3))
+                spread = fftconvolve(histogram, cone[None], "same", axes=(1, 2))
                 # outside of a table is dark: its rim is read for all that lies there
-                density[turn, k, :, :3, 1:-1, 1:-1] = np.maximum(spread, 0)[..., 1:-1, 1:-1]
-                density[turn, k, :, 3] = density[turn, k, :, :3].mean(axis=1)
+                density[turn, k, :3, 1:-1, 1:-1] = np.maximum(spread, 0)[..., 1:-1, 1:-1]
+                density[turn, k, 3] = density[turn, k, :3].mean(axis=0)
                 # per area, so that tables of other sizes can be blended with it
                 density[turn, k] *= (n / (2 * half[k])) ** 2
         return Table(density, half, radius)
@@ -279,7 +283,7 @@ def _between(points: NDArray[Any], w: float, axis: int = 0) -> Float64:
     return np.asarray(far + (w - VERGENCES[first]) * (near - far))
 
 
-def _corners(n: int) -> np.ndarray[tuple[int, ...], np.dtype[np.intp]]:
+def _corners(n: int) -> Indices:
     """(4, cells) flat indices of the corners of the cells of an (n, n) grid."""
     first = (np.arange(n - 1)[:, None] * n + np.arange(n - 1)).ravel()
     return np.stack([first, first + 1, first + n, first + n + 1])
@@ -294,19 +298,20 @@ def _weights() -> Float64:
     return np.stack([(1 - a) * (1 - b), (1 - a) * b, a * (1 - b), a * b])
 
 
-def _histogram(places: Float64, weight: Float64, part: Float64, count: int, n: int) -> Float64:
-    """(parts, 3, n, n) light in each cell of the table."""
+def _histogram(places: Float64, weight: Float64, n: int) -> Float64:
+    """(3, n, n) light in each cell of the table, sum 1 where all lies inside."""
     parts = _weights()
-    result = np.zeros((3, count * n * n))
+    result = np.zeros((len(WAVELENGTHS), n * n))
     kept = weight > 0
-    shares, home = weight[kept], part[kept] * n * n
+    shares = weight[kept] / max(weight.sum() * len(WAVELENGTHS[0]), 1e-12)
     for sample in range(places.shape[1]):
-        x, y = (np.einsum("kd,kc->dc", parts, places[axis, sample])[kept] for axis in (0, 1))
-        column, row = np.floor(x).astype(np.intp), np.floor(y).astype(np.intp)
+        column, row = (
+            np.floor(np.einsum("kd,kc->dc", parts, places[axis, sample])[kept]).astype(np.intp) for axis in (0, 1)
+        )
         inside = (column >= 0) & (column < n) & (row >= 0) & (row < n)
-        index = (home + row * n + column)[inside]
-        result[sample // 3] += np.bincount(index, shares[inside], count * n * n)
-    return result.reshape(3, count, n, n).swapaxes(0, 1)
+        index = (row * n + column)[inside]
+        result[sample // len(WAVELENGTHS[0])] += np.bincount(index, shares[inside], n * n)
+    return result.reshape(-1, n, n)
 
 
 def _cone(radius: float) -> Float64:

@@ -15,8 +15,9 @@ from isp.values import Float32
 
 if TYPE_CHECKING:
     from isp.lens_look.renderer import Border, Renderer
+    from isp.lens_look.spots import Table
 
-TINY = 1e-12
+TINY = 1e-6
 
 
 @dataclass(frozen=True)
@@ -28,15 +29,13 @@ class Prepared:
     factor : pixels of the picture per pixel, along each axis
     side : of a block [px of the level]
     source : (5, h, w) light, coverage, continuation; from one pixel and the reach of a kernel before the tile
-    kernels : of each part of the pupil, (4, blocks, blocks, taps, taps), each with sum 1
-    shares : (parts, 3, blocks, blocks) of the light that come through each part
+    kernels : (4, blocks, blocks, taps, taps), each with sum 1
     """
 
     factor: int
     side: int
     source: Float32
-    kernels: list[Float32]
-    shares: Float32
+    kernels: Float32
 
 
 class Tile:
@@ -71,40 +70,28 @@ class Tile:
 
     def render(self, result: Float32) -> None:
         """Put the tile into its place of `result` (H, W, 3)."""
-        layers = [self._prepare(k) for k in self._found]
-        if len(layers) == 1:
-            total = self._seen(layers[0], 0, None)[3:]
+        if len(self._found) == 1:
+            total = self._seen(self._prepare(self._found[0]), None)[3:]
         else:
-            # the farthest from focus tells best which part of the pupil light comes through
-            sharpest = max(range(len(layers)), key=lambda i: abs(self._found[i]))
-            total = np.zeros((3, self.size, self.size), np.float32)
-            for part in range(len(layers[0].kernels)):
-                state = np.zeros((6, self.size, self.size), np.float32)
-                state[:3] = 1
-                for layer in layers:
-                    state = self._seen(layer, part, state)
-                reference = layers[sharpest]
-                share = _blown_up(
-                    reference.shares[part], reference.side * reference.factor,
-                    _begin(reference.factor) * reference.factor, self.size,
-                )
-                total += share * state[3:] / np.maximum(1 - state[:3], 1e-4)
+            state = np.zeros((6, self.size, self.size), np.float32)
+            state[:3] = 1
+            for layer in self._found:
+                state = self._seen(self._prepare(layer), state)
+            total = state[3:] / np.maximum(1 - state[:3], TINY)
         height, width = result.shape[:2]
         (top, left), size = self.corner, self.size
         y, x = slice(max(top, 0), min(top + size, height)), slice(max(left, 0), min(left + size, width))
         result[y, x] = np.moveaxis(total[:, y.start - top : y.stop - top, x.start - left : x.stop - left], 0, 2)
 
-    def _seen(self, layer: Prepared, part: int, state: Float32 | None) -> Float32:
+    def _seen(self, layer: Prepared, state: Float32 | None) -> Float32:
         """The state (6, h, w) behind a layer: what is left to see, and what has been seen."""
-        box, bottom, first = _trimmed(layer.kernels[part])
-        size = layer.side * box.shape[1]
-        rows, columns = size + box.shape[3] - 1, size + box.shape[4] - 1
-        source = layer.source[:, bottom : bottom + rows, first : first + columns]
+        count = layer.kernels.shape[1]
+        size = layer.side * count
         planes = 3 if state is None else 7
         blurred = np.empty((planes, size, size), np.float32)
-        blocks = blurred.reshape(planes, box.shape[1], layer.side, box.shape[1], layer.side).transpose(0, 1, 3, 2, 4)
+        blocks = blurred.reshape(planes, count, layer.side, count, layer.side).transpose(0, 1, 3, 2, 4)
         side = np.array([layer.side], np.int32)
-        run(f"gather {8 if layer.side % 16 else 16}", np.ascontiguousarray(source), box, side, blocks)
+        run(f"gather {8 if layer.side % 16 else 16}", layer.source, layer.kernels, side, blocks)
         after = np.empty((6, self.size, self.size), np.float32)
         ordered = int(state is not None and self._hiding is not None)
         if state is None:
@@ -121,7 +108,7 @@ class Tile:
         factor = 2**level
         begin = _begin(factor)
         side, count = _blocks(size // factor + 2 * begin, renderer.side(factor))
-        table = renderer.table(layer, level, self._hiding is not None)
+        table = renderer.table(layer, level)
         corners = [renderer.fields(self.corner[0] + a * size, self.corner[1] + b * size) for a in (0, 1) for b in (0, 1)]
         low, high = math.floor(min(corners)), math.ceil(max(corners))
         fields = np.arange(len(table.radius))
@@ -129,17 +116,15 @@ class Tile:
             low = 0
         held = table.radius[(fields >= min(low, len(fields) - 1) - 1) & (fields <= high + 1)]
         reach = math.ceil(held.max() / factor + 1)
-        kernels, shares = self._kernels(table.density, table.half, factor, side, count, reach)
-        return Prepared(factor, side, self._source(layer, factor, side * count + 2 * reach, reach), kernels, shares)
+        kernels = self._kernels(table, factor, side, count, reach)
+        return Prepared(factor, side, self._source(layer, factor, side * count + 2 * reach, reach), kernels)
 
     def _holds_axis(self) -> bool:
         x, y = self.renderer.place.axis
         (top, left), size = self.corner, self.size
         return top - 1 <= y <= top + size and left - 1 <= x <= left + size
 
-    def _kernels(
-        self, density: Float32, half: NDArray[Any], factor: int, side: int, count: int, reach: int
-    ) -> tuple[list[Float32], Float32]:
+    def _kernels(self, table: Table, factor: int, side: int, count: int, reach: int) -> Float32:
         optics = self.renderer.optics
         x, y = self.renderer.place.axis
         (top, left), taps = self.corner, 2 * reach + 1
@@ -147,22 +132,19 @@ class Tile:
         place = np.array(
             [
                 left + begin - x, top + begin - y, side * factor, side * factor, factor, reach, reach,
-                (len(half) - 1) / optics.corner, optics.turns * max(optics.blades, 1) / (2 * np.pi),
+                (len(table.half) - 1) / optics.corner, optics.turns * max(optics.blades, 1) / (2 * np.pi),
             ], np.float32,
         )
-        kernels = []
-        for part in range(density.shape[2]):
-            made = np.empty((4, count, count, taps, taps), np.float32)
-            run("kernels" if optics.turns == 1 else "kernels turning", density[:, :, part], half.astype(np.float32), place, made)
-            kernels.append(made)
-        sums = np.stack([k.sum(axis=(3, 4)) for k in kernels])
-        for made, own in zip(kernels, sums, strict=True):
-            made /= np.maximum(own, TINY)[..., None, None]
-        return kernels, sums[:, :3] / np.maximum(sums[:, :3].sum(axis=0), TINY)
+        kernels = np.empty((4, count, count, taps, taps), np.float32)
+        program = "kernels" if optics.turns == 1 else "kernels turning"
+        run(program, table.density, table.half.astype(np.float32), place, kernels)
+        kernels /= np.maximum(kernels.sum(axis=(3, 4)), TINY)[..., None, None]
+        return kernels
 
     def _source(self, layer: int, factor: int, size: int, reach: int) -> Float32:
         renderer = self.renderer
         x, y = renderer.place.axis
+        falloff = renderer.falloff(layer)
         first = self.around // factor - _begin(factor) - reach
         place = np.array([first, first, layer], np.int32)
         box = np.full((factor, factor), 1 / factor**2, np.float32)
@@ -170,18 +152,18 @@ class Tile:
         tone = np.array(
             [
                 x - self.corner[1] + self.around, y - self.corner[0] + self.around,
-                (len(renderer.falloff) - 1) / renderer.optics.corner**2, gain, 0.8 * threshold, 5 / threshold,
+                (len(falloff) - 1) / renderer.optics.corner**2, gain, 0.8 * threshold, 5 / threshold,
             ], np.float32,
         )
         source = np.empty((5, size, size), np.float32)
         if self._hiding is None:
-            run("split", self._light, self._layer, self._single_sheet, box, place, tone, renderer.falloff, source)
+            run("split", self._light, self._layer, self._single_sheet, box, place, tone, falloff, source)
             return source
         hiding = self._hiding
         alpha = np.ones(self._layer.shape, np.float32)
         run(
             "split sheets", self._light, alpha, self._layer, hiding.reach, hiding.hidden, hiding.behind, box, place, tone,
-            renderer.falloff, source,
+            falloff, source,
         )
         return source
 
@@ -209,19 +191,3 @@ def _mirrored(start: int, count: int, size: int) -> slice | NDArray[np.intp]:
 
 def _part(plane: NDArray[Any], rows: slice | NDArray[np.intp], columns: slice | NDArray[np.intp]) -> NDArray[Any]:
     return plane[rows][:, columns]
-
-
-def _trimmed(kernels: Float32) -> tuple[Float32, int, int]:
-    """Kernels without the rows and columns that are empty in all of them, and how many went at the start of each."""
-    used = kernels.any(axis=(0, 1, 2))
-    rows, columns = np.flatnonzero(used.any(axis=1)), np.flatnonzero(used.any(axis=0))
-    if not rows.size:
-        return np.ascontiguousarray(kernels[..., :1, :1]), 0, 0
-    y, x = int(rows[0]), int(columns[0])
-    return np.ascontiguousarray(kernels[..., y : rows[-1] + 1, x : columns[-1] + 1]), y, x
-
-
-def _blown_up(blocks: Float32, side: int, skip: int, size: int) -> Float32:
-    """(3, size, size) value of the block at each pixel, the first block beginning `skip` pixels before."""
-    full = np.repeat(np.repeat(blocks, side, 1), side, 2)
-    return full[:, skip : skip + size, skip : skip + size]

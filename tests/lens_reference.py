@@ -15,7 +15,7 @@ import numpy as np
 
 from isp.lens_look.fans import WAVELENGTHS
 from isp.lenses import Lens
-from isp.lenses.beam import Source, beam, launch
+from isp.lenses.beam import Source, beam, chief, launch
 
 
 @dataclass(frozen=True)
@@ -113,9 +113,12 @@ class Reference:
         with np.errstate(invalid="ignore"):
             passes = np.minimum(traced.clearance, opening.clearance(traced.stop_x, traced.stop_y)) > 0
         at = prescription.length + self.lens.best_focus(self.f_number) + plane
-        chief = self.lens.rays(source.field_deg, None, self.f_number, 16, distance_mm=away)
+        middle = launch(
+            prescription, source, self.lens.reference_nm,
+            np.array([chief(prescription, source, self.lens.reference_nm)]), np.zeros(1),
+        ).at(at)[0]
         x, y = traced.at(at)
-        spot = (x[passes] - chief.center_mm - plane * chief.center_slope) / self.pitch, y[passes] / self.pitch
+        spot = (x[passes] - middle) / self.pitch, y[passes] / self.pitch
         area = (u1 - u0) * (v1 - v0) / n**2
         weight = np.full(passes.sum(), area / self._axis(distance) * math.cos(angle) ** 3)
         sights = []

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from isp.errors import NumericError
 from isp.lenses import Lens, load_lens
-from isp.lenses.beam import Opening, Source, beam, launch
+from isp.lenses.beam import Opening, Source, beam, chief, launch
 from isp.values import Float32, Float64
 
 FIELDS = 20
@@ -111,20 +111,19 @@ def prepare(name: str, path: str | None, tangent: float) -> Fans:
     return Fans(lens.focal_length, lens.f_number, tangents, *stacked, cell, chief[:, 0], chief[:, 1], near, lens)
 
 
-def _trace(lens: Lens, tangent: float, near: float) -> tuple[list[Float32], float, list[list[float]]] | None:
+def _trace(lens: Lens, tangent: float, near: float) -> tuple[list[Float32], float, Float64] | None:
     source = Source(math.degrees(math.atan(tangent)))
     grid = beam(lens.prescription, source, lens.reference_nm, Opening(), RAYS)
     if grid is None:
         return None
+    plane = lens.prescription.length + lens.best_focus()
     distances = [near / w if w else math.inf for w in VERGENCES]
-    chiefs = [lens.rays(source.field_deg, count=16, distance_mm=d) for d in distances]
-    chief = [[c.center_mm for c in chiefs], [c.center_slope for c in chiefs]]
-    if not np.isfinite(chief).all():
+    middle_rays = np.array([_chief(lens, Source(source.field_deg, d), plane) for d in distances]).T
+    if not np.isfinite(middle_rays).all():
         return None
     half = (grid.u[-1] - grid.u[0]) / 2 * (1 + 2 * MARGIN)
     places = np.linspace(-half, half, RAYS)
     u, v = (grid.u[-1] + grid.u[0]) / 2 + places[None, :], places[:, None]
-    plane = lens.prescription.length + lens.best_focus()
     found: list[list[Float64]] = [[] for _ in range(7)]
     for distance in distances:
         point = Source(source.field_deg, distance)
@@ -143,7 +142,16 @@ def _trace(lens: Lens, tangent: float, near: float) -> tuple[list[Float32], floa
             kept.append(_fitted(part, good, terms))
         found[6].append(rims)
     area = float((places[1] - places[0]) ** 2)
-    return [np.stack(part).astype(np.float32) for part in found], area, chief
+    return [np.stack(part).astype(np.float32) for part in found], area, middle_rays
+
+
+def _chief(lens: Lens, source: Source, plane: float) -> tuple[float, float]:
+    """Where the ray through the middle of the stop crosses a plane [mm], and its slope."""
+    if source.field_deg == 0:
+        return 0.0, 0.0
+    u = chief(lens.prescription, source, lens.reference_nm)
+    ray = launch(lens.prescription, source, lens.reference_nm, np.array([u]), np.zeros(1))
+    return float(ray.at(plane)[0][0]), float(ray.dx[0] / ray.dz[0])
 
 
 def _continued(clearance: Float64) -> Float64:

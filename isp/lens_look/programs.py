@@ -5,7 +5,7 @@ through them, and laying one layer behind another.
 from __future__ import annotations
 
 import hashlib
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,6 @@ def _split_layer(two_sheets: bool) -> tuple[Any, list[Any]]:
 
     x, y, c = _vars("x y c")
     light = hl.ImageParam(hl.Float(32), 3, "light")
-    alpha = hl.ImageParam(hl.Float(32), 2, "alpha")
     layer, reach, hidden = (hl.ImageParam(hl.Int(16), 2, n) for n in ("layer", "reach", "hidden"))
     behind = hl.ImageParam(hl.Float(32), 3, "behind")
     place = hl.ImageParam(hl.Int(32), 1, "place")
@@ -77,16 +76,15 @@ def _split_layer(two_sheets: bool) -> tuple[Any, list[Any]]:
     one, zero = hl.f32(1), hl.f32(0)
     i16 = hl.i16(number)
     own = hl.select(layer[px, py] == i16, one, zero)
-    # light is given times its alpha
-    cover = own * alpha[px, py] if two_sheets else own
+    cover = own
     rgb = [own * lit * v for v in bright(light)]
-    same = hl.select((layer[px, py] < i16) & (i16 <= reach[px, py]), alpha[px, py] if two_sheets else one, zero)
+    same = hl.select((layer[px, py] < i16) & (i16 <= reach[px, py]), one, zero)
     inputs = [light, layer, reach, box, place, tone, falloff]
     if two_sheets:
         far = hl.select(hidden[px, py] == i16, one, zero)
         rgb = [a + far * lit * b for a, b in zip(rgb, bright(behind), strict=True)]
         cover = cover + far
-        inputs = [light, alpha, layer, reach, hidden, behind, box, place, tone, falloff]
+        inputs = [light, layer, reach, hidden, behind, box, place, tone, falloff]
     parts = [*rgb, cover, same]
     output = hl.Func("output")
     sums = []
@@ -160,11 +158,12 @@ def _make_kernels(turning: bool) -> tuple[Any, list[Any]]:
     return output, [table, half, place]
 
 
-def _gather(lanes: int) -> tuple[Any, list[Any]]:
-    """Light of a layer through the kernel of each block: red, green, blue, their coverages, and continuation.
+def _gather(lanes: int, ordered: bool) -> tuple[Any, list[Any]]:
+    """A layer through the kernel of each block: red, green, blue and coverage; if `ordered` the coverages of red,
+    green and blue, and continuation.
 
     source (x, y, 5); kernels (x, y, block x, block y, 4); the output has dimensions (x, y in the block, block x,
-    block y, 3 or 7).
+    block y, 4 or 7).
     """
     import halide as hl
 
@@ -174,8 +173,8 @@ def _gather(lanes: int) -> tuple[Any, list[Any]]:
     side = hl.ImageParam(hl.Int(32), 1, "side")
     r = hl.RDom([(0, kernels.dim(0).extent()), (0, kernels.dim(1).extent())], "r")
     gathered, output = hl.Func("gathered"), hl.Func("output")
-    colour = hl.select(c < 6, c % 3, 3)
-    plane = hl.clamp(hl.select(c < 3, c, hl.select(c < 6, 3, 4)), 0, source.dim(2).extent() - 1)
+    colour = hl.select(c < 6, c % 3, 3) if ordered else hl.min(c, 3)
+    plane = hl.select(c < 3, hl.min(c, 2), hl.select(c < 6, 3, 4)) if ordered else hl.min(c, 3)
     gathered[xi, yi, bx, by, c] = hl.f32(0)
     gathered[xi, yi, bx, by, c] += (
         source[bx * side[0] + xi + r.x, by * side[0] + yi + r.y, plane] * kernels[r.x, r.y, bx, by, colour]
@@ -188,11 +187,11 @@ def _gather(lanes: int) -> tuple[Any, list[Any]]:
     return output, [source, kernels, side]
 
 
-def _lay_behind(coarse: bool) -> tuple[Any, list[Any]]:
+def _lay_behind(coarse: bool, ordered: bool) -> tuple[Any, list[Any]]:
     """What is left to see (3) and what has been seen (3), one layer further back.
 
-    state (x, y, 6); blurred (x, y, 7), if `coarse` in pixels of `factor`, from one before the tile; place: (factor,
-    ordered).
+    state (x, y, 6); blurred (x, y, 7), or 4 where layers hide nothing of each other, if `coarse` in pixels of place[0]
+    from one before the first on.
     """
     import halide as hl
 
@@ -200,7 +199,7 @@ def _lay_behind(coarse: bool) -> tuple[Any, list[Any]]:
     state = hl.ImageParam(hl.Float(32), 3, "state")
     blurred = hl.ImageParam(hl.Float(32), 3, "blurred")
     place = hl.ImageParam(hl.Int(32), 1, "place")
-    factor, ordered = place[0], place[1] != 0
+    factor = place[0]
     one = hl.f32(1)
 
     def spot(v: Any) -> tuple[Any, Any]:
@@ -219,9 +218,11 @@ def _lay_behind(coarse: bool) -> tuple[Any, list[Any]]:
         smooth[x, y, c] = blurred[x, y, c]
 
     def seen(k: int) -> list[Any]:
-        left, light, cover, same = state[x, y, k], smooth[x, y, k], smooth[x, y, 3 + k], smooth[x, y, 6]
-        open_to = hl.max(one - same, cover)
-        gain = hl.select(ordered, left / hl.max(open_to, hl.f32(1e-4)), one)
+        left, light = state[x, y, k], smooth[x, y, k]
+        if not ordered:
+            return [left - smooth[x, y, 3], state[x, y, 3 + k] + light]
+        cover, same = smooth[x, y, 3 + k], smooth[x, y, 6]
+        gain = left / hl.max(hl.max(one - same, cover), hl.f32(1e-4))
         return [hl.max(left - gain * cover, hl.f32(0)), state[x, y, 3 + k] + gain * light]
 
     pairs = [seen(k) for k in range(3)]
@@ -233,13 +234,93 @@ def _lay_behind(coarse: bool) -> tuple[Any, list[Any]]:
     return output, [state, blurred, place]
 
 
+def _cells() -> tuple[Any, list[Any]]:
+    """Least and greatest layer in cells of the size of box; place: (column, row) of the first pixel in its cell."""
+    import halide as hl
+
+    x, y, c = _vars("x y c")
+    layer = hl.ImageParam(hl.Int(16), 2, "layer")
+    place, box = hl.ImageParam(hl.Int(32), 1, "place"), hl.ImageParam(hl.Float(32), 2, "box")
+    r = hl.RDom([(0, box.dim(0).extent()), (0, box.dim(1).extent())], "r")
+    at = [
+        hl.clamp(v * box.dim(k).extent() + q - place[k], 0, layer.dim(k).extent() - 1)
+        for k, (v, q) in enumerate(((x, r.x), (y, r.y)))
+    ]
+    ends = hl.Func("ends")
+    ends[x, y] = (hl.i16(32767), hl.i16(-32768))
+    ends[x, y] = (hl.min(ends[x, y][0], layer[at[0], at[1]]), hl.max(ends[x, y][1], layer[at[0], at[1]]))
+    output = hl.Func("output")
+    output[x, y, c] = hl.select(c == 0, ends[x, y][0], ends[x, y][1])
+    output.bound(c, 0, 2).reorder(c, x, y).unroll(c).parallel(y)
+    ends.compute_at(output, x)
+    return output, [layer, place, box]
+
+
+def _cell_colour() -> tuple[Any, list[Any]]:
+    """Sums of light (3) and count of the pixels of each cell in layers beyond `beyond`."""
+    import halide as hl
+
+    x, y, c = _vars("x y c")
+    light = hl.ImageParam(hl.Float(32), 3, "light")
+    layer, beyond = (hl.ImageParam(hl.Int(16), 2, n) for n in ("layer", "beyond"))
+    place, box = hl.ImageParam(hl.Int(32), 1, "place"), hl.ImageParam(hl.Float(32), 2, "box")
+    r = hl.RDom([(0, box.dim(0).extent()), (0, box.dim(1).extent())], "r")
+    px, py = (
+        hl.clamp(v * box.dim(k).extent() + q - place[k], 0, layer.dim(k).extent() - 1)
+        for k, (v, q) in enumerate(((x, r.x), (y, r.y)))
+    )
+    own = hl.select(layer[px, py] > beyond[x, y], hl.f32(1), hl.f32(0))
+    sums = hl.Func("sums")
+    sums[x, y] = (hl.f32(0),) * 4
+    sums[x, y] = (*(sums[x, y][k] + own * light[k, px, py] for k in range(3)), sums[x, y][3] + own)
+    output = hl.Func("output")
+    output[x, y, c] = hl.mux(c, [sums[x, y][k] for k in range(4)])
+    output.bound(c, 0, 4).reorder(c, x, y).unroll(c).parallel(y)
+    sums.compute_at(output, x)
+    return output, [light, layer, beyond, place, box]
+
+
+def _splat() -> tuple[Any, list[Any]]:
+    """Light of divided cells of rays in the cells of tables, (x, y, colour, field).
+
+    at (corner, cell, 2, wavelength, field): places of the corners of the cells of rays in the table; weights (division, cell,
+    field); parts (corner, division); shape (n, n).
+    """
+    import halide as hl
+
+    x, y, c, f = _vars("x y c f")
+    at = hl.ImageParam(hl.Float(32), 5, "at")
+    weights = hl.ImageParam(hl.Float(32), 3, "weights")
+    parts, shape = hl.ImageParam(hl.Float(32), 2, "parts"), hl.ImageParam(hl.Float(32), 2, "shape")
+    n = shape.dim(0).extent()
+    r = hl.RDom([(0, parts.dim(1).extent()), (0, weights.dim(1).extent()), (0, 3)], "r")
+    output = hl.Func("output")
+    output[x, y, c, f] = hl.f32(0)
+
+    def place(axis: int) -> Any:
+        total = at[0, r.y, axis, c * 3 + r.z, f] * parts[0, r.x]
+        for k in range(1, 4):
+            total = total + at[k, r.y, axis, c * 3 + r.z, f] * parts[k, r.x]
+        return hl.clamp(hl.i32(hl.floor(total)), 0, n - 1)
+
+    output[place(0), place(1), c, f] += weights[r.x, r.y, f]
+    return output, [at, weights, parts, shape]
+
+
 _BUILDERS: dict[str, tuple[Any, int]] = {
+    "cells": (_cells, 4),
+    "cell colour": (_cell_colour, 6),
+    "splat": (_splat, 5),
     "split": (lambda: _split_layer(False), 8),
-    "split sheets": (lambda: _split_layer(True), 11),
+    "split sheets": (lambda: _split_layer(True), 10),
     "kernels": (lambda: _make_kernels(False), 4),
     "kernels turning": (lambda: _make_kernels(True), 4),
-    "gather 8": (lambda: _gather(8), 4),
-    "gather 16": (lambda: _gather(16), 4),
-    "behind": (lambda: _lay_behind(False), 4),
-    "behind coarse": (lambda: _lay_behind(True), 4),
+    **{
+        f"gather {lanes}{' ordered' * ordered}": (partial(_gather, lanes, ordered), 4)
+        for lanes in (8, 16) for ordered in (False, True)
+    },
+    **{
+        f"behind{' coarse' * coarse}{' ordered' * ordered}": (partial(_lay_behind, coarse, ordered), 4)
+        for coarse in (False, True) for ordered in (False, True)
+    },
 }

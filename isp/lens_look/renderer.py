@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isp.lens_look import sheets
+from isp.lens_look.sheets import EVENED
 from isp.lens_look.tile import Tile
 from isp.lens_look.spots import FINEST, LARGEST, LEVELS, Extent, Optics, Table
 from isp.values import Float32
@@ -61,37 +62,6 @@ class Place:
     def axis(self) -> tuple[float, float]:
         """(x, y) of the optical axis in the picture [px]."""
         return (self.frame[1] - 1) / 2 - self.left, (self.frame[0] - 1) / 2 - self.top
-
-
-@dataclass(frozen=True)
-class Border:
-    """What a tile needs around it: `blur` pixels for the largest spot, and `steps` cells of `cell` pixels over which
-    hidden things are continued.
-    """
-
-    blur: int
-    cell: int
-    steps: int
-
-    @classmethod
-    def around(cls, radius: float) -> Border:
-        """For spots of this radius [px]."""
-        cell = 1
-        while cell < LATTICE and 2 * radius > CONTINUED * cell:
-            cell *= 2
-        # pixels of the coarsest level that such a spot may have, for interpolation
-        coarse = 3 * 2 ** min(LEVELS - 1, max(0, math.ceil(math.log2(max(radius, 1) / FINEST)) + 1))
-        return cls(math.ceil(radius) + coarse, cell, min(CONTINUED, math.ceil(2 * radius / cell) + 1))
-
-    @property
-    def continued(self) -> int:
-        """[px]"""
-        return self.cell * (self.steps + 1)
-
-    @property
-    def pixels(self) -> int:
-        """Of a region around its tile, whole pixels of every level [px]."""
-        return LATTICE * math.ceil((self.blur + self.continued) / LATTICE)
 
 
 @dataclass(frozen=True)
@@ -143,11 +113,17 @@ class Renderer:
         """
         result = np.empty(light.shape, np.float32)
         present = np.unique(layer)
-
         with ThreadPoolExecutor(threads) as pool:
             radius = max(float(e.radius.max()) for e in pool.map(lambda k: self.extent(int(k)), present))
-            border = Border.around(radius)
-            for _ in pool.map(lambda at: Tile(self, at, border, light, layer).render(result), self._tiles()):
+            cell, steps = _continuation(radius)
+            offset = self.place.top % cell, self.place.left % cell
+            hiding = sheets.uncover(light, layer, offset, cell, steps) if len(present) > 1 else None
+            around = LATTICE * math.ceil(_around(radius) / LATTICE)
+
+            def one(corner: tuple[int, int]) -> None:
+                Tile(self, corner, around, light, layer, hiding).render(result)
+
+            for _ in pool.map(one, self._tiles()):
                 pass
         return result
 
@@ -165,8 +141,9 @@ class Renderer:
 
     def reach(self, layers: Iterable[int]) -> int:
         """How far around a pixel the result depends on the picture [px]."""
-        border = Border.around(max(float(self.extent(k).radius.max()) for k in layers))
-        return border.blur + border.continued
+        radius = max(float(self.extent(k).radius.max()) for k in layers)
+        cell, steps = _continuation(radius)
+        return _around(radius) + cell * (steps + EVENED + 2)
 
     def _once(self, store: dict[Any, Any], key: Any, make: Callable[[], Any]) -> Any:
         with self._lock:
@@ -213,3 +190,17 @@ class Renderer:
         """Side of the blocks that share a kernel [px of a level]."""
         wanted = math.hypot(*self.place.frame) / BLOCKS / factor
         return int(2 ** np.clip(round(math.log2(max(wanted, 1))), 3, 6))
+
+
+def _continuation(radius: float) -> tuple[int, int]:
+    """Side of the cells in which hidden things are continued [px], and over how many, for spots of a radius [px]."""
+    cell = 1
+    while cell < LATTICE and 2 * radius > CONTINUED * cell:
+        cell *= 2
+    return cell, min(CONTINUED, math.ceil(2 * radius / cell) + 1)
+
+
+def _around(radius: float) -> int:
+    """What a tile needs around it for spots of a radius [px]: it, and pixels of its level to interpolate."""
+    coarse = 2 ** min(LEVELS - 1, max(0, math.ceil(math.log2(max(2 * radius, FINEST) / FINEST))))
+    return math.ceil(radius) + 4 * coarse

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isp.lens_look.programs import run
 from isp.values import Float32
 
-STEP = 0.75
+STEP = 1.0
 """Width of a layer near the focus [px of blur diameter]."""
-RATIO = 0.03
+RATIO = 0.04
 """Width of a layer far from it, relative to its blur."""
-JUMP = 4
+JUMP = 3
 """Layers from which on two neighbours belong to different things: 3 px or 12 % of blur."""
 NOTHING = -32768
 """In place of a layer where nothing is hidden."""
@@ -28,6 +29,7 @@ EVENED = 12
 _BEND = STEP / RATIO
 
 Int16 = NDArray[np.int16]
+Indices = NDArray[np.intp]
 
 
 def layer_of(blur: Any) -> NDArray[np.int16]:
@@ -46,87 +48,89 @@ def blur_of(layer: int) -> float:
 
 @dataclass(frozen=True)
 class Sheets:
-    """What a region shows, and what is hidden in it.
+    """What is hidden in a picture, on a lattice of cells.
 
     Parameters
     ----------
-    reach : (h, w) int16
-        The farthest layer that is of one surface with what shows at a pixel.
-    hidden : (h, w) int16
-        Layer of what is hidden there; `NOTHING`.
-    behind : (3, h, w) float32
-        Its light.
+    cell : side of a cell [px]
+    offset : (row, column) of the picture's first pixel in its cell [px]
+    front : (h, w) int16, the nearest layer in each cell
+    reach : (h, w) int16, the farthest layer that is of one surface with it
+    hidden : (h, w) int16, the layer of what is hidden behind it; `NOTHING`
+    behind : (3, h, w) float32, the light of that
     """
 
+    cell: int
+    offset: tuple[int, int]
+    front: Int16
     reach: Int16
     hidden: Int16
     behind: Float32
 
+    def at(self, layer: Int16, rows: Indices, columns: Indices) -> tuple[Int16, Int16, Float32] | None:
+        """At pixels: the farthest layer of one surface with what shows there, the hidden layer, and its light.
 
-def uncover(light: Float32, layer: Int16, cell: int, steps: int) -> Sheets | None:
-    """What hides what in a region; None where nothing does.
+        Parameters
+        ----------
+        layer : (m, n) int16, what shows
+        rows, columns : (m,) and (n,), where [px of the picture]
+
+        Returns
+        -------
+        (m, n) int16, (m, n) int16, (3, m, n) float32; None where nothing is hidden
+        """
+        spots = [index + first for index, first in zip((rows, columns), self.offset, strict=True)]
+        cells = np.ix_(*(spot // self.cell for spot in spots))
+        hidden = self.hidden[cells]
+        hides = hidden >= layer.astype(np.int32) + JUMP
+        if not hides.any():
+            return None
+        own = layer + np.int16(JUMP - 1)
+        reach = np.where(layer < self.front[cells] + JUMP, np.maximum(own, self.reach[cells]), own)
+        behind = np.stack([_smooth(_smooth(b, spots[0], self.cell).T, spots[1], self.cell).T for b in self.behind])
+        return reach, np.where(hides, hidden, np.int16(NOTHING)), np.ascontiguousarray(behind)
+
+
+def uncover(light: Float32, layer: Int16, offset: tuple[int, int], cell: int, steps: int) -> Sheets | None:
+    """What hides what in a picture; None where nothing does.
 
     Parameters
     ----------
-    light : (3, h, w) float32
-    layer : (h, w) int16
-    cell : h and w are multiples of it [px]: the lattice on which hidden things are continued
-    steps : how many cells far
+    light : (H, W, 3) float32
+    layer : (H, W) int16
+    offset : (row, column) of the first pixel in the lattice of cells, below `cell`
+    cell : side of a cell [px]
+    steps : over how many cells hidden things are continued
     """
-    cells = _cells(layer, cell)
-    front, back = cells.min(axis=(1, 3)), cells.max(axis=(1, 3))
+    shape = tuple(-(-(n + first) // cell) for n, first in zip(layer.shape, offset, strict=True))
+    place = np.array([offset[1], offset[0]], np.int32)
+    box = np.zeros((cell, cell), np.float32)
+    ends = np.empty((2, *shape), np.int16)
+    run("cells", layer, place, box, ends)
+    front, back = ends
     if not _jumps(front, back):
         return None
-    colour = _back_colour(light, cells, back)
-    hidden, behind = _continue(front, back, colour, steps)
-    grown = _one_surface(front, back, steps)
-
-    fine = _spread(hidden, cell)
-    front_fine, grown_fine = _spread(front, cell), _spread(grown, cell)
-    hides = fine.astype(np.int32) >= layer.astype(np.int32) + JUMP
-    own = (layer + (JUMP - 1)).astype(np.int16)
-    reach = np.where(layer < front_fine + JUMP, np.maximum(own, grown_fine), own)
-    return Sheets(
-        reach.astype(np.int16), np.where(hides, fine, np.int16(NOTHING)),
-        np.ascontiguousarray(np.stack([_smooth(b, cell) for b in behind])),
-    )
+    colour = np.empty((4, *shape), np.float32)
+    run("cell colour", light, layer, (back - np.int16(JUMP)).astype(np.int16), place, box, colour)
+    hidden, behind = _continue(front, back, colour[:3] / np.maximum(colour[3], 1), steps)
+    return Sheets(cell, offset, front, _one_surface(front, back, steps), hidden, behind)
 
 
-def _cells(plane: NDArray[Any], cell: int) -> NDArray[Any]:
-    h, w = plane.shape
-    return plane.reshape(h // cell, cell, w // cell, cell)
-
-
-def _spread(plane: NDArray[Any], cell: int) -> NDArray[Any]:
-    return plane if cell == 1 else np.repeat(np.repeat(plane, cell, 0), cell, 1)
-
-
-def _smooth(plane: Float32, cell: int) -> Float32:
-    """A plane of cells at every pixel, bilinear between the middles of cells."""
+def _smooth(plane: Float32, spots: Indices, cell: int) -> Float32:
+    """Lines of a plane of cells at pixels, straight between the middles of cells."""
     if cell == 1:
-        return plane
-    for axis in (0, 1):
-        line = np.moveaxis(plane, axis, 0)
-        n = line.shape[0]
-        at = np.clip((np.arange(n * cell) + 0.5) / cell - 0.5, 0, n - 1)
-        low = np.minimum(at.astype(np.intp), max(n - 2, 0))
-        part = (at - low).astype(np.float32).reshape(-1, *[1] * (line.ndim - 1))
-        plane = np.moveaxis(line[low] + (line[np.minimum(low + 1, n - 1)] - line[low]) * part, 0, axis)
-    return plane
+        return plane[spots]
+    at = np.clip((spots + np.float32(0.5)) / np.float32(cell) - np.float32(0.5), 0, len(plane) - 1)
+    low = np.minimum(at.astype(np.intp), max(len(plane) - 2, 0))
+    part = (at - low).astype(np.float32)[:, None]
+    first, second = plane[low], plane[np.minimum(low + 1, len(plane) - 1)]
+    return np.asarray(first + (second - first) * part)
 
 
 def _jumps(front: Int16, back: Int16) -> bool:
     if (back - front >= JUMP).any():
         return True
     return any((np.abs(np.diff(front, axis=axis)) >= JUMP).any() for axis in (0, 1))
-
-
-def _back_colour(light: Float32, cells: Int16, back: Int16) -> Float32:
-    """(3, h, w) mean light of each cell's farthest surface."""
-    far = cells > (back - JUMP)[:, None, :, None]
-    count = far.sum(axis=(1, 3), dtype=np.float32)
-    mask = far.astype(np.float32)
-    return np.stack([(_cells(p, cells.shape[1]) * mask).sum(axis=(1, 3)) / count for p in light])
 
 
 def _shifted(plane: NDArray[Any], axis: int, step: int) -> NDArray[Any]:

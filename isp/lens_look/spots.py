@@ -19,6 +19,7 @@ from isp.lens_look.fans import FIELDS, RAYS, VERGENCES, WAVELENGTHS, Fans
 from isp.lenses import Lens
 from isp.lenses.beam import Opening
 from isp.lenses.lens import NOMINAL
+from isp.lens_look.programs import run
 from isp.lens_look.thin_lens import check_focus
 from isp.values import Float32, Float64
 
@@ -238,6 +239,23 @@ class Optics:
             core[k] = 2 * math.sqrt(2) * np.median(np.hypot(x - x.mean(), y - y.mean()))
         return Extent(radius, core, area / area[0] * (1 + self.fans.tangents**2) ** -1.5)
 
+    def _splat(self, vergence: float, turn: float, half: Float64, n: int) -> Float32:
+        """(F, 3, n, n) light in each cell of the tables, sum 1."""
+        found = [self._samples(k, vergence, turn) for k in range(FIELDS)]
+        count = max(corners.shape[1] for corners, _ in found)
+        waves = sum(len(colour) for colour in WAVELENGTHS)
+        at = np.zeros((FIELDS, waves, 2, count, 4), np.float32)
+        weights = np.zeros((FIELDS, count, DIVISIONS**2), np.float32)
+        for k, (corners, weight) in enumerate(found):
+            cells = corners.shape[1]
+            places = self._places(k, vergence, corners) * (n / (2 * half[k])) + n / 2
+            at[k, :, :, :cells] = places.transpose(1, 0, 3, 2)
+            weights[k, :cells] = weight.T / max(weight.sum() * len(WAVELENGTHS[0]), 1e-12)
+        light = np.empty((FIELDS, len(WAVELENGTHS), n, n), np.float32)
+        parts = np.ascontiguousarray(_weights().T, np.float32)
+        run("splat", at, weights, parts, np.zeros((n, n), np.float32), light)
+        return light
+
     def table(self, blur: float, level: int, radius: Float64) -> Table:
         """The spots of the layer of thin-lens blur diameter `blur` [px], for pixels of 2^level.
 
@@ -252,15 +270,12 @@ class Optics:
         vergence = self.vergence(blur)
         density = np.zeros((self.turns, FIELDS, 4, n, n), np.float32)
         for turn in range(self.turns):
-            angle = 360.0 / max(self.blades, 1) * turn / self.turns
+            light = self._splat(vergence, 360.0 / max(self.blades, 1) * turn / self.turns, half, n)
             for k in range(FIELDS):
-                corners, weight = self._samples(k, vergence, angle)
-                places = self._places(k, vergence, corners) * (n / (2 * half[k])) + n / 2
-                histogram = _histogram(places, weight, n)
                 cone = _cone(pixel * n / (2 * half[k]))
-                spread = fftconvolve(histogram, cone[None], "same", axes=(1, 2))
+                spread = fftconvolve(light[k], cone[None], "same", axes=(1, 2))
                 # outside of a table is dark: its rim is read for all that lies there
-                density[turn, k, :3, 1:-1, 1:-1] = np.maximum(spread, 0)[..., 1:-1, 1:-1]
+                density[turn, k, :3, 1:-1, 1:-1] = np.maximum(spread, 0)[:, 1:-1, 1:-1]
                 density[turn, k, 3] = density[turn, k, :3].mean(axis=0)
                 # per area, so that tables of other sizes can be blended with it
                 density[turn, k] *= (n / (2 * half[k])) ** 2
@@ -296,22 +311,6 @@ def _weights() -> Float64:
     # the golden ratio spreads its multiples more evenly than any other number
     b = (np.arange(total) * 0.6180339887498949 + 0.5) % 1
     return np.stack([(1 - a) * (1 - b), (1 - a) * b, a * (1 - b), a * b])
-
-
-def _histogram(places: Float64, weight: Float64, n: int) -> Float64:
-    """(3, n, n) light in each cell of the table, sum 1 where all lies inside."""
-    parts = _weights()
-    result = np.zeros((len(WAVELENGTHS), n * n))
-    kept = weight > 0
-    shares = weight[kept] / max(weight.sum() * len(WAVELENGTHS[0]), 1e-12)
-    for sample in range(places.shape[1]):
-        column, row = (
-            np.floor(np.einsum("kd,kc->dc", parts, places[axis, sample])[kept]).astype(np.intp) for axis in (0, 1)
-        )
-        inside = (column >= 0) & (column < n) & (row >= 0) & (row < n)
-        index = (row * n + column)[inside]
-        result[sample // len(WAVELENGTHS[0])] += np.bincount(index, shares[inside], n * n)
-    return result.reshape(-1, n, n)
 
 
 def _cone(radius: float) -> Float64:

@@ -14,28 +14,55 @@ from isp.lens_look.programs import run
 from isp.values import Float32
 
 if TYPE_CHECKING:
-    from isp.lens_look.renderer import Border, Renderer
+    from isp.lens_look.renderer import Renderer
+    from isp.lens_look.sheets import Int16, Sheets
     from isp.lens_look.spots import Table
 
 TINY = 1e-6
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A layer of a tile, ready to be gathered.
+class Blocks:
+    """The squares of a tile, each of which has one kernel, in pixels of a level.
+
+    They begin with the tile, or one pixel of the level before it where it takes that to interpolate.
 
     Parameters
     ----------
-    factor : pixels of the picture per pixel, along each axis
-    side : of a block [px of the level]
-    source : (5, h, w) light, coverage, continuation; from one pixel and the reach of a kernel before the tile
-    kernels : (4, blocks, blocks, taps, taps), each with sum 1
+    factor : pixels of the picture per pixel of the level
+    side : of a block, a multiple of 8
+    count : of blocks along each side of the tile
     """
 
     factor: int
     side: int
-    source: Float32
-    kernels: Float32
+    count: int
+
+    @classmethod
+    def of(cls, size: int, factor: int, wanted: int) -> Blocks:
+        """Blocks of about `wanted` pixels that cover a tile of `size` pixels with the least left over."""
+        length = size // factor + 2 * (factor > 1)
+        counts = range(math.ceil(length / wanted), math.ceil(2 * length / wanted) + 1)
+        side, count = min(
+            ((8 * math.ceil(length / count / 8), count) for count in counts), key=lambda pair: pair[0] * pair[1]
+        )
+        return cls(factor, side, count)
+
+    @property
+    def begin(self) -> int:
+        """Pixels of the level before the tile."""
+        return int(self.factor > 1)
+
+    def touched(self, span: Span) -> Span:
+        """The blocks that pixels of the tile in `span` are made of."""
+        first, last = span[0] // self.factor // self.side, (span[1] - 1) // self.factor + 2 * self.begin
+        return first, min(last // self.side + 1, self.count)
+
+    def pixels(self, blocks: Span, size: int) -> Span:
+        """The pixels of the tile that `blocks` are enough for."""
+        reach = self.side * blocks[1] - 2 * self.begin
+        return blocks[0] * self.side * self.factor, size if blocks[1] == self.count else min(reach * self.factor, size)
 
 
 class Tile:
@@ -45,108 +72,110 @@ class Tile:
     ----------
     renderer : Renderer
     corner : (row, column) [px of the picture]
-    border : Border
+    around : how much is needed around the tile [px], whole pixels of every level
     light : (H, W, 3) float32, the whole picture
     layer : (H, W) int16
+    hiding : what is hidden in the picture
     """
 
     def __init__(
-        self, renderer: Renderer, corner: tuple[int, int], border: Border, light: Float32, layer: NDArray[np.int16]
+        self, renderer: Renderer, corner: Span, around: int, light: Float32, layer: Int16, hiding: Sheets | None
     ) -> None:
-        self.renderer, self.corner, self.size, self.around = renderer, corner, renderer.size, border.pixels
+        self.renderer, self.corner, self.size, self.around = renderer, corner, renderer.size, around
         rows, columns = (
-            _mirrored(start - self.around, self.size + 2 * self.around, n)
-            for start, n in zip(corner, layer.shape, strict=True)
+            _mirrored(start - around, self.size + 2 * around, n) for start, n in zip(corner, layer.shape, strict=True)
         )
-        self._layer = np.ascontiguousarray(_part(layer, rows, columns))
-        self._light = np.ascontiguousarray(np.moveaxis(_part(light, rows, columns), 2, 0))
-        self._hiding = sheets.uncover(self._light, self._layer, border.cell, border.steps)
-        self._single_sheet = (self._layer + np.int16(sheets.JUMP - 1)).astype(np.int16)
-        near = slice(self.around - border.blur, self.around + self.size + border.blur)
-        found = set(np.unique(self._layer[near, near]).tolist())
-        if self._hiding is not None:
-            found |= set(np.unique(self._hiding.hidden[near, near]).tolist()) - {sheets.NOTHING}
-        self._found = sorted(found)
+        place = np.ix_(rows, columns) if _bent(rows) or _bent(columns) else (_whole(rows), _whole(columns))
+        self._layer = np.ascontiguousarray(layer[place])
+        self._light = np.ascontiguousarray(np.moveaxis(light[place], 2, 0))
+        self._hidden = None if hiding is None else hiding.at(self._layer, rows, columns)
+        self._boxes = _boxes(self._layer)
+        if self._hidden is not None:
+            for k, box in _boxes(self._hidden[1]).items():
+                self._boxes[k] = _joined(self._boxes[k], box) if k in self._boxes else box
 
     def render(self, result: Float32) -> None:
         """Put the tile into its place of `result` (H, W, 3)."""
-        if len(self._found) == 1:
-            total = self._seen(self._prepare(self._found[0]), None)[3:]
-        else:
-            state = np.zeros((6, self.size, self.size), np.float32)
-            state[:3] = 1
-            for layer in self._found:
-                state = self._seen(self._prepare(layer), state)
-            total = state[3:] / np.maximum(1 - state[:3], TINY)
+        state = np.zeros((6, self.size, self.size), np.float32)
+        state[:3] = 1
+        for layer in sorted(self._boxes):
+            self._lay(layer, state)
+        total = state[3:] / np.maximum(1 - state[:3], TINY)
         height, width = result.shape[:2]
         (top, left), size = self.corner, self.size
         y, x = slice(max(top, 0), min(top + size, height)), slice(max(left, 0), min(left + size, width))
         result[y, x] = np.moveaxis(total[:, y.start - top : y.stop - top, x.start - left : x.stop - left], 0, 2)
 
-    def _seen(self, layer: Prepared, state: Float32 | None) -> Float32:
-        """The state (6, h, w) behind a layer: what is left to see, and what has been seen."""
-        count = layer.kernels.shape[1]
-        size = layer.side * count
-        planes = 3 if state is None else 7
-        blurred = np.empty((planes, size, size), np.float32)
-        blocks = blurred.reshape(planes, count, layer.side, count, layer.side).transpose(0, 1, 3, 2, 4)
-        side = np.array([layer.side], np.int32)
-        run(f"gather {8 if layer.side % 16 else 16}", layer.source, layer.kernels, side, blocks)
-        after = np.empty((6, self.size, self.size), np.float32)
-        ordered = int(state is not None and self._hiding is not None)
-        if state is None:
-            state = np.zeros_like(after)
-            blurred = np.concatenate([blurred, np.zeros((4, size, size), np.float32)])
-        program = "behind" if layer.factor == 1 else "behind coarse"
-        run(program, state, blurred, np.array([layer.factor, ordered], np.int32), after)
-        return after
-
-    def _prepare(self, layer: int) -> Prepared:
+    def _lay(self, layer: int, state: Float32) -> None:
+        """Lay one layer behind those in `state` (6, h, w): what is left to see, and what has been seen."""
         renderer, size = self.renderer, self.size
-        middle = self.corner[0] + size / 2, self.corner[1] + size / 2
-        level = renderer.level(layer, *middle)
+        level = renderer.level(layer, self.corner[0] + size / 2, self.corner[1] + size / 2)
         factor = 2**level
-        begin = _begin(factor)
-        side, count = _blocks(size // factor + 2 * begin, renderer.side(factor))
+        blocks = Blocks.of(size, factor, renderer.side(factor))
         table = renderer.table(layer, level)
-        corners = [renderer.fields(self.corner[0] + a * size, self.corner[1] + b * size) for a in (0, 1) for b in (0, 1)]
-        low, high = math.floor(min(corners)), math.ceil(max(corners))
-        fields = np.arange(len(table.radius))
-        if self._holds_axis():
-            low = 0
-        held = table.radius[(fields >= min(low, len(fields) - 1) - 1) & (fields <= high + 1)]
-        reach = math.ceil(held.max() / factor + 1)
-        kernels = self._kernels(table, factor, side, count, reach)
-        return Prepared(factor, side, self._source(layer, factor, side * count + 2 * reach, reach), kernels)
+        reach = math.ceil(self._radius(table) / factor + 1)
+        spans = []
+        for first, last in self._boxes[layer]:
+            margin = (reach + 2) * factor
+            span = max(first - self.around - margin, 0), min(last - self.around + margin, size)
+            if span[0] >= span[1]:
+                return
+            spans.append(blocks.touched(span))
+        (top, bottom), (left, right) = spans
+        shape = bottom - top, right - left
+        side = blocks.side
+        first = self.around // factor - blocks.begin - reach
+        source = self._source(
+            layer, factor, (first + top * side, first + left * side), tuple(n * side + 2 * reach for n in shape)
+        )
+        kernels = self._kernels(table, blocks, (top, left), shape, reach)
+        ordered = self._hidden is not None
+        planes = 7 if ordered else 4
+        blurred = np.empty((planes, shape[0] * side, shape[1] * side), np.float32)
+        view = blurred.reshape(planes, shape[0], side, shape[1], side).transpose(0, 1, 3, 2, 4)
+        suffix = " ordered" * ordered
+        run(f"gather {8 if side % 16 else 16}{suffix}", source, kernels, np.array([side], np.int32), view)
+        (y0, y1), (x0, x1) = (blocks.pixels(s, size) for s in spans)
+        after = np.empty((6, y1 - y0, x1 - x0), np.float32)
+        program = f"behind{' coarse' * (factor > 1)}{suffix}"
+        run(program, state[:, y0:y1, x0:x1], blurred, np.array([factor], np.int32), after)
+        state[:, y0:y1, x0:x1] = after
 
-    def _holds_axis(self) -> bool:
-        x, y = self.renderer.place.axis
-        (top, left), size = self.corner, self.size
-        return top - 1 <= y <= top + size and left - 1 <= x <= left + size
+    def _radius(self, table: Table) -> float:
+        """Of the largest spot in the tile [px]."""
+        renderer, size, last = self.renderer, self.size, len(table.radius) - 1
+        x, y = renderer.place.axis
+        top, left = self.corner
+        nearest = renderer.fields(min(max(y, top), top + size), min(max(x, left), left + size))
+        farthest = max(renderer.fields(top + a, left + b) for a in (0, size) for b in (0, size))
+        held = slice(min(math.floor(nearest), last), min(math.ceil(farthest), last) + 1)
+        return float(table.radius[held].max())
 
-    def _kernels(self, table: Table, factor: int, side: int, count: int, reach: int) -> Float32:
-        optics = self.renderer.optics
+    def _kernels(self, table: Table, blocks: Blocks, first: Span, shape: Span, reach: int) -> Float32:
+        """(4, blocks down, blocks across, taps, taps) kernels, each with sum 1."""
+        optics, factor = self.renderer.optics, blocks.factor
         x, y = self.renderer.place.axis
-        (top, left), taps = self.corner, 2 * reach + 1
-        begin = (side / 2 - _begin(factor)) * factor - 0.5
+        step, taps = blocks.side * factor, 2 * reach + 1
+        middle = (blocks.side / 2 - blocks.begin) * factor - 0.5
         place = np.array(
             [
-                left + begin - x, top + begin - y, side * factor, side * factor, factor, reach, reach,
+                self.corner[1] + first[1] * step + middle - x, self.corner[0] + first[0] * step + middle - y,
+                step, step, factor, reach, reach,
                 (len(table.half) - 1) / optics.corner, optics.turns * max(optics.blades, 1) / (2 * np.pi),
             ], np.float32,
         )
-        kernels = np.empty((4, count, count, taps, taps), np.float32)
+        kernels = np.empty((4, *shape, taps, taps), np.float32)
         program = "kernels" if optics.turns == 1 else "kernels turning"
         run(program, table.density, table.half.astype(np.float32), place, kernels)
         kernels /= np.maximum(kernels.sum(axis=(3, 4)), TINY)[..., None, None]
         return kernels
 
-    def _source(self, layer: int, factor: int, size: int, reach: int) -> Float32:
+    def _source(self, layer: int, factor: int, first: Span, shape: tuple[int, ...]) -> Float32:
+        """(5, h, w) light, coverage and continuation of a layer, in pixels of `factor`, from `first` of the region."""
         renderer = self.renderer
         x, y = renderer.place.axis
         falloff = renderer.falloff(layer)
-        first = self.around // factor - _begin(factor) - reach
-        place = np.array([first, first, layer], np.int32)
+        place = np.array([first[1], first[0], layer], np.int32)
         box = np.full((factor, factor), 1 / factor**2, np.float32)
         gain, threshold = renderer.highlights.gain(sheets.blur_of(layer)), renderer.highlights.threshold
         tone = np.array(
@@ -155,39 +184,47 @@ class Tile:
                 (len(falloff) - 1) / renderer.optics.corner**2, gain, 0.8 * threshold, 5 / threshold,
             ], np.float32,
         )
-        source = np.empty((5, size, size), np.float32)
-        if self._hiding is None:
-            run("split", self._light, self._layer, self._single_sheet, box, place, tone, falloff, source)
+        source = np.empty((5, *shape), np.float32)
+        if self._hidden is None:
+            run("split", self._light, self._layer, self._layer, box, place, tone, falloff, source)
             return source
-        hiding = self._hiding
-        alpha = np.ones(self._layer.shape, np.float32)
-        run(
-            "split sheets", self._light, alpha, self._layer, hiding.reach, hiding.hidden, hiding.behind, box, place, tone,
-            falloff, source,
-        )
+        reach, hidden, behind = self._hidden
+        run("split sheets", self._light, self._layer, reach, hidden, behind, box, place, tone, falloff, source)
         return source
 
 
-def _begin(factor: int) -> int:
-    """Pixels of a level before the tile that are needed to interpolate."""
-    return 0 if factor == 1 else 1
-
-
-def _blocks(length: int, wanted: int) -> tuple[int, int]:
-    """Side of a block (a multiple of 8, about `wanted`) and count that cover `length` with the least left over."""
-    counts = range(math.ceil(length / wanted), math.ceil(2 * length / wanted) + 1)
-    sides = [(8 * math.ceil(length / count / 8), count) for count in counts]
-    return min(sides, key=lambda pair: pair[0] * pair[1])
-
-
-def _mirrored(start: int, count: int, size: int) -> slice | NDArray[np.intp]:
+def _mirrored(start: int, count: int, size: int) -> NDArray[np.intp]:
     """Indices of `count` pixels from `start` on, mirrored at the edges of 0..`size` - 1 (which is not repeated)."""
-    if start >= 0 and start + count <= size:
-        return slice(start, start + count)
-    period = max(2 * (size - 1), 1)
-    at = np.abs((np.arange(start, start + count) + size - 1) % period - (size - 1)) if size > 1 else np.zeros(count)
-    return at.astype(np.intp)
+    at = np.arange(start, start + count)
+    if start < 0 or start + count > size:
+        period = max(2 * (size - 1), 1)
+        at = np.abs((at + size - 1) % period - (size - 1)) if size > 1 else np.zeros_like(at)
+    return at
 
 
-def _part(plane: NDArray[Any], rows: slice | NDArray[np.intp], columns: slice | NDArray[np.intp]) -> NDArray[Any]:
-    return plane[rows][:, columns]
+def _bent(indices: NDArray[np.intp]) -> bool:
+    return int(indices[-1]) - int(indices[0]) != len(indices) - 1 or bool((np.diff(indices) < 0).any())
+
+
+def _whole(indices: NDArray[np.intp]) -> slice:
+    return slice(int(indices[0]), int(indices[-1]) + 1)
+
+
+def _boxes(layer: Int16) -> dict[int, tuple[Span, Span]]:
+    """Rows and columns within which each layer of a plane lies."""
+    from scipy.ndimage import find_objects
+
+    there = layer > sheets.NOTHING
+    if not there.any():
+        return {}
+    low = int(layer.min(where=there, initial=32767))
+    found = find_objects(np.where(there, layer.astype(np.int32) - low + 1, 0))
+    return {
+        low + k: ((box[0].start, box[0].stop), (box[1].start, box[1].stop))
+        for k, box in enumerate(found) if box is not None
+    }
+
+
+def _joined(one: tuple[Span, Span], other: tuple[Span, Span]) -> tuple[Span, Span]:
+    (a, b), (c, d) = ((min(p[0], q[0]), max(p[1], q[1])) for p, q in zip(one, other, strict=True))
+    return (a, b), (c, d)

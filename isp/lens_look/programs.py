@@ -27,7 +27,8 @@ def run(name: str, *arrays: Array) -> None:
 def _program(name: str) -> Program:
     source = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
     build, arguments = _BUILDERS[name]
-    return obtain(f"lens look {name} {source}", arguments, f"lens look {name}", build)
+    # a pixel is always computed by the same code, wherever tiles and threads put it
+    return obtain(f"lens look {name} {source}", arguments, f"lens look {name}", build, fuse=name.startswith("gather"))
 
 
 def _vars(names: str) -> list[Any]:
@@ -307,9 +308,33 @@ def _splat() -> tuple[Any, list[Any]]:
     return output, [at, weights, parts, shape]
 
 
+def _soften() -> tuple[Any, list[Any]]:
+    """Tables (x, y, colour, field) convolved with the kernel of their field (x, y, field), by whose reach they are
+    larger than the result; the rim of that is left dark.
+    """
+    import halide as hl
+
+    x, y, c, f = _vars("x y c f")
+    light, cone = hl.ImageParam(hl.Float(32), 4, "light"), hl.ImageParam(hl.Float(32), 3, "cone")
+    taps = cone.dim(0).extent()
+    n = light.dim(0).extent() - taps + 1
+    r = hl.RDom([(0, taps), (0, taps)], "r")
+    total = hl.Func("total")
+    total[x, y, c, f] = hl.f32(0)
+    total[x, y, c, f] += light[x + r.x, y + r.y, c, f] * cone[r.x, r.y, f]
+    output = hl.Func("output")
+    inside = (x > 0) & (y > 0) & (x < n - 1) & (y < n - 1)
+    output[x, y, c, f] = hl.select(inside, total[x, y, c, f], hl.f32(0))
+    output.vectorize(x, 8, hl.TailStrategy.ShiftInwards)
+    total.compute_at(output, x).vectorize(x, 8)
+    total.update().reorder(x, r.x, r.y).vectorize(x, 8)
+    return output, [light, cone]
+
+
 _BUILDERS: dict[str, tuple[Any, int]] = {
     "cells": (_cells, 4),
     "cell colour": (_cell_colour, 6),
+    "soften": (_soften, 3),
     "splat": (_splat, 5),
     "split": (lambda: _split_layer(False), 8),
     "split sheets": (lambda: _split_layer(True), 10),

@@ -16,7 +16,7 @@ import math
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from threading import Lock
 from typing import Any
@@ -38,6 +38,8 @@ FALLOFF = 256
 """Places at which the fall-off of light is kept, from the axis to the corner."""
 LATTICE = 2 ** (LEVELS - 1)
 """Tiles and regions begin and end on multiples of so many pixels of the frame."""
+ANCHORS = 3
+"""Far from the focus, spots are traced for every so many layers."""
 CONTINUED = 24
 """Most cells over which hidden things are continued."""
 
@@ -154,18 +156,19 @@ class Renderer:
             return store[key]
 
     def extent(self, layer: int) -> Extent:
-        found: Extent = self._once(
-            self._extents, layer, lambda: self.optics.extent(sheets.blur_of(layer))
-        )
-        return found
+        """The spots of a layer in figures."""
+        anchor, scale = _anchor(layer)
+        found: Extent = self._once(self._extents, anchor, lambda: self.optics.extent(sheets.blur_of(anchor)))
+        return found if anchor == layer else replace(found, radius=found.radius * scale, core=found.core * scale)
 
     def table(self, layer: int, level: int) -> Table:
-        """Spots of a layer for pixels of a level."""
+        """The spots of a layer for pixels of a level."""
+        anchor, scale = _anchor(layer)
         found: Table = self._once(
-            self._tables, (layer, level),
-            lambda: self.optics.table(sheets.blur_of(layer), level, self.extent(layer).radius),
+            self._tables, (anchor, level),
+            lambda: self.optics.table(sheets.blur_of(anchor), level, self.extent(anchor).radius),
         )
-        return found
+        return found if anchor == layer else replace(found, radius=found.radius * scale, half=found.half * scale)
 
     def fields(self, y: float, x: float) -> float:
         """Field number at a place [px of the picture]."""
@@ -190,6 +193,17 @@ class Renderer:
         """Side of the blocks that share a kernel [px of a level]."""
         wanted = math.hypot(*self.place.frame) / BLOCKS / factor
         return int(2 ** np.clip(round(math.log2(max(wanted, 1))), 3, 6))
+
+
+def _anchor(layer: int) -> tuple[int, float]:
+    """The layer whose spots are those of `layer` but for a factor on their size, and that factor.
+
+    Far from the focus two neighbours' spots differ by hardly more than that.
+    """
+    if abs(layer) <= sheets.BEND:
+        return layer, 1.0
+    anchor = int(math.copysign(ANCHORS * round(abs(layer) / ANCHORS), layer))
+    return anchor, sheets.blur_of(layer) / sheets.blur_of(anchor)
 
 
 def _continuation(radius: float) -> tuple[int, int]:

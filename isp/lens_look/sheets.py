@@ -27,6 +27,8 @@ NOTHING = -32768
 EVENED = 12
 """Steps by which continued colour is evened."""
 _BEND = STEP / RATIO
+BEND = round(_BEND / STEP)
+"""The last layer of constant width."""
 
 Int16 = NDArray[np.int16]
 Indices = NDArray[np.intp]

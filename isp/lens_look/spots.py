@@ -26,7 +26,7 @@ from isp.values import Float32, Float64
 DIVISIONS = 4
 """Each cell between traced rays is divided into so many parts along each side."""
 Indices = NDArray[np.intp]
-FINEST = 12.0
+FINEST = 10.0
 """A blur is rendered in the coarsest pixels of which its diameter has so many."""
 LARGEST = 28.0
 """Radius up to which a kernel is gathered [px of its level]."""
@@ -35,6 +35,9 @@ CELLS = 2.4
 """Cells of a table per pixel, at least."""
 ENERGY = 0.998
 """Part of the rays that a table holds; what strays further is left out."""
+FINE = 6.0
+"""Cells of a table per pixel, at most."""
+CONE=0.5
 TURNS = 4
 """Steps of azimuth over one blade of the iris."""
 
@@ -239,8 +242,9 @@ class Optics:
             core[k] = 2 * math.sqrt(2) * np.median(np.hypot(x - x.mean(), y - y.mean()))
         return Extent(radius, core, area / area[0] * (1 + self.fans.tangents**2) ** -1.5)
 
-    def _splat(self, vergence: float, turn: float, half: Float64, n: int) -> Float32:
-        """(F, 3, n, n) light in each cell of the tables, sum 1."""
+    def _splat(self, vergence: float, turn: float, half: Float64, light: Float32) -> None:
+        """Put light into the cells of tables (F, 3, n, n), in sum 1 in each."""
+        n = light.shape[-1]
         found = [self._samples(k, vergence, turn) for k in range(FIELDS)]
         count = max(corners.shape[1] for corners, _ in found)
         waves = sum(len(colour) for colour in WAVELENGTHS)
@@ -251,10 +255,8 @@ class Optics:
             places = self._places(k, vergence, corners) * (n / (2 * half[k])) + n / 2
             at[k, :, :, :cells] = places.transpose(1, 0, 3, 2)
             weights[k, :cells] = weight.T / max(weight.sum() * len(WAVELENGTHS[0]), 1e-12)
-        light = np.empty((FIELDS, len(WAVELENGTHS), n, n), np.float32)
         parts = np.ascontiguousarray(_weights().T, np.float32)
         run("splat", at, weights, parts, np.zeros((n, n), np.float32), light)
-        return light
 
     def table(self, blur: float, level: int, radius: Float64) -> Table:
         """The spots of the layer of thin-lens blur diameter `blur` [px], for pixels of 2^level.
@@ -262,23 +264,26 @@ class Optics:
         Spots are convolved with a cone of one pixel's radius, so that a spot of no size, sampled anywhere, is one
         pixel.
         """
-        from scipy.signal import fftconvolve
-
         pixel = 2.0**level
         half = radius + 1.5 * pixel
-        n = int(np.clip(math.ceil(CELLS * 2 * half.max() / pixel), 48, 144))
+        n = int(np.clip(math.ceil(CELLS * 2 * half.max() / pixel), 32, 144))
+        # no more cells to a pixel than its cone needs
+        half = np.maximum(half, n * pixel / (2 * FINE))
+        # interpolation between pixels of a level has softened its light already
+        width = pixel if level == 0 else CONE * pixel
         vergence = self.vergence(blur)
         density = np.zeros((self.turns, FIELDS, 4, n, n), np.float32)
         for turn in range(self.turns):
-            light = self._splat(vergence, 360.0 / max(self.blades, 1) * turn / self.turns, half, n)
-            for k in range(FIELDS):
-                cone = _cone(pixel * n / (2 * half[k]))
-                spread = fftconvolve(light[k], cone[None], "same", axes=(1, 2))
-                # outside of a table is dark: its rim is read for all that lies there
-                density[turn, k, :3, 1:-1, 1:-1] = np.maximum(spread, 0)[:, 1:-1, 1:-1]
-                density[turn, k, 3] = density[turn, k, :3].mean(axis=0)
-                # per area, so that tables of other sizes can be blended with it
-                density[turn, k] *= (n / (2 * half[k])) ** 2
+            cones = _cones(width * n / (2 * half))
+            margin = cones.shape[1] // 2
+            light = np.zeros((FIELDS, len(WAVELENGTHS), n + 2 * margin, n + 2 * margin), np.float32)
+            inner = light[..., margin : margin + n, margin : margin + n]
+            self._splat(vergence, 360.0 / max(self.blades, 1) * turn / self.turns, half, inner)
+            soft = np.empty(inner.shape, np.float32)
+            run("soften", light, cones, soft)
+            # per area, so that tables of other sizes can be blended with it
+            density[turn, :, :3] = soft * ((n / (2 * half)) ** 2)[:, None, None, None]
+            density[turn, :, 3] = density[turn, :, :3].mean(axis=1)
         return Table(density, half, radius)
 
 
@@ -313,9 +318,9 @@ def _weights() -> Float64:
     return np.stack([(1 - a) * (1 - b), (1 - a) * b, a * (1 - b), a * b])
 
 
-def _cone(radius: float) -> Float64:
-    """A cone of this radius [cells] and volume 1."""
-    reach = max(math.ceil(radius), 1)
+def _cones(radius: Float64) -> Float32:
+    """(F, taps, taps) cones of these radii [cells], each of volume 1."""
+    reach = max(math.ceil(radius.max()) - 1, 1)
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    cone = np.maximum(1 - np.hypot(x, y) / max(radius, 1e-9), 0)
-    return np.asarray(cone / cone.sum())
+    cones = np.maximum(1 - np.hypot(x, y) / radius[:, None, None], 0)
+    return np.asarray(cones / cones.sum(axis=(1, 2), keepdims=True), np.float32)

@@ -44,30 +44,27 @@ def is_cached(depends: str) -> bool:
     return disk.load(program_key(depends)) is not None
 
 
-def obtain(depends: str, arguments: int, name: str, build: Build, *, fuse: bool = False) -> Program:
+def obtain(depends: str, arguments: int, name: str, build: Build) -> Program:
     """The program for `depends`, compiled by `build` if it is not in the cache.
 
-    `arguments` counts its buffers, the output included; `name` is what errors call it. With `fuse`, products may be
-    added without being rounded first: faster, but last bits then depend on the schedule.
+    `arguments` counts its buffers, the output included; `name` is what errors call it.
     """
-    key = program_key(f"{depends} fused" if fuse else depends)
+    key = program_key(depends)
     symbol = f"isp_{key}"
     code = disk.load(key)
     if code is None:
-        code = _compile(symbol, build, fuse)
+        code = _compile(symbol, build)
         disk.store(key, code)
     return load_program(symbol, code, arguments, name)
 
 
-def _compile(symbol: str, build: Build, fuse: bool) -> bytes:
+def _compile(symbol: str, build: Build) -> bytes:
     import halide as hl
 
     from isp.engine.build import host_target
 
     output, inputs = build()
     target = host_target().with_feature(hl.TargetFeature.NoRuntime)
-    if fuse:
-        target = target.without_feature(hl.TargetFeature.StrictFloat)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "program.o"
         outputs = {hl.OutputFileType.object: os.fspath(path)}

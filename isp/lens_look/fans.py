@@ -21,7 +21,7 @@ from isp.lenses import Lens, load_lens
 from isp.lenses.beam import Opening, Source, beam, chief, launch
 from isp.values import Float32, Float64
 
-FIELDS = 20
+FIELDS = 16
 """Field heights from the axis to the corner."""
 RAYS = 40
 """Rays across a beam."""

@@ -27,8 +27,7 @@ def run(name: str, *arrays: Array) -> None:
 def _program(name: str) -> Program:
     source = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
     build, arguments = _BUILDERS[name]
-    # a pixel is always computed by the same code, wherever tiles and threads put it
-    return obtain(f"lens look {name} {source}", arguments, f"lens look {name}", build, fuse=name.startswith("gather"))
+    return obtain(f"lens look {name} {source}", arguments, f"lens look {name}", build)
 
 
 def _vars(names: str) -> list[Any]:

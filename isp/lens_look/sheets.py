@@ -18,7 +18,7 @@ from isp.values import Float32
 
 STEP = 1.0
 """Width of a layer near the focus [px of blur diameter]."""
-RATIO = 0.04
+RATIO = 0.05
 """Width of a layer far from it, relative to its blur."""
 JUMP = 3
 """Layers from which on two neighbours belong to different things: 3 px or 12 % of blur."""

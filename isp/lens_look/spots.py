@@ -26,18 +26,20 @@ from isp.values import Float32, Float64
 DIVISIONS = 4
 """Each cell between traced rays is divided into so many parts along each side."""
 Indices = NDArray[np.intp]
-FINEST = 10.0
+FINEST = 8.0
 """A blur is rendered in the coarsest pixels of which its diameter has so many."""
-LARGEST = 28.0
+LARGEST = 20.0
 """Radius up to which a kernel is gathered [px of its level]."""
 LEVELS = 6
 CELLS = 2.4
 """Cells of a table per pixel, at least."""
-ENERGY = 0.998
+ENERGY = 0.985
 """Part of the rays that a table holds; what strays further is left out."""
 FINE = 6.0
 """Cells of a table per pixel, at most."""
 CONE=0.5
+NEARNESS = 8
+"""Steps of vergence between points that were traced, for which the lit part of the pupil is kept."""
 TURNS = 4
 """Steps of azimuth over one blade of the iris."""
 
@@ -132,7 +134,7 @@ class Optics:
         x, y, slope_x, slope_y = (a[0, :, 4] for a in self._maps)
         w = self._near(0, 1 / self.focus)
         x, y, slope_x, slope_y = (_between(a, w) for a in (x, y, slope_x, slope_y))
-        lit = self._open(0, 1 / self.focus, 0.0) > 0
+        lit = self._open(0, w, 0.0) > 0
         top, bottom = (x * slope_x + y * slope_y)[lit].sum(), (slope_x**2 + slope_y**2)[lit].sum()
         return float(-top / bottom)
 
@@ -179,11 +181,11 @@ class Optics:
         """Of points in a plane at right angles to the axis: along the chief ray they are farther away."""
         return vergence * self.fans.near / math.sqrt(1 + float(self.fans.tangents[field]) ** 2)
 
-    def _open(self, field: int, vergence: float, turn: float) -> Float64:
+    def _open(self, field: int, w: float, turn: float) -> Float64:
         """Clearance of the rays of a field through the rims and the stop in use."""
         fans, opening = self.fans, self._opening(turn)
         # nearer than any that was traced, rims are those of the nearest
-        w = min(max(self._near(field, vergence), VERGENCES[0]), VERGENCES[-1])
+        w = min(max(w, VERGENCES[0]), VERGENCES[-1])
         stop_x, stop_y, rims = (_between(a[field], w) for a in (fans.stop_x, fans.stop_y, fans.clearance))
         return np.minimum(rims, opening.clearance(stop_x, stop_y))
 
@@ -196,12 +198,26 @@ class Optics:
         """1 / distance [1/mm] of what has the thin-lens blur diameter `blur` [px]."""
         return (1 - blur / self.blur_at_infinity) / self.focus if self.strength else 1 / self.focus
 
-    def _samples(self, field: int, vergence: float, turn: float) -> tuple[Indices, Float64]:
-        """(4, cells) corners of the cells that hold light, and (divisions, cells) the weight of each part of them."""
+    def _samples(self, field: int, vergence: float, turn: float) -> tuple[Indices, Float32]:
+        """(4, cells) corners of the cells that hold light, and (divisions, cells) the weight of each part of them.
+
+        What the rims let through changes little with the distance: it is kept for steps of it.
+        """
+        step = round(self._near(field, vergence) * NEARNESS)
+        key = (field, step, turn)
+        if key not in self._kept:
+            self._kept[key] = self._sampled(field, step / NEARNESS, turn)
+        return self._kept[key]
+
+    @cached_property
+    def _kept(self) -> dict[tuple[int, int, float], tuple[Indices, Float32]]:
+        return {}
+
+    def _sampled(self, field: int, w: float, turn: float) -> tuple[Indices, Float32]:
         corners = _corners(RAYS)
-        clearance = self._open(field, vergence, turn).ravel()[corners]
+        clearance = self._open(field, w, turn).ravel()[corners]
         used = clearance.max(axis=0) > 0
-        parts, w = _weights(), self._near(field, vergence)
+        parts = _weights()
         free = np.einsum("kd,kc->dc", parts, clearance[:, used])
         # soft over one division, so that rims are smooth
         soft = np.maximum(np.ptp(clearance[:, used], axis=0) / DIVISIONS, 1e-9)
@@ -213,7 +229,7 @@ class Optics:
                 for a in (self.fans.stop_x, self.fans.stop_y)
             ]
             weight *= 1 + depth * np.cos(2 * np.pi * rings * np.hypot(*stop))
-        return corners[:, used], weight
+        return corners[:, used], weight.astype(np.float32)
 
     def _places(self, field: int, vergence: float, corners: Float64) -> Float64:
         """(2, 9, 4, cells) places around the chief ray [px]."""
@@ -233,7 +249,7 @@ class Optics:
         for k in range(FIELDS):
             corners, weight = self._samples(k, vergence, 0.0)
             area[k] = weight.sum() * self.fans.cell[k]
-            lit = np.flatnonzero(self._open(k, vergence, 0.0).ravel() > 0)
+            lit = np.flatnonzero(self._open(k, self._near(k, vergence), 0.0).ravel() > 0)
             if not lit.size:
                 continue
             x, y = self._places(k, vergence, lit[None])[:, :, 0]

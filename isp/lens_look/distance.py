@@ -1,0 +1,140 @@
+"""From distances to layers: how blurred each pixel will be."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isp.errors import InputError
+from isp.lens_look.sheets import JUMP, NOTHING, Int16, layer_of
+from isp.values import Float32
+
+EDGE = 1.1
+"""Neighbouring distances that differ by more than this ratio belong to different things."""
+ROWS = 256
+"""Rows that are worked on at a time."""
+
+
+def vergence(plane: NDArray[Any], shape: tuple[int, int], calibration: tuple[float, ...] = ()) -> Float32:
+    """1 / distance [1/m] of a depth map or a disparity image, at its own size.
+
+    Parameters
+    ----------
+    plane : (h, w)
+        Distance [m], > 0; with `calibration` a disparity.
+    shape : (H, W) of the picture, of which the map shows the same
+    calibration : (scale, offset)
+        1 / distance = scale * disparity + offset [1/m]; empty for distances. What comes out below 0 is at infinity.
+
+    Raises
+    ------
+    InputError
+        A distance is not > 0, or the map has another shape than the picture.
+    """
+    (h, w), (height, width) = plane.shape, shape
+    if abs(w * height - h * width) > max(h, w, height, width) + 0.01 * w * height:
+        raise InputError(
+            f"the depth plane, {w}x{h}, has another shape than the picture, {width}x{height}; it must show the same"
+        )
+    if calibration:
+        return np.maximum(plane.astype(np.float32) * np.float32(calibration[0]) + np.float32(calibration[1]), 0)
+    bad = int(np.count_nonzero(~(plane > 0)))
+    if bad:
+        raise InputError(f"{bad} of {plane.size} distances of the depth plane are not > 0 m")
+    return np.asarray(1 / plane.astype(np.float32), np.float32)
+
+
+def layers(
+    away: Float32, focus: float, blur_at_infinity: float, shape: tuple[int, int], largest: float, pool: Executor
+) -> Int16:
+    """Layer of each pixel.
+
+    Parameters
+    ----------
+    away : (h, w) float32, 1 / distance [1/m], of any size
+    focus : [m]
+    blur_at_infinity : thin-lens blur diameter of what is infinitely far [px]
+    shape : (H, W) of the picture
+    largest : blur diameter beyond which things are not blurred more [px]
+    """
+    result = np.empty(shape, np.int16)
+
+    def part(top: int) -> None:
+        rows = np.arange(top, min(top + ROWS, shape[0]))
+        near = away[rows] if away.shape == shape else _between(away, rows, shape)
+        blur = np.float32(blur_at_infinity) * (1 - np.float32(focus) * near)
+        result[rows] = layer_of(np.clip(blur, -largest, largest))
+
+    for _ in pool.map(part, range(0, shape[0], ROWS)):
+        pass
+    return result
+
+
+def _between(away: Float32, rows: NDArray[Any], shape: tuple[int, int]) -> Float32:
+    """Between four samples of about the same distance a bilinear mean, at steps the nearest one."""
+    (h, w), (height, width) = away.shape, shape
+    v, u = ((index + 0.5) * n / size - 0.5 for index, n, size in ((rows, h, height), (np.arange(width), w, width)))
+    v, u = np.clip(v, 0, h - 1)[:, None], np.clip(u, 0, w - 1)[None, :]
+    top, left = v.astype(np.intp), u.astype(np.intp)
+    bottom, right = np.minimum(top + 1, h - 1), np.minimum(left + 1, w - 1)
+    fy, fx = (v - top).astype(np.float32), (u - left).astype(np.float32)
+    a, b, c, d = away[top, left], away[top, right], away[bottom, left], away[bottom, right]
+    low, high = np.minimum(np.minimum(a, b), np.minimum(c, d)), np.maximum(np.maximum(a, b), np.maximum(c, d))
+    upper, lower = a + fx * (b - a), c + fx * (d - c)
+    nearest = np.where(fy < 0.5, np.where(fx < 0.5, a, b), np.where(fx < 0.5, c, d))
+    return np.asarray(np.where(high <= EDGE * low, upper + fy * (lower - upper), nearest), np.float32)
+
+
+def refined(light: Float32, layer: Int16, radius: int, pool: Executor) -> Int16:
+    """Layers whose edges follow those of the picture.
+
+    Within `radius` of a jump a pixel belongs to the nearer or the farther side by which of their mean colours, taken
+    beyond that distance and within twice of it, its own resembles more (a colour-line decision between two known
+    layers, after Y.-Y. Chuang et al., "A Bayesian approach to digital matting", CVPR 2001, without the prior).
+
+    Parameters
+    ----------
+    light : (H, W, 3) float32, linear
+    layer : (H, W) int16
+    radius : [px]
+    """
+    from scipy.ndimage import binary_dilation
+
+    height, width = layer.shape
+    jump = np.zeros(layer.shape, bool)
+    for axis in (0, 1):
+        steps = np.abs(np.diff(layer.astype(np.int32), axis=axis)) >= JUMP
+        jump[: height - (axis == 0), : width - (axis == 1)] |= steps
+    band = binary_dilation(jump, np.ones((2 * radius + 1,) * 2, bool)) if radius > 0 else jump
+    result = layer.copy()
+    y, x = np.nonzero(band)
+    reach = np.arange(-2 * radius, 2 * radius + 1)
+    dy, dx = (a.ravel() for a in np.meshgrid(reach, reach, indexing="ij"))
+    chunk = max(1, 4_000_000 // len(dx))
+
+    def part(first: int) -> None:
+        rows, columns = y[first : first + chunk], x[first : first + chunk]
+        py, px = np.clip(rows[:, None] + dy, 0, height - 1), np.clip(columns[:, None] + dx, 0, width - 1)
+        around = layer[py, px].astype(np.int32)
+        sure = ~band[py, px]
+        near = np.min(around, axis=1, where=sure, initial=32767)
+        far = np.max(around, axis=1, where=sure, initial=NOTHING)
+        # perceived differences of linear light go about with its root
+        colour = np.sqrt(np.maximum(light[py, px], 0))
+        own = np.sqrt(np.maximum(light[rows, columns], 0))
+        apart, layers = [], []
+        for end in (near, far):
+            side = sure & (np.abs(around - end[:, None]) < JUMP)
+            count = np.maximum(side.sum(axis=1), 1)
+            mean = (colour * side[..., None]).sum(axis=1) / count[:, None]
+            apart.append(((own - mean) ** 2).sum(axis=1))
+            layers.append(np.rint((around * side).sum(axis=1) / count))
+        chosen = np.where(apart[0] <= apart[1], *layers).astype(np.int16)
+        result[rows, columns] = np.where(far - near >= JUMP, chosen, result[rows, columns])
+
+    for _ in pool.map(part, range(0, len(y), chunk)):
+        pass
+    return result

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isp.errors import InputError
-from isp.lens_look.sheets import JUMP, NOTHING, Int16, layer_of
+from isp.lens_look.sheets import Int16, layer_of
 from isp.values import Float32
 
 EDGE = 1.1
@@ -86,55 +86,3 @@ def _between(away: Float32, rows: NDArray[Any], shape: tuple[int, int]) -> Float
     upper, lower = a + fx * (b - a), c + fx * (d - c)
     nearest = np.where(fy < 0.5, np.where(fx < 0.5, a, b), np.where(fx < 0.5, c, d))
     return np.asarray(np.where(high <= EDGE * low, upper + fy * (lower - upper), nearest), np.float32)
-
-
-def refined(light: Float32, layer: Int16, radius: int, pool: Executor) -> Int16:
-    """Layers whose edges follow those of the picture.
-
-    Within `radius` of a jump a pixel belongs to the nearer or the farther side by which of their mean colours, taken
-    beyond that distance and within twice of it, its own resembles more (a colour-line decision between two known
-    layers, after Y.-Y. Chuang et al., "A Bayesian approach to digital matting", CVPR 2001, without the prior).
-
-    Parameters
-    ----------
-    light : (H, W, 3) float32, linear
-    layer : (H, W) int16
-    radius : [px]
-    """
-    from scipy.ndimage import binary_dilation
-
-    height, width = layer.shape
-    jump = np.zeros(layer.shape, bool)
-    for axis in (0, 1):
-        steps = np.abs(np.diff(layer.astype(np.int32), axis=axis)) >= JUMP
-        jump[: height - (axis == 0), : width - (axis == 1)] |= steps
-    band = binary_dilation(jump, np.ones((2 * radius + 1,) * 2, bool)) if radius > 0 else jump
-    result = layer.copy()
-    y, x = np.nonzero(band)
-    reach = np.arange(-2 * radius, 2 * radius + 1)
-    dy, dx = (a.ravel() for a in np.meshgrid(reach, reach, indexing="ij"))
-    chunk = max(1, 4_000_000 // len(dx))
-
-    def part(first: int) -> None:
-        rows, columns = y[first : first + chunk], x[first : first + chunk]
-        py, px = np.clip(rows[:, None] + dy, 0, height - 1), np.clip(columns[:, None] + dx, 0, width - 1)
-        around = layer[py, px].astype(np.int32)
-        sure = ~band[py, px]
-        near = np.min(around, axis=1, where=sure, initial=32767)
-        far = np.max(around, axis=1, where=sure, initial=NOTHING)
-        # perceived differences of linear light go about with its root
-        colour = np.sqrt(np.maximum(light[py, px], 0))
-        own = np.sqrt(np.maximum(light[rows, columns], 0))
-        apart, layers = [], []
-        for end in (near, far):
-            side = sure & (np.abs(around - end[:, None]) < JUMP)
-            count = np.maximum(side.sum(axis=1), 1)
-            mean = (colour * side[..., None]).sum(axis=1) / count[:, None]
-            apart.append(((own - mean) ** 2).sum(axis=1))
-            layers.append(np.rint((around * side).sum(axis=1) / count))
-        chosen = np.where(apart[0] <= apart[1], *layers).astype(np.int16)
-        result[rows, columns] = np.where(far - near >= JUMP, chosen, result[rows, columns])
-
-    for _ in pool.map(part, range(0, len(y), chunk)):
-        pass
-    return result

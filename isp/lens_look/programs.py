@@ -39,7 +39,7 @@ def _vars(names: str) -> list[Any]:
 def _split_layer(two_sheets: bool) -> tuple[Any, list[Any]]:
     """Light (3), coverage and continuation of a layer, in pixels of its level.
 
-    light, layer, reach (and hidden light, layer) of the region; box (factor, factor) of weights; place: (first column,
+    light, layer, reach (and alpha, hidden layer and light) of the region; box (factor, factor) of weights; place: (first column,
     row of the output in the region, layer); tone: (optical centre x, y in the region, fields per squared distance, gain of highlights,
     threshold, 1 / ramp); illumination by field squared.
     """
@@ -47,6 +47,7 @@ def _split_layer(two_sheets: bool) -> tuple[Any, list[Any]]:
 
     x, y, c = _vars("x y c")
     light = hl.ImageParam(hl.Float(32), 3, "light")
+    alpha = hl.ImageParam(hl.UInt(8), 2, "alpha")
     layer, reach, hidden = (hl.ImageParam(hl.Int(16), 2, n) for n in ("layer", "reach", "hidden"))
     behind = hl.ImageParam(hl.Float(32), 3, "behind")
     place = hl.ImageParam(hl.Int(32), 1, "place")
@@ -75,16 +76,17 @@ def _split_layer(two_sheets: bool) -> tuple[Any, list[Any]]:
     lit = falloff[low] + (falloff[low + 1] - falloff[low]) * part
     one, zero = hl.f32(1), hl.f32(0)
     i16 = hl.i16(number)
-    own = hl.select(layer[px, py] == i16, one, zero)
+    full = hl.f32(alpha[px, py]) * hl.f32(1 / 255) if two_sheets else one
+    own = hl.select(layer[px, py] == i16, full, zero)
     cover = own
     rgb = [own * lit * v for v in bright(light)]
-    same = hl.select((layer[px, py] < i16) & (i16 <= reach[px, py]), one, zero)
+    same = hl.select((layer[px, py] < i16) & (i16 <= reach[px, py]), full, zero)
     inputs = [light, layer, reach, box, place, tone, falloff]
     if two_sheets:
         far = hl.select(hidden[px, py] == i16, one, zero)
         rgb = [a + far * lit * b for a, b in zip(rgb, bright(behind), strict=True)]
         cover = cover + far
-        inputs = [light, layer, reach, hidden, behind, box, place, tone, falloff]
+        inputs = [light, alpha, layer, reach, hidden, behind, box, place, tone, falloff]
     parts = [*rgb, cover, same]
     output = hl.Func("output")
     sums = []
@@ -336,7 +338,7 @@ _BUILDERS: dict[str, tuple[Any, int]] = {
     "soften": (_soften, 3),
     "splat": (_splat, 5),
     "split": (lambda: _split_layer(False), 8),
-    "split sheets": (lambda: _split_layer(True), 10),
+    "split sheets": (lambda: _split_layer(True), 11),
     "kernels": (lambda: _make_kernels(False), 4),
     "kernels turning": (lambda: _make_kernels(True), 4),
     **{

@@ -99,7 +99,9 @@ class Renderer:
     _locks: dict[Any, Lock] = field(default_factory=dict, init=False)
     _lock: Lock = field(default_factory=Lock, init=False)
 
-    def render(self, light: Float32, layer: NDArray[np.int16], threads: int) -> Float32:
+    def render(
+        self, light: Float32, layer: NDArray[np.int16], threads: int, alpha: NDArray[np.uint8] | None = None
+    ) -> Float32:
         """The picture through the lens, without distortion.
 
         Parameters
@@ -107,6 +109,7 @@ class Renderer:
         light : (H, W, 3) float32, linear
         layer : (H, W) int16, of `sheets.layer_of`
         threads : does not change the result
+        alpha : (H, W) uint8, how much of a pixel its layer covers, 255 all; the rest shows what is hidden there
 
         Returns
         -------
@@ -123,7 +126,7 @@ class Renderer:
             around = LATTICE * math.ceil(_around(radius) / LATTICE)
 
             def one(corner: tuple[int, int]) -> None:
-                Tile(self, corner, around, light, layer, hiding).render(result)
+                Tile(self, corner, around, light, layer, hiding, alpha).render(result)
 
             for _ in pool.map(one, self._tiles()):
                 pass

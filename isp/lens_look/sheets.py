@@ -170,7 +170,9 @@ def _continue(front: Int16, back: Int16, colour: Float32, steps: int) -> tuple[I
             count += taken
         hidden = np.where(new, best, hidden)
         behind = np.where(new, total / np.maximum(count, 1), behind)
-    return hidden, _evened(hidden, mixed, behind)
+    behind = _evened(hidden, mixed, behind)
+    # beside them lies what can be seen, towards which they are interpolated
+    return hidden, np.where(hidden > NOTHING, behind, colour)
 
 
 def _evened(hidden: Int16, known: NDArray[np.bool_], behind: Float32) -> Float32:

@@ -76,10 +76,12 @@ class Tile:
     light : (H, W, 3) float32, the whole picture
     layer : (H, W) int16
     hiding : what is hidden in the picture
+    alpha : (H, W) uint8, how much of a pixel its layer covers
     """
 
     def __init__(
-        self, renderer: Renderer, corner: Span, around: int, light: Float32, layer: Int16, hiding: Sheets | None
+        self, renderer: Renderer, corner: Span, around: int, light: Float32, layer: Int16, hiding: Sheets | None,
+        alpha: NDArray[np.uint8] | None,
     ) -> None:
         self.renderer, self.corner, self.size, self.around = renderer, corner, renderer.size, around
         rows, columns = (
@@ -89,6 +91,9 @@ class Tile:
         self._layer = np.ascontiguousarray(layer[place])
         self._light = np.ascontiguousarray(np.moveaxis(light[place], 2, 0))
         self._hidden = None if hiding is None else hiding.at(self._layer, rows, columns)
+        self._alpha = np.full((1, 1), 255, np.uint8)
+        if self._hidden is not None:
+            self._alpha = np.full_like(self._layer, 255, np.uint8) if alpha is None else np.ascontiguousarray(alpha[place])
         self._boxes = _boxes(self._layer)
         if self._hidden is not None:
             for k, box in _boxes(self._hidden[1]).items():
@@ -189,7 +194,7 @@ class Tile:
             run("split", self._light, self._layer, self._layer, box, place, tone, falloff, source)
             return source
         reach, hidden, behind = self._hidden
-        run("split sheets", self._light, self._layer, reach, hidden, behind, box, place, tone, falloff, source)
+        run("split sheets", self._light, self._alpha, self._layer, reach, hidden, behind, box, place, tone, falloff, source)
         return source
 
 

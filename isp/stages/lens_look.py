@@ -59,8 +59,8 @@ class LensLook(Stage):
               shapes=((0,), (2,))),
         Param("phone", (), "Focal length [mm], f-number and longer side of the sensor [mm] of the camera that took the "
               "picture, focused alike; [] for none of its own blur", lower=0.1, upper=1000, shapes=((0,), (3,))),
-        Param("edge_refine", 0.0, "Distance over which depth edges are moved to edges of the picture", unit="px", lower=0,
-              upper=16, integer=True),
+        Param("edge_refine", 1.0, "Pixels on either side of a depth edge that are divided anew between near and far by "
+              "their colour; 0 trusts the depth", unit="px", lower=0, upper=16, integer=True),
         Param("highlights", 1.0, "How much brighter saturated light is taken to be where it is blurred", unit="EV",
               lower=0, upper=6, tune="search"),
         Param("threshold", 0.95, "Light from which on it is taken to be saturated", lower=0.05, upper=100),
@@ -108,9 +108,9 @@ class LensLook(Stage):
 
     def apply(self, value: Picture, values: Mapping[str, Plain], context: Context) -> Picture:
         from isp.engine.runtime import threads
-        from isp.lens_look import distance, sheets
+        from isp.lens_look import distance, matte
 
-        light, count = value.data, threads()
+        light, alpha, count = value.data, None, threads()
         renderer = self.renderer(values, context.shape)
         optics = renderer.optics
         with ThreadPoolExecutor(count) as pool:
@@ -123,9 +123,9 @@ class LensLook(Stage):
                     context.shape, largest, pool,
                 )
                 if values["edge_refine"]:
-                    layer = distance.refined(light, layer, int(values["edge_refine"]), pool)
+                    light, layer, alpha = matte.refined(light, layer, int(values["edge_refine"]), pool)
         if values["strength"] or values["vignetting"]:
-            light = renderer.render(np.ascontiguousarray(light), layer, count)
+            light = renderer.render(np.ascontiguousarray(light), layer, count, alpha)
         bend = _bend(values, optics, renderer.place)
         if bend is not None:
             light = _bent(light, bend, context)

@@ -7,6 +7,7 @@ as far as blur can uncover. Within less, surfaces are taken to be one, whose lay
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ RATIO = 0.05
 """Width of a layer far from it, relative to its blur."""
 JUMP = 3
 """Layers from which on two neighbours belong to different things: 3 px or 12 % of blur."""
-NOTHING = -32768
+NOTHING = -16384
 """In place of a layer where nothing is hidden."""
 EVENED = 12
 """Steps by which continued colour is evened."""
@@ -135,14 +136,15 @@ def _jumps(front: Int16, back: Int16) -> bool:
     return any((np.abs(np.diff(front, axis=axis)) >= JUMP).any() for axis in (0, 1))
 
 
-def _shifted(plane: NDArray[Any], axis: int, step: int) -> NDArray[Any]:
-    """The neighbour's value along an axis, the edge repeated."""
-    line = np.moveaxis(plane, axis, 0)
-    moved = np.concatenate([line[:1], line[:-1]]) if step > 0 else np.concatenate([line[1:], line[-1:]])
-    return np.moveaxis(moved, 0, axis)
+def _neighbours(plane: NDArray[Any], sides: Sequence[tuple[int, int]]) -> list[NDArray[Any]]:
+    """What lies to `sides` (rows, columns) of each cell of the last two axes, the edge repeated."""
+    full = np.pad(plane, [(0, 0)] * (plane.ndim - 2) + [(1, 1), (1, 1)], mode="edge")
+    h, w = plane.shape[-2:]
+    return [full[..., 1 + dy : 1 + dy + h, 1 + dx : 1 + dx + w] for dy, dx in sides]
 
 
-_SIDES = ((-1, 1), (-1, -1), (-2, 1), (-2, -1))
+_SIDES = ((0, -1), (0, 1), (-1, 0), (1, 0))
+_CORNERS = ((-1, -1), (-1, 1), (1, -1), (1, 1))
 
 
 def _continue(front: Int16, back: Int16, colour: Float32, steps: int) -> tuple[Int16, Float32]:
@@ -150,23 +152,23 @@ def _continue(front: Int16, back: Int16, colour: Float32, steps: int) -> tuple[I
     mixed = back - front >= JUMP
     hidden = np.where(mixed, back, np.int16(NOTHING))
     behind = np.where(mixed, colour, np.float32(0))
+    nearest = front + np.int16(JUMP)
     for _ in range(steps):
         # what a cell could show its neighbour: its own hidden thing, or else itself
         shows = np.where(hidden > NOTHING, hidden, back)
-        light = np.where(hidden > NOTHING, behind, colour)
-        nearest = front + JUMP
-        offers = []
-        for axis, step in _SIDES:
-            offer = _shifted(shows, axis, step)
-            offers.append(np.where(offer >= nearest, offer, np.int16(NOTHING)))
-        best = np.maximum.reduce(offers)
+        offers = [np.where(o >= nearest, o, np.int16(NOTHING)) for o in _neighbours(shows, _SIDES + _CORNERS)]
+        # the surface that most neighbours have; of equals the farther
+        votes = [sum((abs(o - p) < JUMP).astype(np.int16) for p in offers) * (o > NOTHING) for o in offers]
+        score = np.stack([v.astype(np.int32) * 65536 + o for v, o in zip(votes, offers, strict=True)])
+        best = np.take_along_axis(np.stack(offers), score.argmax(axis=0)[None], 0)[0]
         new = (hidden == NOTHING) & (best > NOTHING)
         if not new.any():
             break
+        light = np.where(hidden > NOTHING, behind, colour)
         total, count = np.zeros_like(behind), np.zeros(front.shape, np.float32)
-        for (axis, step), offer in zip(_SIDES, offers, strict=True):
-            taken = (offer > best - JUMP) & (offer > NOTHING)
-            total += np.where(taken, _shifted(light, axis, step), 0)
+        for offer, near in zip(offers, _neighbours(light, _SIDES + _CORNERS), strict=True):
+            taken = (np.abs(offer - best) < JUMP) & (offer > NOTHING)
+            total += np.where(taken, near, 0)
             count += taken
         hidden = np.where(new, best, hidden)
         behind = np.where(new, total / np.maximum(count, 1), behind)
@@ -177,12 +179,10 @@ def _continue(front: Int16, back: Int16, colour: Float32, steps: int) -> tuple[I
 
 def _evened(hidden: Int16, known: NDArray[np.bool_], behind: Float32) -> Float32:
     """What has been continued, without streaks: some steps towards the mean of the neighbours on the same surface."""
+    same = [np.abs(n - hidden) < JUMP for n in _neighbours(hidden, _SIDES)]
+    count = 1 + sum(s.astype(np.float32) for s in same)
     for _ in range(EVENED):
-        total, count = behind.copy(), np.ones(hidden.shape, np.float32)
-        for axis, step in _SIDES:
-            same = np.abs(_shifted(hidden, axis, step) - hidden) < JUMP
-            total += np.where(same, _shifted(behind, axis, step), 0)
-            count += same
+        total = behind + sum(np.where(s, n, 0) for s, n in zip(same, _neighbours(behind, _SIDES), strict=True))
         behind = np.where(known, behind, total / count)
     return behind
 
@@ -190,11 +190,11 @@ def _evened(hidden: Int16, known: NDArray[np.bool_], behind: Float32) -> Float32
 def _one_surface(front: Int16, back: Int16, steps: int) -> Int16:
     """The farthest layer that can be reached from each cell without a jump."""
     grown = np.where(back - front >= JUMP, front, back)
+    joined = [np.abs(n - front) < JUMP for n in _neighbours(front, _SIDES)]
     for _ in range(steps):
         best = grown
-        for axis, step in _SIDES:
-            joined = np.abs(_shifted(front, axis, step) - front) < JUMP
-            best = np.where(joined, np.maximum(best, _shifted(grown, axis, step)), best)
+        for join, near in zip(joined, _neighbours(grown, _SIDES), strict=True):
+            best = np.where(join, np.maximum(best, near), best)
         if np.array_equal(best, grown):
             break
         grown = best

@@ -1,8 +1,8 @@
 """What a lens makes of a scene of flat layers, by brute force: the reference for the renderer of the lens look.
 
-Every pixel of every layer is a point that sends rays, stratified over the beam, through the prescription; a ray that
-crosses a nearer layer on its way to the lens loses what that covers there. Where it lands on the sensor its light is
-shared by the four pixels around. Nothing is blurred, interpolated over the field or laid behind one another.
+Every pixel of every layer is a point that sends rays, stratified over the beam, through the prescription, at its own
+distance; a ray that crosses a nearer layer on its way to the lens loses what that covers there. Where it lands on the
+sensor its light is shared by the four pixels around. Nothing is blurred, interpolated or laid behind one another.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from isp.lens_look.fans import WAVELENGTHS
 from isp.lenses import Lens
 from isp.lenses.beam import Source, beam, chief, launch
 
+STRIDE = 2
+"""Each pixel takes every second ray of its bundle along both sides, from a random one on."""
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -27,11 +30,22 @@ class Layer:
     distance: float
 
 
+def flattened(layers: Sequence[Layer]) -> tuple[np.ndarray, np.ndarray]:
+    """What a pinhole sees of layers, from near to far: light (H, W, 3) float32, distance (H, W)."""
+    light = layers[-1].light.astype(np.float64)
+    distance = np.full(light.shape[:2], layers[-1].distance)
+    for layer in layers[-2::-1]:
+        light = light + layer.alpha[..., None] * (layer.light - light)
+        distance = np.where(layer.alpha > 0.5, layer.distance, distance)
+    return light.astype(np.float32), distance
+
+
 @dataclass(frozen=True)
 class Reference:
     """A lens at `f_number`, focused at `focus` [m], behind which the picture's pixels have a pitch [mm].
 
     `axis` is the (x, y) of the optical axis in the picture [px]; a picture is continued by `margin` mirrored pixels.
+    Of `side` x `side` rays over a beam's bounds, each pixel sends 1 / STRIDE² in each of nine wavelengths.
     """
 
     lens: Lens
@@ -40,8 +54,8 @@ class Reference:
     pitch: float
     axis: tuple[float, float]
     margin: int
-    rays: int = 400
-    bins: int = 64
+    side: int = 48
+    bins: int = 24
 
     def sensor(self) -> tuple[float, float]:
         """Plane of the smallest spot of a point in focus [mm], and image height per tangent of the field angle."""
@@ -62,77 +76,79 @@ class Reference:
         height, width = padded[0][1].shape
         y, x = np.mgrid[:height, :width].astype(np.float64)
         x, y = x - m - self.axis[0], y - m - self.axis[1]
-        radius = np.hypot(x, y)
-        edges = np.linspace(radius.min(), radius.max() + 1e-6, self.bins + 1)
-        number = np.digitize(radius, edges) - 1
-        plane, scale = self.sensor()
+        radius = np.maximum(np.hypot(x, y), 1e-6)
+        number = np.digitize(radius, np.linspace(radius.min(), radius.max() + 1e-6, self.bins + 1)) - 1
+        sensor = self.sensor()
         total = np.zeros((3, height * width))
         for place, (light, alpha, distance) in enumerate(padded):
-            fronts = [(a, d) for _, a, d in padded[:place]]
+            fronts = padded[:place]
+            brightness = self.lens.rays(0, None, self.f_number, 4096, distance_mm=1e3 * distance).area_mm2
             for k in range(self.bins):
-                rows, columns = np.nonzero((number == k) & (alpha > 0))
-                if not rows.size:
+                held = (number == k) & (alpha > 0)
+                if not held.any():
                     continue
-                middle = float(radius[rows, columns].mean())
-                cosine, sine = x[rows, columns] / radius[rows, columns], y[rows, columns] / radius[rows, columns]
+                rows, columns = np.nonzero(held)
+                turn = (x[held] / radius[held])[:, None], (y[held] / radius[held])[:, None]
+                random = np.random.Generator(np.random.Philox([seed, 1000 * place + k]))
                 for c in range(3):
-                    for w, nm in enumerate(WAVELENGTHS[c]):
-                        rng = np.random.Generator(np.random.Philox([seed, place * 1000 + k * 9 + 3 * c + w]))
-                        spot, weight, sights = self._bundle(middle, plane, scale, 1e3 * distance, nm, fronts, rng)
-                        px = columns[:, None] + cosine[:, None] * spot[0] - sine[:, None] * spot[1]
-                        py = rows[:, None] + sine[:, None] * spot[0] + cosine[:, None] * spot[1]
-                        share = (alpha * light[..., c])[rows, columns, None] * (weight / 3)
-                        share = np.broadcast_to(share, px.shape)
-                        for (front, _), (qx, qy) in zip(fronts, sights, strict=True):
-                            fx = columns[:, None] + cosine[:, None] * qx - sine[:, None] * qy
-                            fy = rows[:, None] + sine[:, None] * qx + cosine[:, None] * qy
+                    for nm in WAVELENGTHS[c]:
+                        sent = self._bundle(float(radius[held].mean()), sensor, 1e3 * distance, nm, fronts, random)
+                        chosen = self._chosen(len(rows), random)
+                        spot, weight, sights = sent[0][:, chosen], sent[1][chosen], sent[2][:, :, chosen]
+                        share = (alpha * light[..., c])[held][:, None] * weight * (STRIDE**2 / 3 / brightness)
+                        for (_, front, _), sight in zip(fronts, sights, strict=True):
+                            fx, fy = _placed(columns, rows, turn, sight)
                             share = share * (1 - _bilinear(front, fx, fy))
-                        _splat(total[c], px, py, share, width, height)
-        picture = total.reshape(3, height, width)[:, m : height - m, m : width - m]
-        return np.moveaxis(picture, 0, 2)
+                        _splat(total[c], *_placed(columns, rows, turn, spot), share, width, height)
+        return np.moveaxis(total.reshape(3, height, width)[:, m : height - m, m : width - m], 0, 2)
 
-    def _bundle(self, radius, plane, scale, distance, nm, fronts, rng):
-        """Of the rays of a point `radius` px from the axis: landing places relative to it, weights, and where they are
-        seen to cross each front layer, relative to the point; along the radius and across it [px].
+    def _chosen(self, count: int, random: np.random.Generator) -> np.ndarray:
+        """(count, rays) indices into a bundle: a lattice for each pixel, somewhere."""
+        steps = np.arange(0, self.side, STRIDE)
+        lattice = (steps[:, None] * self.side + steps).ravel()
+        start = random.integers(0, STRIDE, (2, count))
+        return lattice + (start[0] * self.side + start[1])[:, None]
+
+    def _bundle(self, radius, sensor, distance, nm, fronts, random):
+        """Of side² rays from a point `radius` px from the axis: (2, n) where they land, (n,) their beam [mm²] times cos³,
+        0 for those that are stopped, and (fronts, 2, n) where they are seen to cross each nearer layer; places relative to
+        the point, along the radius and across it [px].
         """
+        plane, scale = sensor
         tangent = radius * self.pitch / scale
         angle = math.atan(tangent)
-        away = distance / math.cos(angle)
-        source = Source(math.degrees(angle), away)
-        opening = self.lens.opening(self.f_number)
-        prescription = self.lens.prescription
+        source = Source(math.degrees(angle), distance / math.cos(angle))
+        prescription, opening = self.lens.prescription, self.lens.opening(self.f_number)
         grid = beam(prescription, source, self.lens.reference_nm, opening, 64)
+        n = self.side
         if grid is None:
-            return (np.zeros(1), np.zeros(1)), np.zeros(1), [(np.zeros(1), np.zeros(1)) for _ in fronts]
-        n = math.ceil(math.sqrt(self.rays * grid.passes.size / grid.passes.sum()))
+            return np.zeros((2, n * n)), np.zeros(n * n), np.zeros((len(fronts), 2, n * n))
         step = grid.u[1] - grid.u[0]
         (u0, u1), (v0, v1) = ((a[0] - step, a[-1] + step) for a in (grid.u, grid.v))
-        u = u0 + (np.arange(n)[None, :] + rng.random((n, n))) * (u1 - u0) / n
-        v = v0 + (np.arange(n)[:, None] + rng.random((n, n))) * (v1 - v0) / n
+        u = u0 + (np.arange(n)[None, :] + random.random((n, n))) * (u1 - u0) / n
+        v = v0 + (np.arange(n)[:, None] + random.random((n, n))) * (v1 - v0) / n
         traced = launch(prescription, source, nm, u, v)
         with np.errstate(invalid="ignore"):
             passes = np.minimum(traced.clearance, opening.clearance(traced.stop_x, traced.stop_y)) > 0
         at = prescription.length + self.lens.best_focus(self.f_number) + plane
-        middle = launch(
-            prescription, source, self.lens.reference_nm,
-            np.array([chief(prescription, source, self.lens.reference_nm)]), np.zeros(1),
-        ).at(at)[0]
+        middle = chief(prescription, source, self.lens.reference_nm)
+        middle = launch(prescription, source, self.lens.reference_nm, np.array([middle]), np.zeros(1)).at(at)[0]
         x, y = traced.at(at)
-        spot = (x[passes] - middle) / self.pitch, y[passes] / self.pitch
-        area = (u1 - u0) * (v1 - v0) / n**2
-        weight = np.full(passes.sum(), area / self._axis(distance) * math.cos(angle) ** 3)
-        sights = []
-        # towards the scene the picture is upside down; the ray leaves from (u cos, v) at depth u sin
-        ax, ay, az = -u[passes] * math.cos(angle), -v[passes], u[passes] * math.sin(angle)
-        for _, front in fronts:
+        spot = np.where(passes, np.stack([x - middle, y]) / self.pitch, 0.0).reshape(2, -1)
+        weight = np.where(passes, (u1 - u0) * (v1 - v0) / n**2 * math.cos(angle) ** 3, 0.0).ravel()
+        # the picture shows the scene upright: the ray enters at (-u cos, -v), and u sin in front of the pupil
+        ax, ay, az = -u * math.cos(angle), -v, u * math.sin(angle)
+        sights = np.zeros((len(fronts), 2, n * n))
+        for sight, (_, _, front) in zip(sights, fronts, strict=True):
             part = (1e3 * front - az) / (distance - az)
-            qx = (ax + (tangent * distance - ax) * part) / (1e3 * front)
-            qy = (ay - ay * part) / (1e3 * front)
-            sights.append(((qx - tangent) * scale / self.pitch, qy * scale / self.pitch))
+            qx, qy = ax + (tangent * distance - ax) * part, ay * (1 - part)
+            sight[:] = np.stack([qx / (1e3 * front) - tangent, qy / (1e3 * front)]).reshape(2, -1) * scale / self.pitch
         return spot, weight, sights
 
-    def _axis(self, distance: float) -> float:
-        return self.lens.rays(0, None, self.f_number, 4096, distance_mm=distance).area_mm2
+
+def _placed(columns, rows, turn, spot):
+    cosine, sine = turn
+    return columns[:, None] + cosine * spot[0] - sine * spot[1], rows[:, None] + sine * spot[0] + cosine * spot[1]
 
 
 def _bilinear(plane, x, y):
@@ -147,7 +163,7 @@ def _bilinear(plane, x, y):
 def _splat(total, x, y, share, width, height):
     i, j = np.floor(x).astype(np.intp), np.floor(y).astype(np.intp)
     fx, fy = x - i, y - j
-    inside = (i >= 0) & (j >= 0) & (i < width - 1) & (j < height - 1)
+    inside = (i >= 0) & (j >= 0) & (i < width - 1) & (j < height - 1) & (share != 0)
     i, j, fx, fy, share = i[inside], j[inside], fx[inside], fy[inside], share[inside]
     for dy, wy in ((0, 1 - fy), (1, fy)):
         for dx, wx in ((0, 1 - fx), (1, fx)):

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isp.lens_look import sheets
-from isp.lens_look.sheets import EVENED
+from isp.lens_look.sheets import EVENED, Int16
 from isp.lens_look.tile import Tile
 from isp.lens_look.spots import FINEST, LARGEST, LEVELS, Extent, Optics, Table
 from isp.values import Float32
@@ -100,16 +100,19 @@ class Renderer:
     _lock: Lock = field(default_factory=Lock, init=False)
 
     def render(
-        self, light: Float32, layer: NDArray[np.int16], threads: int, alpha: NDArray[np.uint8] | None = None
+        self, light: Float32, layer: Int16, threads: int, alpha: NDArray[np.uint8] | None = None,
+        hidden: tuple[Float32, Int16] | None = None,
     ) -> Float32:
         """The picture through the lens, without distortion.
 
         Parameters
         ----------
         light : (H, W, 3) float32, linear
-        layer : (H, W) int16, of `sheets.layer_of`
+        layer : (H, W) int16, as `sheets.layer_of` numbers them
         threads : does not change the result
         alpha : (H, W) uint8, how much of a pixel its layer covers, 255 all; the rest shows what is hidden there
+        hidden : light (H, W, 3) and layer (H, W) of what is behind what shows, where that is known; it is guessed
+            otherwise
 
         Returns
         -------
@@ -117,12 +120,16 @@ class Renderer:
             (H, W, 3)
         """
         result = np.empty(light.shape, np.float32)
-        present = np.unique(layer)
+        present = np.unique(layer if hidden is None else np.concatenate([layer, hidden[1]]))
         with ThreadPoolExecutor(threads) as pool:
             radius = max(float(e.radius.max()) for e in pool.map(lambda k: self.extent(int(k)), present))
             cell, steps = _continuation(radius)
             offset = self.place.top % cell, self.place.left % cell
-            hiding = sheets.uncover(light, layer, offset, cell, steps) if len(present) > 1 else None
+            hiding = None
+            if hidden is not None:
+                hiding = sheets.known(layer, hidden[1], hidden[0], cell * steps)
+            elif len(present) > 1:
+                hiding = sheets.uncover(light, layer, offset, cell, steps)
             around = LATTICE * math.ceil(_around(radius) / LATTICE)
 
             def one(corner: tuple[int, int]) -> None:

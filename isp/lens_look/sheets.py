@@ -119,6 +119,19 @@ def uncover(light: Float32, layer: Int16, offset: tuple[int, int], cell: int, st
     return Sheets(cell, offset, front, _one_surface(front, back, steps), hidden, behind)
 
 
+def known(layer: Int16, hidden: Int16, behind: Float32, steps: int) -> Sheets:
+    """What hides what in a picture of which is known what is hidden.
+
+    Parameters
+    ----------
+    layer, hidden : (H, W) int16, of what shows and of what is next behind it
+    behind : (H, W, 3) float32, its light
+    steps : over how many pixels surfaces are followed
+    """
+    light = np.ascontiguousarray(np.moveaxis(behind, 2, 0), np.float32)
+    return Sheets(1, (0, 0), layer, _one_surface(layer, layer, steps), hidden, light)
+
+
 def _smooth(plane: Float32, spots: Indices, cell: int) -> Float32:
     """Lines of a plane of cells at pixels, straight between the middles of cells."""
     if cell == 1:

@@ -50,7 +50,7 @@ def fence(shape: tuple[int, int]) -> list[Layer]:
     """Bars at 0.7 m, a ball at 1.4 m, and lights and a soft background at 5 m."""
     y, x = np.mgrid[: shape[0], : shape[1]] / shape[0]
     back = texture(shape, 1, 1.5)
-    back[int(0.75 * shape[0]) :, int(0.2 * shape[0]) :][:2, :2] = 8.0
+    back[int(0.8 * shape[0]) :, int(0.26 * shape[0]) :][:2, :2] = 8.0
     bars = np.mod(x + y / 3, 0.4) < 0.08
     ball = ((x - 0.75) / 0.3) ** 2 + ((y - 0.52) / 0.36) ** 2 < 1
     return [
@@ -80,12 +80,13 @@ class Trial:
     f_number: float | None
     focus: float
     corner: tuple[int, int] = (20, 15)
+    parts: int = 3
 
     def renderer(self, shape: tuple[int, int]) -> Renderer:
         lens = load_lens(name=self.name)
         tangent = widest_tangent(lens.focal_length, (36.0, 27.0))
         optics = Optics(prepare(self.name, None, tangent), self.f_number or lens.f_number, 1e3 * self.focus, PITCH)
-        return Renderer(optics, Place(shape, *self.corner, FRAME))
+        return Renderer(optics, Place(shape, *self.corner, FRAME), parts=self.parts)
 
     def layer(self, distance: np.ndarray | float, renderer: Renderer) -> np.ndarray:
         return sheets.layer_of(renderer.optics.blur_at_infinity * (1 - self.focus / np.asarray(distance)))

@@ -190,10 +190,10 @@ def _gather(lanes: int, ordered: bool) -> tuple[Any, list[Any]]:
 
 
 def _lay_behind(coarse: bool, ordered: bool) -> tuple[Any, list[Any]]:
-    """What is left to see (3) and what has been seen (3), one layer further back.
+    """What is left to see (3, for red, green and blue), and light (3) and coverage (3) seen, one layer further back.
 
-    state (x, y, 6); blurred (x, y, 7), or 4 where layers hide nothing of each other, if `coarse` in pixels of place[0]
-    from one before the first on.
+    state (x, y, 9); blurred (x, y, 4), if `ordered` (x, y, 11): light, coverage, continuation, and the shares (4) of
+    light that their kernels stand for; if `coarse` in pixels of place[0], from one before the first on.
     """
     import halide as hl
 
@@ -201,8 +201,7 @@ def _lay_behind(coarse: bool, ordered: bool) -> tuple[Any, list[Any]]:
     state = hl.ImageParam(hl.Float(32), 3, "state")
     blurred = hl.ImageParam(hl.Float(32), 3, "blurred")
     place = hl.ImageParam(hl.Int(32), 1, "place")
-    factor = place[0]
-    one = hl.f32(1)
+    factor, one, least = place[0], hl.f32(1), hl.f32(1e-4)
 
     def spot(v: Any) -> tuple[Any, Any]:
         # the blurred planes begin one pixel of their level before the tile
@@ -222,15 +221,19 @@ def _lay_behind(coarse: bool, ordered: bool) -> tuple[Any, list[Any]]:
     def seen(k: int) -> list[Any]:
         left, light = state[x, y, k], smooth[x, y, k]
         if not ordered:
-            return [left - smooth[x, y, 3], state[x, y, 3 + k] + light]
-        cover, same = smooth[x, y, 3 + k], smooth[x, y, 6]
-        gain = left / hl.max(hl.max(one - same, cover), hl.f32(1e-4))
-        return [hl.max(left - gain * cover, hl.f32(0)), state[x, y, 3 + k] + gain * light]
+            return [left, state[x, y, 3 + k] + light, state[x, y, 6 + k] + smooth[x, y, 3]]
+        share = hl.max(smooth[x, y, 7 + k], least)
+        cover, same = smooth[x, y, 3 + k], smooth[x, y, 6] / hl.max(smooth[x, y, 10], least)
+        gain = left / hl.max(hl.max(one - same, cover / share), least)
+        return [
+            hl.max(left - gain * cover / share, hl.f32(0)), state[x, y, 3 + k] + gain * light,
+            state[x, y, 6 + k] + gain * cover,
+        ]
 
-    pairs = [seen(k) for k in range(3)]
+    found = [seen(k) for k in range(3)]
     output = hl.Func("output")
-    output[x, y, c] = hl.mux(c, [p[0] for p in pairs] + [p[1] for p in pairs])
-    output.bound(c, 0, 6).reorder(c, x, y).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
+    output[x, y, c] = hl.mux(c, [triple[n] for n in range(3) for triple in found])
+    output.bound(c, 0, 9).reorder(c, x, y).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
     if coarse:
         across.compute_at(output, y).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
     return output, [state, blurred, place]

@@ -7,7 +7,10 @@ l is seen with
 
     T l / max(1 - s, a)
 
-where s is the blurred coverage of what lies in front of it on the same surface and so hides nothing of it.
+where s is the blurred coverage of what lies in front of it on the same surface and so hides nothing of it. Where
+something blurred hides something blurred, what is seen of that depends on where in the pupil one looks from: there the
+pupil is divided, and each part looks by itself. The parts of a spot are the parts of the pupil its rays came from, but
+for aberrations.
 """
 
 from __future__ import annotations
@@ -88,12 +91,14 @@ class Renderer:
     place : Place
     vignetting : share of the lens's loss of light towards the corners, 0..1
     highlights : Highlights
+    parts : the pupil is divided into so many parts along each side where something blurred hides something blurred
     """
 
     optics: Optics
     place: Place
     vignetting: float = 1.0
     highlights: Highlights = field(default_factory=Highlights)
+    parts: int = 3
     _tables: dict[tuple[int, int], Table] = field(default_factory=dict, init=False)
     _extents: dict[int, Extent] = field(default_factory=dict, init=False)
     _locks: dict[Any, Lock] = field(default_factory=dict, init=False)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from isp.lens_look.spots import Table
 
 TINY = 1e-6
+MEETING = 4
+"""Layer, to either side of the focus, from which on a thing counts as blurred."""
 Span = tuple[int, int]
 
 
@@ -65,6 +67,56 @@ class Blocks:
         return blocks[0] * self.side * self.factor, size if blocks[1] == self.count else min(reach * self.factor, size)
 
 
+@dataclass
+class Prepared:
+    """A layer of a tile, ready to be gathered.
+
+    Parameters
+    ----------
+    layer : its number
+    blocks : Blocks
+    source : (5, h, w) light, coverage and continuation, with the reach of a kernel around its blocks
+    kernels : (4, blocks down, blocks across, taps, taps), each with sum 1
+    window : rows and columns of the tile
+    """
+
+    layer: int
+    blocks: Blocks
+    source: Float32
+    kernels: Float32
+    window: tuple[slice, slice]
+    _whole: Float32 | None = None
+
+    def blurred(self, ordered: bool, parts: int, part: int) -> Float32:
+        """The planes that the program `behind` takes, through one of parts x parts squares of the pupil."""
+        # of what is sharp every part of the pupil sees the same
+        if parts == 1 or abs(self.layer) < MEETING:
+            if self._whole is None:
+                self._whole = self._gathered(ordered, self.source, self.kernels) / np.float32(parts**2)
+            return self._whole
+        taps = self.kernels.shape[-1]
+        # where rays from the part land, but for aberrations; in front of the focus they have not crossed yet
+        blur = sheets.blur_of(self.layer) / self.blocks.factor
+        place = (np.arange(taps) - taps // 2) / (blur / 2)
+        home = np.clip(np.floor((place + 1) / 2 * parts), 0, parts - 1).astype(np.intp)
+        rows, columns = (np.flatnonzero(home == k) for k in divmod(part, parts))
+        y, x = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        height, width = (n - taps + 1 for n in self.source.shape[1:])
+        source = self.source[:, y.start : y.stop - 1 + height, x.start : x.stop - 1 + width]
+        return self._gathered(ordered, np.ascontiguousarray(source), np.ascontiguousarray(self.kernels[..., y, x]))
+
+    def _gathered(self, ordered: bool, source: Float32, kernels: Float32) -> Float32:
+        side, (down, across) = self.blocks.side, self.kernels.shape[1:3]
+        planes = 7 if ordered else 4
+        blurred = np.empty((11 if ordered else 4, down * side, across * side), np.float32)
+        view = blurred[:planes].reshape(planes, down, side, across, side).transpose(0, 1, 3, 2, 4)
+        run(f"gather {8 if side % 16 else 16}{' ordered' * ordered}", source, kernels, np.array([side], np.int32), view)
+        if ordered:
+            shares = kernels.sum(axis=(3, 4))
+            blurred[7:].reshape(4, down, side, across, side)[:] = shares[:, :, None, :, None]
+        return blurred
+
+
 class Tile:
     """A tile whose top-left pixel is at `corner` (row, column) of the picture, and what lies around it.
 
@@ -101,18 +153,29 @@ class Tile:
 
     def render(self, result: Float32) -> None:
         """Put the tile into its place of `result` (H, W, 3)."""
-        state = np.zeros((6, self.size, self.size), np.float32)
-        state[:3] = 1
-        for layer in sorted(self._boxes):
-            self._lay(layer, state)
-        total = state[3:] / np.maximum(1 - state[:3], TINY)
+        layers = [found for found in map(self._prepared, sorted(self._boxes)) if found is not None]
+        seen = np.zeros((6, self.size, self.size), np.float32)
+        parts = self.renderer.parts if self._blurs_meet() else 1
+        for part in range(parts**2):
+            state = np.concatenate([np.ones((3, self.size, self.size), np.float32), seen])
+            for layer in layers:
+                self._lay(layer, parts, part, state)
+            seen = state[3:]
+        total = seen[:3] / np.maximum(seen[3:], TINY)
         height, width = result.shape[:2]
         (top, left), size = self.corner, self.size
         y, x = slice(max(top, 0), min(top + size, height)), slice(max(left, 0), min(left + size, width))
         result[y, x] = np.moveaxis(total[:, y.start - top : y.stop - top, x.start - left : x.stop - left], 0, 2)
 
-    def _lay(self, layer: int, state: Float32) -> None:
-        """Lay one layer behind those in `state` (6, h, w): what is left to see, and what has been seen."""
+    def _blurs_meet(self) -> bool:
+        """Whether something blurred hides something blurred: only then it matters where in the pupil one looks from."""
+        if self._hidden is None or self.renderer.parts == 1:
+            return False
+        hidden = self._hidden[1]
+        return bool(((np.abs(self._layer) >= MEETING) & (np.abs(hidden) >= MEETING) & (hidden > sheets.NOTHING)).any())
+
+    def _prepared(self, layer: int) -> Prepared | None:
+        """A layer and the kernels of the blocks it reaches; None where it does not reach the tile."""
         renderer, size = self.renderer, self.size
         level = renderer.level(layer, self.corner[0] + size / 2, self.corner[1] + size / 2)
         factor = 2**level
@@ -124,27 +187,29 @@ class Tile:
             margin = (reach + 2) * factor
             span = max(first - self.around - margin, 0), min(last - self.around + margin, size)
             if span[0] >= span[1]:
-                return
+                return None
             spans.append(blocks.touched(span))
         (top, bottom), (left, right) = spans
         shape = bottom - top, right - left
-        side = blocks.side
         first = self.around // factor - blocks.begin - reach
         source = self._source(
-            layer, factor, (first + top * side, first + left * side), tuple(n * side + 2 * reach for n in shape)
+            layer, factor, (first + top * blocks.side, first + left * blocks.side),
+            tuple(n * blocks.side + 2 * reach for n in shape),
         )
         kernels = self._kernels(table, blocks, (top, left), shape, reach)
-        ordered = self._hidden is not None
-        planes = 7 if ordered else 4
-        blurred = np.empty((planes, shape[0] * side, shape[1] * side), np.float32)
-        view = blurred.reshape(planes, shape[0], side, shape[1], side).transpose(0, 1, 3, 2, 4)
-        suffix = " ordered" * ordered
-        run(f"gather {8 if side % 16 else 16}{suffix}", source, kernels, np.array([side], np.int32), view)
         (y0, y1), (x0, x1) = (blocks.pixels(s, size) for s in spans)
-        after = np.empty((6, y1 - y0, x1 - x0), np.float32)
-        program = f"behind{' coarse' * (factor > 1)}{suffix}"
-        run(program, state[:, y0:y1, x0:x1], blurred, np.array([factor], np.int32), after)
-        state[:, y0:y1, x0:x1] = after
+        return Prepared(layer, blocks, source, kernels, (slice(y0, y1), slice(x0, x1)))
+
+    def _lay(self, layer: Prepared, parts: int, part: int, state: Float32) -> None:
+        """Lay one layer behind those in `state` (9, h, w), as seen through a part of the pupil."""
+        ordered = self._hidden is not None
+        blurred = layer.blurred(ordered, parts, part)
+        place = (slice(None), *layer.window)
+        after = np.empty(state[place].shape, np.float32)
+        factor = layer.blocks.factor
+        program = f"behind{' coarse' * (factor > 1)}{' ordered' * ordered}"
+        run(program, state[place], blurred, np.array([factor], np.int32), after)
+        state[place] = after
 
     def _radius(self, table: Table) -> float:
         """Of the largest spot in the tile [px]."""

@@ -2,7 +2,7 @@
 
 Every pixel of every layer is a point that sends rays, stratified over the beam, through the prescription, at its own
 distance; a ray that crosses a nearer layer on its way to the lens loses what that covers there. Where it lands on the
-sensor its light is shared by the four pixels around. Nothing is blurred, interpolated or laid behind one another.
+sensor its light is shared by the four pixels around. Nothing is blurred or laid behind one another.
 """
 
 from __future__ import annotations
@@ -96,10 +96,11 @@ class Reference:
                         chosen = self._chosen(len(rows), random)
                         spot, weight, sights = sent[0][:, chosen], sent[1][chosen], sent[2][:, :, chosen]
                         share = (alpha * light[..., c])[held][:, None] * weight * (STRIDE**2 / 3 / brightness)
-                        for (_, front, _), sight in zip(fronts, sights, strict=True):
-                            fx, fy = _placed(columns, rows, turn, sight)
-                            share = share * (1 - _bilinear(front, fx, fy))
-                        _splat(total[c], *_placed(columns, rows, turn, spot), share, width, height)
+                        crossed = [
+                            (front, *_placed(columns, rows, turn, sight))
+                            for (_, front, _), sight in zip(fronts, sights, strict=True)
+                        ]
+                        _splat(total[c], *_placed(columns, rows, turn, spot), share, crossed, width, height)
         return np.moveaxis(total.reshape(3, height, width)[:, m : height - m, m : width - m], 0, 2)
 
     def _chosen(self, count: int, random: np.random.Generator) -> np.ndarray:
@@ -131,18 +132,24 @@ class Reference:
         with np.errstate(invalid="ignore"):
             passes = np.minimum(traced.clearance, opening.clearance(traced.stop_x, traced.stop_y)) > 0
         at = prescription.length + self.lens.best_focus(self.f_number) + plane
-        middle = chief(prescription, source, self.lens.reference_nm)
-        middle = launch(prescription, source, self.lens.reference_nm, np.array([middle]), np.zeros(1)).at(at)[0]
+        centre = chief(prescription, source, self.lens.reference_nm)
+        middle = launch(prescription, source, self.lens.reference_nm, np.array([centre]), np.zeros(1))
         x, y = traced.at(at)
-        spot = np.where(passes, np.stack([x - middle, y]) / self.pitch, 0.0).reshape(2, -1)
+        spot = np.where(passes, np.stack([x - middle.at(at)[0], y]) / self.pitch, 0.0).reshape(2, -1)
         weight = np.where(passes, (u1 - u0) * (v1 - v0) / n**2 * math.cos(angle) ** 3, 0.0).ravel()
         # the picture shows the scene upright: the ray enters at (-u cos, -v), and u sin in front of the pupil
-        ax, ay, az = -u * math.cos(angle), -v, u * math.sin(angle)
         sights = np.zeros((len(fronts), 2, n * n))
         for sight, (_, _, front) in zip(sights, fronts, strict=True):
-            part = (1e3 * front - az) / (distance - az)
-            qx, qy = ax + (tangent * distance - ax) * part, ay * (1 - part)
-            sight[:] = np.stack([qx / (1e3 * front) - tangent, qy / (1e3 * front)]).reshape(2, -1) * scale / self.pitch
+
+            def crossing(u, front=front):
+                ax, az = -u * math.cos(angle), u * math.sin(angle)
+                part = (1e3 * front - az) / (distance - az)
+                return ax + (tangent * distance - ax) * part, part
+
+            qx, part = crossing(u)
+            # seen from where the chief ray enters, as the picture is
+            sight[:] = np.stack([qx - crossing(centre)[0], -v * (1 - part)]).reshape(2, -1)
+            sight *= scale / (1e3 * front * self.pitch)
         return spot, weight, sights
 
 
@@ -160,11 +167,15 @@ def _bilinear(plane, x, y):
     return top * (1 - fy) + (plane[j + 1, i] * (1 - fx) + plane[j + 1, i + 1] * fx) * fy
 
 
-def _splat(total, x, y, share, width, height):
+def _splat(total, x, y, share, crossed, width, height):
+    """Share light among the four pixels about where it lands; each looks past the nearer layers from its middle."""
     i, j = np.floor(x).astype(np.intp), np.floor(y).astype(np.intp)
-    fx, fy = x - i, y - j
-    inside = (i >= 0) & (j >= 0) & (i < width - 1) & (j < height - 1) & (share != 0)
-    i, j, fx, fy, share = i[inside], j[inside], fx[inside], fy[inside], share[inside]
+    held = (i >= 0) & (j >= 0) & (i < width - 1) & (j < height - 1) & (share != 0)
+    crossed = [(front, fx[held] - x[held], fy[held] - y[held]) for front, fx, fy in crossed]
+    fx, fy, i, j, share = (x - i)[held], (y - j)[held], i[held], j[held], share[held]
     for dy, wy in ((0, 1 - fy), (1, fy)):
         for dx, wx in ((0, 1 - fx), (1, fx)):
-            total += np.bincount((j + dy) * width + i + dx, share * wx * wy, total.size)
+            light = share * wx * wy
+            for front, across, down in crossed:
+                light = light * (1 - _bilinear(front, i + dx + across, j + dy + down))
+            total += np.bincount((j + dy) * width + i + dx, light, total.size)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isp.lens_look import sheets
 from isp.lens_look.fans import prepare, widest_tangent
 from isp.lens_look.renderer import Place, Renderer
 from isp.lens_look.spots import Optics
@@ -89,7 +88,7 @@ class Trial:
         return Renderer(optics, Place(shape, *self.corner, FRAME), parts=self.parts)
 
     def layer(self, distance: np.ndarray | float, renderer: Renderer) -> np.ndarray:
-        return sheets.layer_of(renderer.optics.blur_at_infinity * (1 - self.focus / np.asarray(distance)))
+        return renderer.layers.of(renderer.layers.infinity * (1 - self.focus / np.asarray(distance, np.float64)))
 
     def rendered(self, layers: Sequence[Layer], *, known: bool = False) -> np.ndarray:
         """(H, W, 3) what the renderer makes of what a pinhole sees of `layers`; `known`: and of what is behind that."""
@@ -126,6 +125,6 @@ class Trial:
             for axis in (0, 1):
                 step = np.diff(part.alpha, axis=axis) != 0
                 edges[: step.shape[0], : step.shape[1]] |= step
-        blur = max(abs(sheets.blur_of(int(self.layer(part.distance, renderer)))) for part in layers)
+        blur = max(abs(renderer.layers.blur(int(self.layer(part.distance, renderer)))) for part in layers)
         return np.asarray(distance_transform_edt(~edges) <= blur / 2 + 1)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isp.errors import InputError
-from isp.lens_look.sheets import Int16, layer_of
+from isp.lens_look.sheets import Int16, Layers
 from isp.values import Float32
 
 EDGE = 1.1
@@ -47,8 +47,8 @@ def vergence(plane: NDArray[Any], shape: tuple[int, int], calibration: tuple[flo
     return np.asarray(1 / plane.astype(np.float32), np.float32)
 
 
-def layers(
-    away: Float32, focus: float, blur_at_infinity: float, shape: tuple[int, int], largest: float, pool: Executor
+def numbered(
+    away: Float32, focus: float, numbers: Layers, shape: tuple[int, int], largest: float, pool: Executor
 ) -> Int16:
     """Layer of each pixel.
 
@@ -56,7 +56,7 @@ def layers(
     ----------
     away : (h, w) float32, 1 / distance [1/m], of any size
     focus : [m]
-    blur_at_infinity : thin-lens blur diameter of what is infinitely far [px]
+    numbers : Layers
     shape : (H, W) of the picture
     largest : blur diameter beyond which things are not blurred more [px]
     """
@@ -65,8 +65,8 @@ def layers(
     def part(top: int) -> None:
         rows = np.arange(top, min(top + ROWS, shape[0]))
         near = away[rows] if away.shape == shape else _between(away, rows, shape)
-        blur = np.float32(blur_at_infinity) * (1 - np.float32(focus) * near)
-        result[rows] = layer_of(np.clip(blur, -largest, largest))
+        blur = np.float32(numbers.infinity) * (1 - np.float32(focus) * near)
+        result[rows] = numbers.of(np.clip(blur, -largest, largest))
 
     for _ in pool.map(part, range(0, shape[0], ROWS)):
         pass

@@ -204,7 +204,8 @@ def ideal(focal_length: float, f_number: float, tangent: float) -> Fans:
     places = np.linspace(-1 - MARGIN, 1 + MARGIN, RAYS)
     stop_y, stop_x = (a.astype(np.float32) for a in np.meshgrid(places, places, indexing="ij"))
     stop_x, stop_y = (np.broadcast_to(a, (FIELDS, len(VERGENCES), RAYS, RAYS)) for a in (stop_x, stop_y))
-    vergence = np.array(VERGENCES)[None, :, None, None] / near
+    # points are `near` along their chief rays
+    vergence = np.array(VERGENCES)[None, :, None, None] / near * np.sqrt(1 + tangents**2)[:, None, None, None]
     # a point at vergence w is imaged at w' = 1 / f - w behind the lens, in the direction of its chief ray
     slope_x = tangents[:, None, None, None] - stop_x * radius * (1 / focal_length - vergence)
     slope_y = -stop_y * radius * (1 / focal_length - vergence)

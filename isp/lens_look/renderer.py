@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isp.lens_look import sheets
-from isp.lens_look.sheets import EVENED, Int16
+from isp.lens_look.sheets import EVENED, Int16, Layers
 from isp.lens_look.tile import Tile
 from isp.lens_look.spots import FINEST, LARGEST, LEVELS, Extent, Optics, Table
 from isp.values import Float32
@@ -92,6 +92,7 @@ class Renderer:
     vignetting : share of the lens's loss of light towards the corners, 0..1
     highlights : Highlights
     parts : the pupil is divided into so many parts along each side where something blurred hides something blurred
+    own_blur : factor on the blur of what is out of focus
     """
 
     optics: Optics
@@ -99,6 +100,7 @@ class Renderer:
     vignetting: float = 1.0
     highlights: Highlights = field(default_factory=Highlights)
     parts: int = 3
+    own_blur: float = 1.0
     _tables: dict[tuple[int, int], Table] = field(default_factory=dict, init=False)
     _extents: dict[int, Extent] = field(default_factory=dict, init=False)
     _locks: dict[Any, Lock] = field(default_factory=dict, init=False)
@@ -113,7 +115,7 @@ class Renderer:
         Parameters
         ----------
         light : (H, W, 3) float32, linear
-        layer : (H, W) int16, as `sheets.layer_of` numbers them
+        layer : (H, W) int16, as `layers` numbers them
         threads : does not change the result
         alpha : (H, W) uint8, how much of a pixel its layer covers, 255 all; the rest shows what is hidden there
         hidden : light (H, W, 3) and layer (H, W) of what is behind what shows, where that is known; it is guessed
@@ -145,6 +147,11 @@ class Renderer:
         return result
 
     @cached_property
+    def layers(self) -> Layers:
+        """How layers are numbered."""
+        return Layers(self.optics.blur_at_infinity * self.own_blur)
+
+    @cached_property
     def size(self) -> int:
         """Side of a tile: of small frames, no more than they need."""
         largest = max(self.place.frame)
@@ -170,18 +177,28 @@ class Renderer:
                 store[key] = make()
             return store[key]
 
+    def _anchor(self, layer: int) -> tuple[int, float]:
+        """The layer whose spots are those of `layer` but for a factor on their size, and that factor.
+
+        Far from the focus two neighbours' spots differ by hardly more than that.
+        """
+        if abs(layer) <= sheets.BEND:
+            return layer, 1.0
+        anchor = int(math.copysign(ANCHORS * round(abs(layer) / ANCHORS), layer))
+        return anchor, self.layers.blur(layer) / self.layers.blur(anchor)
+
     def extent(self, layer: int) -> Extent:
         """The spots of a layer in figures."""
-        anchor, scale = _anchor(layer)
-        found: Extent = self._once(self._extents, anchor, lambda: self.optics.extent(sheets.blur_of(anchor)))
+        anchor, scale = self._anchor(layer)
+        found: Extent = self._once(self._extents, anchor, lambda: self.optics.extent(self.layers.blur(anchor)))
         return found if anchor == layer else replace(found, radius=found.radius * scale, core=found.core * scale)
 
     def table(self, layer: int, level: int) -> Table:
         """The spots of a layer for pixels of a level."""
-        anchor, scale = _anchor(layer)
+        anchor, scale = self._anchor(layer)
         found: Table = self._once(
             self._tables, (anchor, level),
-            lambda: self.optics.table(sheets.blur_of(anchor), level, self.extent(anchor).radius),
+            lambda: self.optics.table(self.layers.blur(anchor), level, self.extent(anchor)),
         )
         return found if anchor == layer else replace(found, radius=found.radius * scale, half=found.half * scale)
 
@@ -208,17 +225,6 @@ class Renderer:
         """Side of the blocks that share a kernel [px of a level]."""
         wanted = math.hypot(*self.place.frame) / BLOCKS / factor
         return int(2 ** np.clip(round(math.log2(max(wanted, 1))), 3, 6))
-
-
-def _anchor(layer: int) -> tuple[int, float]:
-    """The layer whose spots are those of `layer` but for a factor on their size, and that factor.
-
-    Far from the focus two neighbours' spots differ by hardly more than that.
-    """
-    if abs(layer) <= sheets.BEND:
-        return layer, 1.0
-    anchor = int(math.copysign(ANCHORS * round(abs(layer) / ANCHORS), layer))
-    return anchor, sheets.blur_of(layer) / sheets.blur_of(anchor)
 
 
 def _continuation(radius: float) -> tuple[int, int]:

@@ -1,12 +1,13 @@
 """Layers of a picture by how blurred they will be, and what is hidden behind the edges of those in front.
 
 A layer is a range of thin-lens blur diameters; layers are numbered from near to far, 0 is in focus. Where neighbours
-differ by `JUMP` layers or more, one hides the other: then the hidden one is continued behind it, in colour and layer,
+differ by `JUMP` layers or more, one hides the other; then the hidden one is continued behind it, in colour and layer,
 as far as blur can uncover. Within less, surfaces are taken to be one, whose layers hide nothing of each other.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ from isp.values import Float32
 
 STEP = 1.0
 """Width of a layer near the focus [px of blur diameter]."""
-RATIO = 0.05
+RATIO = 0.04
 """Width of a layer far from it, relative to its blur."""
 JUMP = 3
 """Layers from which on two neighbours belong to different things: 3 px or 12 % of blur."""
@@ -27,26 +28,46 @@ NOTHING = -16384
 """In place of a layer where nothing is hidden."""
 EVENED = 12
 """Steps by which continued colour is evened."""
-_BEND = STEP / RATIO
-BEND = round(_BEND / STEP)
+BEND = round(1 / RATIO)
 """The last layer of constant width."""
 
 Int16 = NDArray[np.int16]
 Indices = NDArray[np.intp]
 
 
-def layer_of(blur: Any) -> NDArray[np.int16]:
-    """Number of the layer of a thin-lens blur diameter [px], negative in front of the focus."""
-    size = np.abs(blur)
-    far = _BEND / STEP + np.log(np.maximum(size, _BEND) / _BEND) / np.log1p(RATIO)
-    return np.asarray(np.rint(np.copysign(np.where(size <= _BEND, size / STEP, far), blur)), np.int16)
+@dataclass(frozen=True)
+class Layers:
+    """Numbers of layers and their blur; what is infinitely far lies in the middle of its layer.
+
+    Parameters
+    ----------
+    infinity : thin-lens blur diameter of what is infinitely far [px]
+    """
+
+    infinity: float
+
+    @property
+    def _stretch(self) -> float:
+        place = float(_place(np.float64(self.infinity)))
+        return math.ceil(place) / place if place > 0 else 1.0
+
+    def of(self, blur: Any) -> Int16:
+        """Numbers of the layers of thin-lens blur diameters [px], negative in front of the focus."""
+        size = np.asarray(blur)
+        return np.asarray(np.rint(np.copysign(_place(np.abs(size)) * size.dtype.type(self._stretch), size)), np.int16)
+
+    def blur(self, layer: int) -> float:
+        """Blur diameter in the middle of a layer [px]."""
+        place = abs(layer) / self._stretch
+        size = place * STEP if place <= BEND else BEND * STEP * (1 + RATIO) ** (place - BEND)
+        return math.copysign(size, layer)
 
 
-def blur_of(layer: int) -> float:
-    """Blur diameter in the middle of a layer [px]."""
-    size, bend = abs(layer), _BEND / STEP
-    blur = size * STEP if size <= bend else _BEND * (1 + RATIO) ** (size - bend)
-    return float(np.copysign(blur, layer))
+def _place(size: NDArray[Any]) -> NDArray[Any]:
+    """Layers up to a blur diameter [px]."""
+    bend = BEND * STEP
+    far = np.log(np.maximum(size, bend) / bend) / math.log1p(RATIO)
+    return np.asarray(np.minimum(size, bend) / STEP + far)
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,8 @@ ENERGY = 0.985
 """Part of the rays that a table holds; what strays further is left out."""
 FINE = 6.0
 """Cells of a table per pixel, at most."""
-CONE=0.5
+CONE = 0.5
+"""Radius of the cone that softens tables for pixels of the coarser levels [px of the level]."""
 NEARNESS = 8
 """Steps of vergence between points that were traced, for which the lit part of the pupil is kept."""
 TURNS = 4
@@ -274,27 +275,34 @@ class Optics:
         parts = np.ascontiguousarray(_weights().T, np.float32)
         run("splat", at, weights, parts, np.zeros((n, n), np.float32), light)
 
-    def table(self, blur: float, level: int, radius: Float64) -> Table:
+    def table(self, blur: float, level: int, extent: Extent) -> Table:
         """The spots of the layer of thin-lens blur diameter `blur` [px], for pixels of 2^level.
 
-        Spots are convolved with a cone of one pixel's radius, so that a spot of no size, sampled anywhere, is one
-        pixel.
+        Spots are convolved with a cone of a pixel's radius: a spot of no size is one pixel, wherever it is sampled.
         """
-        pixel = 2.0**level
+        pixel, radius = 2.0**level, extent.radius
         half = radius + 1.5 * pixel
-        n = int(np.clip(math.ceil(CELLS * 2 * half.max() / pixel), 32, 144))
+        # odd, so that a spot of no size lies in the middle of a cell
+        n = int(np.clip(math.ceil(CELLS * 2 * half.max() / pixel), 32, 144)) | 1
         # no more cells to a pixel than its cone needs
         half = np.maximum(half, n * pixel / (2 * FINE))
-        # interpolation between pixels of a level has softened its light already
-        width = pixel if level == 0 else CONE * pixel
+        cells = n * pixel / (2 * half)
+        if level == 0:
+            # a cell less, so that between cells a spot of no size gives nothing to the pixels beside it
+            cone, drawn = np.maximum(cells - 1, 1), half
+        else:
+            # making pixels of a level and interpolating between them has a part in the spot's second moment
+            cone = CONE * cells
+            own = pixel**2 * (1 / 12 + 1 / 6 + 0.15 * CONE**2) / np.maximum(extent.core / 4, pixel) ** 2
+            drawn = half / np.sqrt(1 - np.minimum(own, 0.5))
         vergence = self.vergence(blur)
         density = np.zeros((self.turns, FIELDS, 4, n, n), np.float32)
         for turn in range(self.turns):
-            cones = _cones(width * n / (2 * half))
+            cones = _cones(cone)
             margin = cones.shape[1] // 2
             light = np.zeros((FIELDS, len(WAVELENGTHS), n + 2 * margin, n + 2 * margin), np.float32)
             inner = light[..., margin : margin + n, margin : margin + n]
-            self._splat(vergence, 360.0 / max(self.blades, 1) * turn / self.turns, half, inner)
+            self._splat(vergence, 360.0 / max(self.blades, 1) * turn / self.turns, drawn, inner)
             soft = np.empty(inner.shape, np.float32)
             run("soften", light, cones, soft)
             # per area, so that tables of other sizes can be blended with it

@@ -74,6 +74,7 @@ class Prepared:
     Parameters
     ----------
     layer : its number
+    blur : its thin-lens blur diameter [px]
     blocks : Blocks
     source : (5, h, w) light, coverage and continuation, with the reach of a kernel around its blocks
     kernels : (4, blocks down, blocks across, taps, taps), each with sum 1
@@ -81,6 +82,7 @@ class Prepared:
     """
 
     layer: int
+    blur: float
     blocks: Blocks
     source: Float32
     kernels: Float32
@@ -96,7 +98,7 @@ class Prepared:
             return self._whole
         taps = self.kernels.shape[-1]
         # where rays from the part land, but for aberrations; in front of the focus they have not crossed yet
-        blur = sheets.blur_of(self.layer) / self.blocks.factor
+        blur = self.blur / self.blocks.factor
         place = (np.arange(taps) - taps // 2) / (blur / 2)
         home = np.clip(np.floor((place + 1) / 2 * parts), 0, parts - 1).astype(np.intp)
         rows, columns = (np.flatnonzero(home == k) for k in divmod(part, parts))
@@ -198,7 +200,7 @@ class Tile:
         )
         kernels = self._kernels(table, blocks, (top, left), shape, reach)
         (y0, y1), (x0, x1) = (blocks.pixels(s, size) for s in spans)
-        return Prepared(layer, blocks, source, kernels, (slice(y0, y1), slice(x0, x1)))
+        return Prepared(layer, renderer.layers.blur(layer), blocks, source, kernels, (slice(y0, y1), slice(x0, x1)))
 
     def _lay(self, layer: Prepared, parts: int, part: int, state: Float32) -> None:
         """Lay one layer behind those in `state` (9, h, w), as seen through a part of the pupil."""
@@ -247,7 +249,7 @@ class Tile:
         falloff = renderer.falloff(layer)
         place = np.array([first[1], first[0], layer], np.int32)
         box = np.full((factor, factor), 1 / factor**2, np.float32)
-        gain, threshold = renderer.highlights.gain(sheets.blur_of(layer)), renderer.highlights.threshold
+        gain, threshold = renderer.highlights.gain(renderer.layers.blur(layer)), renderer.highlights.threshold
         tone = np.array(
             [
                 x - self.corner[1] + self.around, y - self.corner[0] + self.around,

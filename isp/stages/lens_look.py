@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 IDEAL = "ideal"
 LARGEST = 0.1
 """Blur circles grow to this share of the frame's diagonal; what is nearer is not blurred more."""
+FAR = 10.0
+"""Distance in focus where none matters [m]."""
 _GLARE_RADIUS = 0.2
 """Half width of the veil, relative to the frame's diagonal."""
 _GLARE_PIXELS = 192
@@ -50,8 +52,8 @@ class LensLook(Stage):
         Param("focal_length", 0.0, "The lens scaled to this focal length; 0 as it is (ideal: 50)", unit="mm", lower=0,
               upper=1000),
         Param("f_number", 0.0, "Aperture; 0 is wide open (ideal: 1.4)", lower=0, upper=64, tune="search"),
-        Param("focus", "given", "Distance in focus; given: what was given with the frame", unit="m", lower=0.01,
-              upper=1e5, sources=("given",), tune="search"),
+        Param("focus", "given", "Distance in focus; given: what was given with the frame; anywhere: for mode flat only",
+              unit="m", lower=0.01, upper=1e5, sources=("given", "anywhere"), tune="search"),
         Param("strength", 1.0, "Factor on the size of every spot", lower=0, upper=2, tune="search"),
         Param("mode", "depth", "flat: no depth, all is in focus", choices=("depth", "flat")),
         Param("sensor_width", 36.0, "Longer side of the sensor behind the lens", unit="mm", lower=1, upper=300),
@@ -80,9 +82,7 @@ class LensLook(Stage):
 
     def source(self, name: str, word: str, context: Context) -> Plain:
         focus = context.companions.focus
-        if focus is None:
-            raise InputError("stage 'lens_look' needs the distance in focus, which was not given (--focus, or its focus)")
-        return focus
+        return "anywhere" if focus is None or word == "anywhere" else focus
 
     def check(self, values: Mapping[str, Any]) -> None:
         blades = values.get("blades", 0)
@@ -96,9 +96,11 @@ class LensLook(Stage):
         return False
 
     def advance(self, values: Mapping[str, Plain], context: Context) -> Context:
-        optics, place = self.optics(values, context.shape), _place(values, context.shape)
         if values["mode"] == "depth":
+            if values["focus"] == "anywhere":
+                raise InputError("stage 'lens_look' needs 'focus', the distance in focus, which was not given (--focus)")
             _away(values, context)
+        optics, place = self.optics(values, context.shape), _place(values, context.shape)
         bend = _bend(values, optics, place)
         if bend is None:
             return context
@@ -114,14 +116,12 @@ class LensLook(Stage):
         renderer = self.renderer(values, context.shape)
         optics = renderer.optics
         with ThreadPoolExecutor(count) as pool:
-            if values["mode"] == "flat" or optics.blur_at_infinity == 0:
+            if values["mode"] == "flat" or renderer.layers.infinity == 0:
                 layer = np.zeros(context.shape, np.int16)
             else:
                 largest = LARGEST * math.hypot(*renderer.place.frame)
-                layer = distance.layers(
-                    _away(values, context), values["focus"], optics.blur_at_infinity * own_blur(values),
-                    context.shape, largest, pool,
-                )
+                away = _away(values, context)
+                layer = distance.numbered(away, values["focus"], renderer.layers, context.shape, largest, pool)
                 if values["edge_refine"]:
                     light, layer, alpha = matte.refined(light, layer, int(values["edge_refine"]), pool)
         if values["strength"] or values["vignetting"]:
@@ -159,8 +159,9 @@ class LensLook(Stage):
         # a lens scaled to another focal length sees the world scaled the other way
         scale = own / (nominal or own)
         blades, onion = int(values["blades"]), values["onion"]
+        focus = FAR if values["focus"] == "anywhere" else float(values["focus"])
         return Optics(
-            light, f_number, 1e3 * float(values["focus"]) * scale, width / max(frame) * scale,
+            light, f_number, 1e3 * focus * scale, width / max(frame) * scale,
             strength=float(values["strength"]), distortion=float(values["distortion"]), blades=blades,
             blade_angle=float(values["blade_angle"]), onion=(onion[0], onion[1]),
         )
@@ -171,8 +172,23 @@ class LensLook(Stage):
 
         return Renderer(
             self.optics(values, shape), _place(values, shape), float(values["vignetting"]),
-            Highlights(float(values["highlights"]), float(values["threshold"])),
+            Highlights(float(values["highlights"]), float(values["threshold"])), own_blur=own_blur(values),
         )
+
+
+    def margin(self, values: Mapping[str, Plain], context: Context) -> int:
+        """How far around a pixel the result depends on the picture, but for glare [px]."""
+        renderer = self.renderer(values, context.shape)
+        layers = [0]
+        if values["mode"] == "depth" and renderer.layers.infinity:
+            away = 1 - float(values["focus"]) * _away(values, context)
+            largest = LARGEST * math.hypot(*renderer.place.frame)
+            ends = np.clip(renderer.layers.infinity * np.array([away.min(), away.max()]), -largest, largest)
+            first, last = renderer.layers.of(ends)
+            layers = list(range(int(first), int(last) + 1))
+        bend = _bend(values, renderer.optics, renderer.place)
+        moved = 0 if bend is None else math.ceil(float(bend["scale"]) * 0.02 * math.hypot(*renderer.place.frame))
+        return renderer.reach(layers) + 2 * int(values["edge_refine"]) + moved
 
 
 def own_blur(values: Mapping[str, Plain]) -> float:
@@ -232,7 +248,7 @@ def _bend(values: Mapping[str, Plain], optics: Optics, place: Place) -> dict[str
     if np.abs(factor - 1).max() * corner < 0.05:
         return None
     # what lies outside of the picture is not drawn into its corners
-    zoom = max(float(factor.max()), 1.0)
+    zoom = max(float(np.interp(corner, bent[held], factor)), float(factor[bent[held] <= corner].max()), 1.0)
     return {
         "radial": tuple(radial.tolist()), "tangential": (), "centre": (x / max(width - 1, 1), y / max(height - 1, 1)),
         "scale": zoom, "frame": "keep",

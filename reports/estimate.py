@@ -17,6 +17,8 @@ NORMAL = 1.959963984540054
 """Standard deviations of a normal distribution on either side that hold `CONFIDENCE`."""
 DRAWS = 1000
 """Resamples of a bootstrap: enough for the 2.5 % points of an interval."""
+_AT_ONCE = 10_000
+"""Items up to which all resamples are held in memory."""
 
 
 class Estimate(float):
@@ -118,7 +120,7 @@ class Measured:
 
 def bootstrap(
     items: ArrayLike,
-    statistic: Callable[[NDArray[Any]], float] = lambda v: float(np.mean(v)),
+    statistic: Callable[..., Any] = np.mean,
     unit: str = "",
     *,
     seed: int = 0,
@@ -131,7 +133,7 @@ def bootstrap(
     items : (N, ...)
         Resampled along the first axis.
     statistic : callable
-        From resampled items to a number.
+        From resampled items to a number; `numpy.mean` and `numpy.median` of plain numbers take all draws at once.
     seed : int
         Of the resampling: the same items give the same interval.
 
@@ -143,11 +145,14 @@ def bootstrap(
     given = np.asarray(items)
     if len(given) == 0:
         return Estimate.missing("nothing to measure", unit)
-    value = statistic(given)
+    value = float(statistic(given))
     if len(given) < 3:
         return Estimate(value, unit=unit, reason=f"no interval from {len(given)} item{'s' * (len(given) > 1)}")
     random = np.random.Generator(np.random.Philox(seed))
-    found = [statistic(given[random.integers(0, len(given), len(given))]) for _ in range(draws)]
+    if statistic in (np.mean, np.median) and given.ndim == 1 and given.size <= _AT_ONCE:
+        found = statistic(given[random.integers(0, len(given), (draws, len(given)))], axis=1)
+    else:
+        found = [statistic(given[random.integers(0, len(given), len(given))]) for _ in range(draws)]
     low, high = np.quantile(found, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return Estimate(value, (float(low), float(high)), unit)
 

@@ -7,7 +7,6 @@ So memory stays small at any frame size, and the result does not depend on the n
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +23,7 @@ from isp.engine.segment import Step
 from isp.engine.strips import mirrored
 from isp.values import Float32, Float64
 
-TILE = 128
+TILE = 256
 """Side of a tile [px]; part of the definition of the (float32) partial sums, so changing it changes last digits."""
 MOST_UNROLLED = 4
 """Channels up to which derivatives are unrolled over them."""
@@ -116,6 +115,7 @@ class Adjoint:
     def _build(self) -> tuple[Any, list[Any]]:
         import halide as hl
 
+        from isp.engine.adjoint_schedule import schedule
         from isp.engine.build import define
         from isp.engine.graph import Arrays, Graph, Image
 
@@ -156,7 +156,8 @@ class Adjoint:
             inside = inside & (c >= 0) & (c < 3)
             near.append(hl.clamp(c, 0, 2))
         seed[place] = hl.select(inside, hl.f32(weights[tuple(near)]), hl.f32(0))
-        region = [hl.Range(0, TILE), hl.Range(0, TILE), hl.Range(0, 3)][: dims[1]]
+        # first and last index of each axis, whatever the type's name says
+        region = [hl.Range(0, TILE - 1), hl.Range(0, TILE - 1), hl.Range(0, 2)][: dims[1]]
         derivative = hl.propagate_adjoints(output, seed, region)
         results = [
             _copied(derivative, funcs[name], name)
@@ -164,10 +165,16 @@ class Adjoint:
             for name in names
         ]
         if self.source_gradient:
-            results.append(_copied(derivative, pixels, "pixels"))
+            result = _copied(derivative, pixels, "pixels")
+            # stated, so that Halide sees where the coordinates it clamps need no clamp
+            for axis in result.args()[:2]:
+                result.bound(axis, -self.reach, TILE * self.scale + 2 * self.reach)
+            if dims[0] == 3:
+                result.bound(result.args()[2], 0, 3)
+            results.append(result)
         pipeline = hl.Pipeline(results)
         many = tuple(node.func.name().split("$")[0] for node in graph.nodes if node.channels > MOST_UNROLLED)
-        _schedule(pipeline, many)
+        schedule(pipeline, many)
         return pipeline, [*inputs, origin, weights]
 
 
@@ -181,64 +188,12 @@ def _copied(derivative: Any, func: Any, name: str) -> Any:
         result[index] = derivative[func][index]
     except hl.HalideError:
         result[index] = hl.f32(0)
-    if name == "pixels" and len(index) == 3:
-        result.bound(index[2], 0, 3)
     return result
-
-
-def _schedule(pipeline: Any, many: tuple[str, ...]) -> None:
-    """Everything at root, vectorised along x; sums over the tile into a parameter become vector reductions.
-
-    Channels are unrolled but for the Funcs named in `many` and their derivatives, which may have any number of them.
-    """
-    import halide as hl
-
-    from isp.engine.build import host_target
-
-    lanes = host_target().natural_vector_size(hl.Float(32))
-    funcs: list[Any] = []
-    while True:
-        try:
-            funcs.append(pipeline.get_func(len(funcs)))
-        except hl.HalideError:
-            break
-    for func in funcs:
-        if func.name().endswith("_im"):
-            continue
-        names = [a.name() for a in func.args()]
-        image = names[:2] == ["x", "y"]
-        func.compute_root()
-        if image:
-            if len(names) == 3:
-                func.reorder(func.args()[2], func.args()[0], func.args()[1])
-                if not func.name().startswith(many):
-                    func.unroll(func.args()[2])
-            func.vectorize(func.args()[0], lanes)
-            func.never_partition_all()
-        for number in range(func.num_update_definitions()):
-            _schedule_update(func, number, names, lanes)
-
-
-def _schedule_update(func: Any, number: int, names: list[str], lanes: int) -> None:
-    import halide as hl
-
-    update = func.update(number)
-    places = [str(p) for p in func.update_args(number)]
-    into_one_place = all(p.split(": ")[-1].rstrip(">").lstrip("-").isdigit() for p in places)
-    across = [r for r in func.rvars(number) if r.name().endswith("$x")]
-    if names[:2] == ["x", "y"] and places[0].endswith(": x>"):
-        update.vectorize(hl.Var("x"), lanes).never_partition_all()
-    elif across and into_one_place:
-        # where Halide cannot show that the order of a sum does not matter, it stays serial
-        with contextlib.suppress(hl.HalideError):
-            update.atomic().vectorize(across[0], lanes)
-    else:
-        update.unscheduled()
 
 
 def _planar(array: NDArray[Any]) -> Float32:
     array = np.asarray(array, np.float32)
-    return array[None] if array.ndim == 2 else np.ascontiguousarray(array.transpose(2, 0, 1))
+    return np.ascontiguousarray(array[None] if array.ndim == 2 else array.transpose(2, 0, 1))
 
 
 def _flat(planes: Float32) -> Float32:
@@ -268,19 +223,19 @@ class _Tiles:
         self.reach = adjoint.reach
         self.margin = self._margin()
 
+    def _results(self) -> list[Float32]:
+        results = [np.zeros(shape, np.float32) for shape in self.shapes]
+        if self.adjoint.source_gradient:
+            side = TILE * self.scale + 2 * self.reach
+            results.append(np.empty((self.data.shape[0], side, side), np.float32))
+        return results
+
     def _outputs(self, results: list[Float32]) -> list[Buffer]:
         """Buffers over the results; the derivative of the pixels, if asked for, covers the tile and its reach."""
         buffers = [buffer_of(r) for r in results[: len(self.shapes)]]
         for pixels in results[len(self.shapes) :]:
             buffers.append(buffer_of(_flat(pixels), (-self.reach, -self.reach, 0)[: _flat(pixels).ndim]))
         return buffers
-
-    def _results(self) -> list[Float32]:
-        results = [np.zeros(shape, np.float32) for shape in self.shapes]
-        if self.adjoint.source_gradient:
-            side = TILE * self.scale + 2 * self.reach
-            results.append(np.zeros((self.data.shape[0], side, side), np.float32))
-        return results
 
     def _margin(self) -> int:
         """What the program reads around a tile, asked of the program, in whole pairs of pixels."""
@@ -298,46 +253,90 @@ class _Tiles:
         self.program(source, *values, buffer_of(origin), seeds, *self._outputs(results))
 
     def _tile(self, start: tuple[int, int]) -> list[Float32]:
-        x0, y0 = start
-        rows, columns = self._around(start, self.margin)
-        source = _flat(np.ascontiguousarray(self.data[:, rows[:, None], columns[None, :]]))
+        source = _flat(self._read(start))
+        origin = np.array([s + p for s, p in zip(start, self.place, strict=True)], np.float32)
+        results = self._results()
+        mins = (-self.margin, -self.margin, 0)[: source.ndim]
+        self._call(buffer_of(source, mins), origin, self._weights(start), results)
+        return results
+
+    def _read(self, start: tuple[int, int]) -> Float32:
+        """The pixels of the tile and its margin: a view inside the frame, a mirrored copy at its edges."""
+        (x, y), (height, width) = self._corner(start), self.data.shape[1:]
+        x, y, side = x - self.margin, y - self.margin, TILE * self.scale + 2 * self.margin
+        if x >= 0 and y >= 0 and x + side <= width and y + side <= height:
+            return self.data[:, y : y + side, x : x + side]
+        rows, columns = self._inside(y + np.arange(side), 0), self._inside(x + np.arange(side), 1)
+        return np.ascontiguousarray(self.data[:, rows[:, None], columns[None, :]])
+
+    def _weights(self, start: tuple[int, int]) -> Float32:
+        """The weights of the tile: a view where it is whole, else a copy with zeros around."""
+        (x0, y0), (height, width) = start, self.weights.shape[1:]
+        if self.step == TILE and x0 >= 0 and y0 >= 0 and x0 + TILE <= width and y0 + TILE <= height:
+            return self.weights[:, y0 : y0 + TILE, x0 : x0 + TILE]
         weights = np.zeros((self.weights.shape[0], TILE, TILE), np.float32)
         top, left = max(y0, 0), max(x0, 0)
         part = self.weights[:, top : y0 + self.step, left : x0 + self.step]
         weights[:, top - y0 : top - y0 + part.shape[1], left - x0 : left - x0 + part.shape[2]] = part
-        origin = np.array([x0 + self.place[0], y0 + self.place[1]], np.float32)
-        results = self._results()
-        mins = (-self.margin, -self.margin, 0)[: source.ndim]
-        self._call(buffer_of(source, mins), origin, weights, results)
-        return results
+        return weights
 
-    def _around(self, start: tuple[int, int], margin: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Frame rows and columns of the tile and a margin, mirrored at the frame's edges."""
-        height, width = self.data.shape[1:]
-        around = np.arange(-margin, TILE * self.scale + margin)
-        (px, py), (x, y) = self.phase, ((s + p) * self.scale for s, p in zip(start, self.place, strict=True))
-        rows = mirrored(y - py + around, height, self.block, py)
-        return rows, mirrored(x - px + around, width, self.block, px)
+    def _corner(self, start: tuple[int, int]) -> tuple[int, int]:
+        """Column and row of the frame of the tile's top-left input pixel; may lie outside."""
+        x, y = ((s + p) * self.scale - q for s, p, q in zip(start, self.place, self.phase, strict=True))
+        return x, y
+
+    def _inside(self, index: NDArray[np.intp], axis: int) -> NDArray[np.intp]:
+        return mirrored(index, self.data.shape[1 + axis], self.block, self.phase[1 - axis])
 
     def total(self, pool: ThreadPoolExecutor) -> Gradient:
         """The sum over all tiles, added in order in float64."""
         sums = [np.zeros(shape, np.float64) for shape in self.shapes]
-        pixels = np.zeros(self.data.shape, np.float32) if self.adjoint.source_gradient else None
+        sheet = _Sheet(self) if self.adjoint.source_gradient else None
         for start, results in zip(self.starts, pool.map(self._tile, self.starts), strict=True):
             for total, part in zip(sums, results, strict=False):
                 total += part
-            if pixels is not None:
-                rows, columns = self._around(start, self.reach)
-                for plane, part in zip(pixels, results[-1], strict=True):
-                    np.add.at(plane, (rows[:, None], columns[None, :]), part)
+            if sheet is not None:
+                sheet.add(self._corner(start), results[-1])
         gradients, position = [], 0
         for names in self.adjoint.wrt:
             gradients.append({name: sums[position + i] for i, name in enumerate(names)})
             position += len(names)
-        if pixels is None:
-            return Gradient(tuple(gradients), None)
-        picture = pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0))
-        return Gradient(tuple(gradients), picture)
+        return Gradient(tuple(gradients), None if sheet is None else sheet.folded())
+
+
+class _Sheet:
+    """The derivative of the input pixels, with room around the frame for what tiles at its edges give."""
+
+    def __init__(self, tiles: _Tiles) -> None:
+        self.tiles = tiles
+        side = TILE * tiles.scale
+        corners = [tiles._corner(start) for start in tiles.starts]
+        # how far tiles reach out of the frame to the left and top, right and bottom
+        self.before = [max(0, -min(c[axis] for c in corners)) + tiles.reach for axis in (1, 0)]
+        ends = [max(c[axis] for c in corners) + side + tiles.reach for axis in (1, 0)]
+        channels, *size = tiles.data.shape
+        after = [max(0, end - n) for end, n in zip(ends, size, strict=True)]
+        extents = [b + n + a for b, n, a in zip(self.before, size, after, strict=True)]
+        self.planes = np.zeros((channels, *extents), np.float32)
+
+    def add(self, corner: tuple[int, int], part: Float32) -> None:
+        """Add what a tile gave for itself and its reach."""
+        top, left = corner[1] - self.tiles.reach + self.before[0], corner[0] - self.tiles.reach + self.before[1]
+        self.planes[:, top : top + part.shape[1], left : left + part.shape[2]] += part
+
+    def folded(self) -> Float32:
+        """(H, W) or (H, W, 3): what lies outside the frame added to the pixels that it mirrors."""
+        planes = self.planes
+        for axis in (0, 1):
+            size, before = self.tiles.data.shape[1 + axis], self.before[axis]
+            line = np.moveaxis(planes, 1 + axis, 0)
+            frame = line[before : before + size]
+            outside = np.concatenate([np.arange(-before, 0), np.arange(size, len(line) - before)])
+            # one by one: several may fall on the same pixel
+            for index, inside in zip(outside, self.tiles._inside(outside, axis), strict=True):
+                frame[inside] += line[index + before]
+            planes = np.moveaxis(frame, 0, 1 + axis)
+        return planes[0] if len(planes) == 1 else planes.transpose(1, 2, 0)
 
 
 Prepare = Callable[[Float64], Sequence[Mapping[str, NDArray[Any]]]]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from isp.engine import cache as disk
-from isp.engine.runtime import Program, load_program
+from isp.engine.runtime import Program, load_program, loaded_program
 
 Build = Callable[[], tuple[Any, Sequence[Any]]]
 """Makes a scheduled `hl.Func` or `hl.Pipeline` and its inputs in argument order."""
@@ -51,6 +51,9 @@ def obtain(depends: str, arguments: int, name: str, build: Build) -> Program:
     """
     key = program_key(depends)
     symbol = f"isp_{key}"
+    program = loaded_program(symbol, arguments, name)
+    if program is not None:
+        return program
     code = disk.load(key)
     if code is None:
         code = _compile(symbol, build)

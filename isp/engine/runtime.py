@@ -136,6 +136,9 @@ class _Runtime:
                 self._loaded[symbol] = self.address(symbol)
             return self._loaded[symbol]
 
+    def loaded(self, symbol: str) -> int | None:
+        return self._loaded.get(symbol)
+
     def last_error(self) -> str:
         # a worker thread reports the error of its task, the caller only sees the code
         return self._errors.pop(threading.get_ident(), None) or next(iter(self._errors.values()), "no message")
@@ -148,6 +151,12 @@ class _Runtime:
 def load_program(symbol: str, code: bytes, arguments: int, name: str) -> Program:
     """Load an object file's function `symbol`; loading the same symbol again is free."""
     return Program(_Runtime.get().program(symbol, code), arguments, name)
+
+
+def loaded_program(symbol: str, arguments: int, name: str) -> Program | None:
+    """The function `symbol` if it has been loaded before."""
+    address = _Runtime.get().loaded(symbol)
+    return None if address is None else Program(address, arguments, name)
 
 
 def set_threads(count: int) -> None:

@@ -43,15 +43,18 @@ class Step:
         return f"{self.stage.name}{sorted(self.structure.items())}{axes}{source_digest(type(self.stage).__module__)}"
 
 
-def make_step(stage: Stage, values: Mapping[str, Any], context: Context, domain: Domain) -> Step:
+def make_step(
+    stage: Stage, values: Mapping[str, Any], context: Context, domain: Domain, dtype: type[Any] = np.float32
+) -> Step:
     """A fused stage with plain `values`, ready to be built for a value in `domain`.
 
-    The side of a block CFA's blocks joins the structure, as `block`.
+    The side of a block CFA's blocks joins the structure, as `block`. Programs take arrays of float32; `dtype` is
+    another for who takes differences of them.
     """
     structure = stage.structure(values, context)
     if domain in ("raw", "mosaic") and context.cfa.block > 1:
         structure = {**structure, "block": context.cfa.block}
-    arrays = {name: np.ascontiguousarray(a, np.float32) for name, a in stage.prepare(values, context).items()}
+    arrays = {name: np.ascontiguousarray(a, dtype) for name, a in stage.prepare(values, context).items()}
     return Step(stage, structure, arrays)
 
 

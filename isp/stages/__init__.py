@@ -33,11 +33,14 @@ BUILT_IN = {
     "glare": "isp.stages.glare:Glare",
     "local_tone": "isp.stages.local_tone:LocalTone",
     "distortion": "isp.stages.distortion:Distortion",
+    "monochrome": "isp.stages.monochrome:Monochrome",
     "tone_curve": "isp.stages.tone_curve:ToneCurve",
     "saturation": "isp.stages.saturation:Saturation",
     "hue_saturation": "isp.stages.hue_saturation:HueSaturation",
     "look_lut": "isp.stages.look_lut:LookLut",
+    "toning": "isp.stages.toning:Toning",
     "sharpen": "isp.stages.sharpen:Sharpen",
+    "grain": "isp.stages.grain:Grain",
     "encode": "isp.stages.encode:Encode",
 }
 """Built-in stages in the usual order: name to `module:Class`. Imported only when used."""

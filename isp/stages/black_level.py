@@ -5,6 +5,9 @@
 One divisor for all sites keeps their relative gain as the sensor gave it (DNG 1.7, chapter 5: "black subtraction"
 and "rescaling", where the divisor is per plane; a per-plane divisor would be a white-balance change in disguise of
 at most a few DN in the white level). Values may fall below 0 (noise around black) and above 1; nothing clips here.
+
+The noise model that later stages read begins here: variance S x + O of these linear values (DNG's NoiseProfile), what
+the file says or what a calibration has measured.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from numpy.typing import NDArray
 
 from isp.parameters import Param
 from isp.stage import COLORED, Context, Plain, Stage, as_array
+from isp.values import NoiseModel
 
 if TYPE_CHECKING:
     from isp.engine.graph import Arrays, Graph, Image
@@ -38,9 +42,16 @@ class BlackLevel(Stage):
             "white", "from_file", "Saturation level", unit="DN", lower=1, upper=2**32 - 1,
             sources=("from_file",), tune="search",
         ),
+        Param(
+            "noise", "from_file", "Noise model: S of R, Gr, Gb, B and O of R, Gr, Gb, B; [] for none", lower=0, upper=1,
+            shapes=((0,), (2, 4)), sources=("from_file",),
+        ),
     )
 
     def source(self, name: str, word: str, context: Context) -> Plain:
+        if name == "noise":
+            noise = context.info.noise
+            return () if noise is None else (noise.shot, noise.read)
         return context.black if name == "level" else context.white
 
     def check(self, values: Mapping[str, Any]) -> None:
@@ -53,7 +64,8 @@ class BlackLevel(Stage):
         return {"level": level, "scale": np.array([1.0 / (as_array(values["white"]) - level.mean())])}
 
     def advance(self, values: Mapping[str, Plain], context: Context) -> Context:
-        return context.but(noise=context.info.noise, clip=(1.0, 1.0, 1.0))
+        noise = NoiseModel(*values["noise"]) if len(values["noise"]) else None
+        return context.but(noise=noise, clip=(1.0, 1.0, 1.0))
 
     def define(self, graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, str | int]) -> Image:
         x, y = graph.x, graph.y

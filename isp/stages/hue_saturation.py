@@ -35,9 +35,9 @@ BANDS = {"red": 25.0, "orange": 60.0, "yellow": 105.0, "green": 142.0, "cyan": 1
 lies between 35 and 65."""
 
 _ENTRIES = 1024
-_NEUTRAL = (0.001, 0.02)
+NEUTRAL = (0.001, 0.02)
 """Chroma up to which nothing changes, and from which on everything does."""
-_PALE = 0.05
+PALE = 0.05
 """Chroma at which lightness changes by half."""
 _COUNT = (len(BANDS),)
 
@@ -84,11 +84,11 @@ class HueSaturation(Stage):
         table = arrays["table"]
         part = place - hl.f32(low)
         cosine, sine, factor = (table[low, k] + (table[low + 1, k] - table[low, k]) * part for k in range(3))
-        coloured = chroma2 / (chroma2 + hl.f32(_PALE**2))
+        coloured = chroma2 / (chroma2 + hl.f32(PALE**2))
         turned = [light * (one + (factor - one) * coloured), a * cosine - b * sine, a * sine + b * cosine]
         back = [cubed(row(arrays["roots"], i, turned)) for i in range(3)]
-        chroma = hl.sqrt(hl.max(chroma2, hl.f32(_NEUTRAL[0] ** 2)))
-        t = hl.min((chroma - hl.f32(_NEUTRAL[0])) * hl.f32(1 / (_NEUTRAL[1] - _NEUTRAL[0])), one)
+        chroma = hl.sqrt(hl.max(chroma2, hl.f32(NEUTRAL[0] ** 2)))
+        t = hl.min((chroma - hl.f32(NEUTRAL[0])) * hl.f32(1 / (NEUTRAL[1] - NEUTRAL[0])), one)
         share = t * t * (hl.f32(3) - hl.f32(2) * t)
         return graph.rgb("turned", [v + (row(arrays["rgb"], i, back) - v) * share for i, v in enumerate(rgb)])
 

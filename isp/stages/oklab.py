@@ -65,6 +65,13 @@ def root(value: Expr) -> Expr:
     return hl.select(size < hl.f32(_LEAST), value * hl.f32(_LEAST ** (-2 / 3)), root)
 
 
+def moved(roots: list[Expr], a: Expr, b: Expr, arrays: Any) -> list[Expr]:
+    """What to add to the RGB of cone roots `roots` to move it by (a, b) in Oklab; exactly 0 where both are 0."""
+    inverse = arrays["roots"]
+    signals = [cubed(r + inverse[i, 1] * a + inverse[i, 2] * b) - cubed(r) for i, r in enumerate(roots)]
+    return [row(arrays["rgb"], i, signals) for i in range(3)]
+
+
 def cubed(value: Expr) -> Expr:
     """The reverse of `root`."""
     import halide as hl

@@ -48,8 +48,9 @@ class Saturation(Stage):
 
         x, y, luma, amount = graph.x, graph.y, arrays["luma"], arrays["amount"]
         r, g, b = (image[x, y, c] for c in range(3))
-        grey = luma[0] * r + luma[1] * g + luma[2] * b
+        # planes of their own, though never stored: they keep the expressions of the derivative short
+        grey = graph.plane("grey", luma[0] * r + luma[1] * g + luma[2] * b)[x, y]
         low, high = hl.min(r, hl.min(g, b)), hl.max(r, hl.max(g, b))
         chroma = hl.clamp((high - low) / hl.max(high, hl.f32(_DARK)), hl.f32(0), hl.f32(1))
-        factor = amount[0] * (hl.f32(1) + amount[1] * (hl.f32(1) - chroma))
+        factor = graph.plane("factor", amount[0] * (hl.f32(1) + amount[1] * (hl.f32(1) - chroma)))[x, y]
         return graph.rgb("vivid", lambda c: grey + factor * (image[x, y, c] - grey))

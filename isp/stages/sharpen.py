@@ -64,7 +64,9 @@ class Sharpen(Stage):
             return at(0) * w[0] + sum((at(-i) + at(i)) * w[i] for i in range(1, _REACH + 1))
 
         across = graph.plane("across", line(lambda i: p[x + i, y]), stored=True)
-        detail = p[x, y] - line(lambda i: across[x, y + i])
+        # planes of their own, though never stored: they keep the expressions of the derivative short
+        blurred = graph.plane("blurred", line(lambda i: across[x, y + i]))[x, y]
+        detail = graph.plane("detail", p[x, y] - blurred)[x, y]
         power = detail * detail
         cored = detail * (power / (power + limits[1] * limits[1] + hl.f32(1e-12)))
 

@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 from isp.parameters import Param
 from isp.stage import Context, Plain, Stage, as_array
 from isp.stages import oklab
-from isp.stages.oklab import cubed, root, row
+from isp.stages.oklab import moved, root, row
 from isp.values import Float64
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class ToneCurve(Stage):
         places = _PIECE * np.arange(len(knots))
         slopes = _PIECE / np.diff(knots)
         x = np.interp(np.arange(places[-1] + 1), places, knots)
-        table = _through(points, x) if points.size else filmic(x, values)
+        table = curve(x, values)
         axis = np.array([slopes, places[:-1] - slopes * knots[:-1]])
         keep = np.array([as_array(values["hue"]), as_array(values["perceptual"])])
         spaces = oklab.arrays() if values["perceptual"] > 0 else {}
@@ -109,20 +109,28 @@ class ToneCurve(Stage):
         import halide as hl
 
         x, y = graph.x, graph.y
-        curve = graph.rgb("curve", lambda c: _lookup(image[x, y, c], arrays), stored=True)
+        # a plane of its own, though never stored: it keeps the expressions of the derivative short
+        place = graph.rgb("place", lambda c: _place(image[x, y, c], arrays))
+        shown = graph.rgb("curve", lambda c: _lookup(image[x, y, c], place[x, y, c], arrays), stored=True)
         low, high = _ends(image, graph)
-        curve_low, curve_high = _ends(curve, graph)
+        curve_low, curve_high = _ends(shown, graph)
         ratio = (curve_high - curve_low) / hl.max(high - low, hl.f32(1e-9))
 
         def toned(c: Expr) -> Expr:
             kept = curve_low + (image[x, y, c] - low) * ratio
-            return curve[x, y, c] + (kept - curve[x, y, c]) * arrays["keep"][0]
+            return shown[x, y, c] + (kept - shown[x, y, c]) * arrays["keep"][0]
 
         if not structure["perceptual"]:
             return graph.rgb("toned", toned)
         result = graph.rgb("toned", toned, stored=True)
         turned = _turned([image[x, y, c] for c in range(3)], [result[x, y, c] for c in range(3)], arrays)
         return graph.rgb("hued", [result[x, y, c] + turned[c] for c in range(3)])
+
+
+def curve(x: Float64, values: Mapping[str, Plain]) -> Float64:
+    """Display values at scene values `x` >= 0, for plain values of `ToneCurve`: through its points, or `filmic`."""
+    points = as_array(values["points"])
+    return _through(points, x) if points.size else filmic(x, values)
 
 
 def filmic(x: Float64, values: Mapping[str, Plain]) -> Float64:
@@ -187,16 +195,23 @@ def _end_slope(step: Float64, slope: Float64) -> float:
     return float(np.clip(end, 0.0, 3.0 * slope[0]))
 
 
-def _lookup(value: Expr, arrays: Arrays) -> Expr:
-    """The tabulated curve, mirrored through its value at 0 for negative `value`."""
+def _place(value: Expr, arrays: Arrays) -> Expr:
+    """Where in the table the size of `value` lies."""
     import halide as hl
 
-    table, axis = arrays["table"], arrays["axis"]
-    last = arrays.length("table") - 1
-    size = hl.abs(value)
-    place = hl.f32(last)
+    axis, size = arrays["axis"], hl.abs(value)
+    place = hl.f32(arrays.length("table") - 1)
     for piece in range(len(_KNOTS) - 1):
         place = hl.min(place, size * axis[0, piece] + axis[1, piece])
+    return place
+
+
+def _lookup(value: Expr, place: Expr, arrays: Arrays) -> Expr:
+    """The tabulated curve at `place`, mirrored through its value at 0 for negative `value`."""
+    import halide as hl
+
+    table = arrays["table"]
+    last = arrays.length("table") - 1
     # clamped as an integer too: the index must be in bounds whatever the value is
     i = hl.clamp(hl.i32(place), 0, last - 1)
     low = table[i]
@@ -226,6 +241,4 @@ def _turned(scene: list[Expr], display: list[Expr], arrays: Arrays) -> list[Expr
     ratio = left / hl.sqrt((left + hl.f32(1e-10)) * (power + hl.f32(1e-10)))
     share = arrays["keep"][1] * power / (power + hl.f32(_GREY**2))
     a, b = ((t * ratio - d) * share for t, d in zip(before, after, strict=True))
-    inverse = arrays["roots"]
-    moved = [cubed(r + inverse[i, 1] * a + inverse[i, 2] * b) - cubed(r) for i, r in enumerate(roots)]
-    return [row(arrays["rgb"], i, moved) for i in range(3)]
+    return moved(roots, a, b, arrays)

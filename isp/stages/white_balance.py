@@ -5,19 +5,25 @@ so every gain is at least 1 and a saturated site stays at or above white. It com
 
 - ``as_shot``: what the file says. A headerless dump or an array says nothing and gets ``auto``.
 - ``manual``: `gains`, applied as they are (gains below 1 leave saturated sites below white).
-- ``temperature``: the light given by `temperature` and `tint` through the file's colour matrices (DNG 1.7, chapter 6).
+- ``temperature``: the light given by `temperature` and `tint` through the file's colour matrices (DNG 1.7, chapter 6),
+  or through `curve`.
 - ``auto``: estimated from the picture, see `isp.color.auto_white`.
 
 Tint has Adobe's sign: positive for light greener than the black body, which the picture then loses to magenta; in
 units of 1/3000 of CIE 1960 uv (`isp.color.temperature`).
 
 The neutral's white xy and colour temperature, by the specification's iteration from the neutral that was resolved,
-go on to `ccm`. Nothing clips; the noise model of a site with gain g becomes S g, O g^2.
+go on to `ccm`. A camera that was calibrated has a `curve` of its neutrals over colour temperature, which stands in for
+the file's matrices: it gives the neutral of mode ``temperature``, and the temperature of any neutral is that of the
+curve's nearest point (`isp.color.white_curve`).
+
+Nothing clips; the noise model of a site with gain g becomes S g, O g^2.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +32,7 @@ from numpy.typing import NDArray
 from isp.color.auto_white import estimate
 from isp.color.dng import CameraColor
 from isp.color.temperature import chromaticity
+from isp.color.white_curve import WhiteCurve
 from isp.errors import InputError
 from isp.parameters import Param
 from isp.stage import COLORED, Context, Plain, Stage, as_array
@@ -45,7 +52,7 @@ class WhiteBalance(Stage):
         Param(
             "mode", "as_shot",
             "as_shot (from the file; auto where a dump says nothing); manual (gains); temperature (temperature and "
-            "tint, needs colour matrices); auto (method)",
+            "tint, needs colour matrices or curve); auto (method)",
             choices=("as_shot", "manual", "temperature", "auto"), tune="search",
         ),
         Param(
@@ -70,7 +77,19 @@ class WhiteBalance(Stage):
             "norm", 6.0, "Order of the Minkowski mean of shades_of_grey; 1 is grey world, large ones the brightest",
             lower=1, upper=20, tune="search",
         ),
+        Param(
+            "curve", (), "The camera's neutrals over colour temperature: rows of [K], R/G, B/G; [] for none",
+            lower=0.01, upper=100000, shapes=((0,), (None, 3)),
+        ),
     )
+
+    def check(self, values: Mapping[str, Any]) -> None:
+        curve = values.get("curve", ())
+        if not isinstance(curve, tuple) or not curve:
+            return
+        kelvin = [row[0] for row in curve]
+        if len(curve) < 2 or min(kelvin) < 1000 or any(a >= b for a, b in pairwise(kelvin)):
+            raise ValueError(f"curve: temperatures {kelvin} must be 2 or more that rise from 1000 K or more")
 
     def wants_statistics(self, values: Mapping[str, Any], context: Context) -> bool:
         return _mode(values, context) == "auto"
@@ -93,9 +112,13 @@ class WhiteBalance(Stage):
         neutral = g.min() / g
         xy, temperature = None, None
         color = CameraColor.of(context.info)
+        curve = _curve(values)
         if values["mode"] == "temperature":
             temperature = float(values["temperature"])
             xy = chromaticity(temperature, float(values["tint"]))
+        elif curve is not None:
+            temperature = curve.temperature(neutral)
+            xy = chromaticity(temperature)
         elif color is not None:
             xy, temperature = color.white(neutral)
         return context.but(
@@ -128,17 +151,30 @@ def gains(values: Mapping[str, Plain], context: Context) -> Float64:
     if mode == "auto":
         neutral, _ = estimate(values, context)
     elif mode == "temperature":
-        color = CameraColor.of(context.info)
-        if color is None:
-            raise InputError("white balance by temperature needs colour matrices, and the input has none; "
-                             "allowed here: mode manual | auto")
-        kelvin = float(values["temperature"])
-        neutral = color.neutral(chromaticity(kelvin, float(values["tint"])), kelvin)
+        neutral = _of_temperature(values, context)
     elif context.info.neutral is None:
         raise InputError("the file says no as-shot neutral; allowed here: mode manual | temperature | auto")
     else:
         neutral = as_array(context.info.neutral)
     return np.asarray(neutral.max() / neutral)
+
+
+def _of_temperature(values: Mapping[str, Any], context: Context) -> Float64:
+    kelvin, tint = float(values["temperature"]), float(values["tint"])
+    color, curve = CameraColor.of(context.info), _curve(values)
+    if curve is not None and tint == 0:
+        return curve.neutral(kelvin)
+    if color is None:
+        if curve is not None:
+            raise InputError("white balance with a tint needs colour matrices, and the input has none; allowed here: "
+                             "tint 0, or mode manual | auto")
+        raise InputError("white balance by temperature needs colour matrices, and the input has none; "
+                         "allowed here: mode manual | auto, or a curve in the profile")
+    return color.neutral(chromaticity(kelvin, tint), kelvin)
+
+
+def _curve(values: Mapping[str, Any]) -> WhiteCurve | None:
+    return WhiteCurve(values["curve"]) if len(values.get("curve", ())) else None
 
 
 def _mode(values: Mapping[str, Any], context: Context) -> str:

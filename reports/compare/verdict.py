@@ -107,12 +107,16 @@ def _of_two(inputs: Sequence[Input], findings: Sequence[Finding], asked: int) ->
     for index in sorted((0, 1), key=lambda i: -sum(f.better == i for f in findings)):
         labels = list(dict.fromkeys(f.quantity.label for f in findings if f.better == index))
         if labels:
-            shown = ", ".join(labels[:3]) + (f" and {len(labels) - 3} more" if len(labels) > 3 else "")
-            parts.append(f"{inputs[index].label} is better in {shown}")
+            parts.append(f"{inputs[index].label} is better in {_listed(labels)}")
     taste = list(dict.fromkeys(f.quantity.label for f in findings if f.better is None))
     if taste:
-        shown = ", ".join(taste[:3]) + (f" and {len(taste) - 3} more" if len(taste) > 3 else "")
-        parts.append(f"they differ in {shown}")
+        parts.append(f"they differ in {_listed(taste)}")
     text = "; ".join(parts)
     differ = f"{len(findings)} of {asked} quantities differ noticeably and by more than chance"
-    return f"{text[0].upper()}{text[1:]} ({differ})."
+    return f"{text[0].upper()}{text[1:]}: {differ}."
+
+
+def _listed(labels: Sequence[str]) -> str:
+    """The first three, with what stands behind a comma in brackets."""
+    shown = [f"{head} ({tail})" if tail else head for head, _, tail in (label.partition(", ") for label in labels[:3])]
+    return ", ".join(shown) + (f" and {len(labels) - 3} more" if len(labels) > 3 else "")

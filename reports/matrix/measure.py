@@ -24,13 +24,21 @@ MIDDLE_GREY = 0.18
 """Reflectance next to which noise is measured."""
 NEUTRAL = 0.01
 """Largest distance from the white point of a patch that counts as grey [CIE u'v']."""
+LIT = 0.02
+"""Least luminance of a grey patch that tells of the white: darker ones tell of black."""
 TILE = 64
 """Side of the squares that the interval of PSNR is drawn from [px]."""
 BLOCK = 8
 """Side of the squares in which noise is measured, so that shading does not count [px]."""
 
+TEXTURE = 512
+"""Most of a texture's side that is measured [px]."""
 QUIET = 1e-6
 """Noise below this share of the light is rounding of the arithmetic."""
+
+
+Place = tuple[slice, slice]
+"""Rows and columns."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +66,18 @@ class View:
     """A picture beside its truth, both as light in linear sRGB.
 
     `light` is scaled so that its mean luminance is that of `ideal`: the exposure of a picture is a matter of taste.
+    `places` are what the scene shows, by kind (``patch``, ``edge``, ``texture``) and name.
     """
 
     light: Float64
     ideal: Float64
-    patches: Mapping[str, tuple[slice, slice]]
+    places: Mapping[str, Mapping[str, Place]]
     frame: RawFrame
+
+    @property
+    def patches(self) -> Mapping[str, Place]:
+        """By name."""
+        return self.places.get("patch", {})
 
     def grey(self) -> str:
         """The neutral patch nearest to middle grey; empty if there is none."""
@@ -111,14 +125,13 @@ def _view(picture: Picture, truth: Truth, frame: RawFrame) -> View:
     ideal = np.asarray(truth.ideal.pixels, np.float64)
     mean = float(luminance(light).mean())
     scale = float(luminance(ideal).mean()) / mean if mean > 0 else 1.0
-    patches = {}
+    places: dict[str, dict[str, Place]] = {}
     for region in truth.regions:
-        if region["kind"] == "patch" and "inner" in region:
-            xs, ys = np.array(region["inner"]).T
-            rows, columns = slice(math.ceil(ys.min()), int(ys.max())), slice(math.ceil(xs.min()), int(xs.max()))
-            if min(rows.stop - rows.start, columns.stop - columns.start) > 0:
-                patches[str(region["name"])] = (rows, columns)
-    return View(light * scale, ideal, MappingProxyType(patches), frame)
+        xs, ys = np.array(region.get("inner", region["corners"])).T
+        rows, columns = (slice(math.ceil(max(v.min(), 0)), int(v.max())) for v in (ys, xs))
+        if min(rows.stop - rows.start, columns.stop - columns.start) > 0:
+            places.setdefault(region["kind"], {})[str(region["name"])] = rows, columns
+    return View(light * scale, ideal, MappingProxyType(places), frame)
 
 
 def _delta_e(view: View) -> Estimate:
@@ -147,6 +160,49 @@ def _snr(view: View) -> Estimate:
         return 20 * math.log10(mean / math.sqrt(max(variance, 1e-30)))
 
     return bootstrap(moments, ratio, "dB")
+
+
+def _white(view: View) -> Estimate:
+    from reports.metrics import white_error
+
+    means = {name: view.ideal[place].mean((0, 1)) for name, place in view.patches.items()}
+    greys = [name for name, mean in means.items() if _from_white(mean) < NEUTRAL and luminance(mean) > LIT]
+    if not greys:
+        return Estimate.missing("the scene has no grey patch", "deg")
+    seen = np.array([view.light[view.patches[name]].mean((0, 1)) for name in greys])
+    return white_error(seen, np.array([means[name] for name in greys])).reproduction
+
+
+def _mtf50(view: View) -> Estimate:
+    from reports.metrics import slanted_edge
+
+    for place in view.places.get("edge", {}).values():
+        return slanted_edge(view.light[place]).mtf50
+    return Estimate.missing("the scene has no slanted edge", "cycles/pixel")
+
+
+def _texture(view: View) -> Estimate:
+    from reports.metrics import texture_mtf
+
+    for name, place in view.places.get("texture", {}).items():
+        if "leaves" in name:
+            rows, columns = (_middle(part, TEXTURE) for part in place)
+            return texture_mtf(view.light[rows, columns], reference=view.ideal[rows, columns]).mtf50
+    return Estimate.missing("the scene has no dead leaves", "cycles/pixel")
+
+
+def _middle(part: slice, most: int) -> slice:
+    start = part.start + max(0, part.stop - part.start - most) // 2
+    return slice(start, min(part.stop, start + most))
+
+
+def _visual(view: View) -> Estimate:
+    from reports.metrics import visual_noise
+
+    name = view.grey()
+    if not name:
+        return Estimate.missing("the scene has no grey patch")
+    return visual_noise(view.light[view.patches[name]]).value
 
 
 def _psnr(view: View) -> Estimate:
@@ -180,6 +236,10 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
     {
         "delta_e_2000": Metric("Colour error, mean CIEDE2000 of the patches", "ΔE00", "", "lower", _delta_e),
         "snr": Metric("Signal to noise near middle grey", "SNR", "dB", "higher", _snr),
+        "mtf50": Metric("MTF50 of the slanted edge", "MTF50", "cycles/pixel", "higher", _mtf50),
+        "texture_mtf50": Metric("MTF50 of dead leaves", "texture MTF50", "cycles/pixel", "higher", _texture),
+        "visual_noise": Metric("Visual noise near middle grey", "visual noise", "", "lower", _visual),
+        "white_error": Metric("White, reproduction angle", "white error", "deg", "lower", _white),
         "psnr": Metric("PSNR against the ideal picture", "PSNR", "dB", "higher", _psnr),
     }
 )

@@ -35,6 +35,8 @@ VIEWINGS: Mapping[str, Viewing] = MappingProxyType(
     }
 )
 """Viewing conditions by name."""
+NYQUIST = 0.5
+"""What a picture can hold [cycles/pixel]."""
 _STEP = 0.02
 """Of the integral [cycles/degree]."""
 
@@ -61,8 +63,8 @@ def acutance(
     Returns
     -------
     Estimate
-        1 for a picture that loses nothing the eye could see; without interval if there is no `deviation`. Beyond the
-        last frequency the response counts as 0.
+        1 for a picture that loses nothing the eye could see; without interval if there is no `deviation`. Beyond 0.5
+        cycles/pixel, and beyond the last frequency, the response counts as 0: a picture holds no finer detail.
 
     Raises
     ------
@@ -85,7 +87,8 @@ def acutance(
     total = sensitivity.sum()
 
     def weighted(curve: Float64) -> float:
-        return float((np.interp(v / scale, f, curve, right=0.0) * sensitivity).sum() / total)
+        shown = np.where(v / scale <= NYQUIST, np.interp(v / scale, f, curve, right=0.0), 0.0)
+        return float((shown * sensitivity).sum() / total)
 
     value = weighted(response)
     if deviation is None:

@@ -1,257 +1,196 @@
-"""Fits the formula of an edge to its pixels."""
+"""A slanted edge as a smooth curve of the distance from it, fitted to the pixels themselves.
+
+The edge spread function is that of a Gaussian blur seen by square pixels, plus a smooth deviation near the edge: a
+cubic spline whose size is a random effect (Wahba 1983; Ruppert, Wand and Carroll 2003). The restricted likelihood
+(Patterson and Thompson 1971) says how large deviations are, and the fit is averaged over that: an edge that is
+Gaussian costs next to no precision, one that is not is followed, and the intervals hold both the noise and the choice.
+"""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from isp.values import Float64
-from reports.metrics.edge_model import EdgeModel
+from reports.metrics.edge_curve import Curve, roughness
 
-ORDERS = (0, 2, 4, 6, 8)
-"""Terms of the series that are tried, from none on."""
-LINE, BLUR = (0, 1, 2, 3, 4, 5), (0, 1, 2, 5)
-"""Numbers of the model that pixels near the edge decide, and those that bins across it do."""
-FINE = 32
-"""Bins per pixel: their width adds 0.0001 px^2 to the variance of the blur."""
-PENALTY = 2.0
-"""Of the criterion, for each number of the formula."""
-SHARPEST = 0.08
-"""Least standard deviation of the blur beside the pixel's aperture [px]."""
-MISFIT = 0.002
-"""Mean residual of a bin by the step, below which the formula is good enough whatever the noise."""
-CONTRADICTED = 1e-4
-"""Probability of the binned residuals below which the formula is given up."""
-WOBBLE = 3.0
-"""Scatter about the fit by the noise between neighbours, above which there is more in the region than an edge."""
-HOPELESS = 0.2
-"""Root mean square residual near the edge by the step, from which no series will help."""
-WEAKEST = 8.0
-"""Step by its standard error along the edge, below which it is lost in noise."""
+BENDS = 4
+"""Coefficients of the edge's position along it: place, slant, bend, S-shape."""
+REACH = 12.0
+"""Scales of the spline over which the edge may deviate from a Gaussian, if the region is as large."""
+SIZES = 10.0 ** np.arange(-6.0, 1.01, 0.25)
+"""Sizes of the deviation that are averaged over, as fractions of the step: all equally probable beforehand."""
+QUIET = 1e-5
+"""Least noise assumed, as fraction of the step: about what the models of edges are good for."""
+WIDEST = 1 / 6
+"""Of the region: a wider blur leaves no level beside it."""
+_ROUNDS = 20
+_SETTLED = 1e-3
+"""Movement, in its own standard deviations, at which the search ends."""
 
 
 @dataclass(frozen=True)
-class Fit:
-    """The formula with its errors.
+class EdgeFit:
+    """A fitted edge that rises from left to right.
 
     Parameters
     ----------
-    model : EdgeModel
-    covariance : (n, n) of its vector
-    noise : standard deviation of one pixel
-    contradicted : True if the residuals are not noise about this formula
+    curve : Curve
+        The edge spread function and its transfer.
+    levels : (low, high), in the region's units
+    position : (BENDS,) Legendre coefficients over the rows -1..1 of the edge's column from the region's centre [px]
+    noise : standard deviation of pixels at the two levels, in the region's units
+    distance : (h, w) of the pixels' centres, across the edge [px]
+    scaled : (h, w) pixels as fractions of the step
+    residual : (h, w) pixels less the model, fractions of the step
+    correlation : float
+        Variance of the mean of many pixels over that of as many independent ones.
+    covariance : (BENDS + 2, BENDS + 2)
+        Of the position and the two levels.
     """
 
-    model: EdgeModel
+    curve: Curve
+    levels: tuple[float, float]
+    position: Float64
+    noise: tuple[float, float]
+    distance: Float64
+    scaled: Float64
+    residual: Float64
+    correlation: float
     covariance: Float64
-    noise: float
-    contradicted: bool
-
-    @property
-    def deviations(self) -> Float64:
-        """Standard errors of the model's vector."""
-        return np.sqrt(np.maximum(np.diag(self.covariance), 0))
 
 
-def fitted(plane: Float64) -> Fit | str:
-    """The formula of the near-vertical edge in (h, w) light, or why there is none.
+def fit_edge(light: Float64, line: tuple[float, float], step: tuple[float, float], width: float = 1.0) -> EdgeFit:
+    """Fit a rising, nearly vertical edge by weighted least squares: first its Gaussian, then what deviates from it.
 
-    The line is fitted to the pixels near it; everything else then to bins across it so fine that nothing is lost.
+    Parameters
+    ----------
+    light : (h, w) float64
+    line : (column at the centre row from the centre column [px], columns per row), roughly
+    step : (low, high) levels, roughly
+    width : of the Gaussian, roughly [px]
     """
-    height, width = plane.shape
-    x, y = (v.astype(np.float64).ravel() for v in np.meshgrid(np.arange(width), np.arange(height) - (height - 1) / 2))
-    values = plane.ravel()
-    model = _start(plane)
-    if isinstance(model, str):
-        return model
-    line = np.zeros((6, 6))
-    for _ in range(2):
-        near = np.abs(model.distance(x, y)) < 4 * model.width + 4
-        fit = _least_squares(model, x[near], y[near], values[near], np.ones(int(near.sum())), LINE)
-        if fit is None:
-            return "no edge could be fitted"
-        model, line, chi = fit
-        if chi / max(int(near.sum()), 1) > (HOPELESS * model.step) ** 2:
-            return "there is more in the region than one straight edge"
-    bins = _binned(model, x, y, values)
-    chosen = _ordered(model, bins, np.ones_like(bins.counts))
-    if chosen is not None:
-        chosen = _ordered(chosen[0], bins, _weights(chosen[0], bins, x, y, values))
-    if chosen is None:
-        return "no edge could be fitted"
-    best, covariance = chosen
-    residuals = values - best.values(x, y)
-    noise = float(np.sqrt(np.mean(residuals**2)))
-    # the errors of the line itself are those of its own fit
-    covariance[3:5] = covariance[:, 3:5] = 0
-    covariance[3:5, 3:5] = line[3:5, 3:5] * noise**2
-    reason = _doubtful(best, residuals.reshape(plane.shape), noise)
-    return reason or Fit(best, covariance, noise, _contradicted(best, x, y, residuals))
+    height, columns = light.shape
+    legendre = np.polynomial.legendre.legvander(np.linspace(-1, 1, height), BENDS - 1)
+    lean = np.polynomial.legendre.legvander(np.linspace(-1, 1, height), BENDS - 2) @ (
+        np.polynomial.legendre.legder(np.eye(BENDS), axis=0) * (2 / (height - 1))
+    )
+    x = np.arange(columns) - (columns - 1) / 2
+    position = np.zeros(BENDS)
+    position[:2] = line[0], line[1] * (height - 1) / 2
+    low, high = step
+    noise, correlation = np.ones(2), 1.0
+    curve = Curve.gaussian(width, float(np.arctan(line[1])))
+    for turn in range(_ROUNDS):
+        cosine = 1 / np.hypot(1.0, lean @ position)
+        distance = (x - (legendre @ position)[:, None]) * cosine[:, None]
+        if not curve.coefficients.size:
+            curve = Curve.gaussian(curve.width, float(np.arctan(lean[height // 2] @ position)))
+        flat = distance.ravel()
+        near = np.flatnonzero(np.abs(flat) < curve.reach)
+        shape = (flat > 0).astype(np.float64)
+        shape[near], slope, basis = curve.at(flat[near])
+        gap = high - low
+        residual = light.ravel() - (low + gap * shape)
+        if turn:
+            noise = _noise(residual, flat, curve.width, QUIET * gap)
+        if curve.coefficients.size:
+            correlation = _correlation((residual / np.sqrt(_variance(shape, noise))).reshape(light.shape))
+        weight = 1 / np.sqrt(_variance(shape, noise) * correlation)
+        fixed = BENDS + 2
+        design = np.empty((near.size, fixed + basis.shape[1]))
+        along = cosine[near // columns, None] * legendre[near // columns]
+        design[:, :BENDS] = along * (-gap * slope)[:, None]
+        design[:, BENDS], design[:, BENDS + 1] = 1 - shape[near], shape[near]
+        design[:, fixed:] = gap * basis
+        design *= weight[near, None]
+        target = residual * weight
+        normal, right = design.T @ design, design.T @ target[near]
+        # pixels beyond the reach are a level and nothing else
+        away = np.abs(flat) >= curve.reach
+        for side, of_side in ((BENDS, away & (flat < 0)), (BENDS + 1, away & (flat > 0))):
+            normal[side, side] += float((weight[of_side] ** 2).sum())
+            right[side] += float((weight[of_side] * target[of_side]).sum())
+        # the current deviation is part of what the spline has to explain
+        right += normal[:, fixed:] @ curve.parameters
+        mean, covariance = _averaged(normal, right, fixed + 1)
+        moved = np.abs(mean[:BENDS]) / np.sqrt(np.diag(covariance)[:BENDS])
+        turned = np.abs(mean[fixed:] - curve.parameters) / np.sqrt(np.diag(covariance)[fixed:])
+        position = position + np.clip(mean[:BENDS], -2 * curve.width, 2 * curve.width)
+        low, high = low + mean[BENDS], high + mean[BENDS + 1]
+        settled = max(float(moved.max()), float(turned.max())) < _SETTLED
+        if curve.coefficients.size:
+            curve = curve.changed(mean[fixed:], covariance[fixed:, fixed:])
+            if settled:
+                break
+            continue
+        change = float(np.clip(mean[fixed], -0.5 * curve.width, curve.width))
+        curve = Curve.gaussian(min(max(curve.width + change, 0.05), WIDEST * columns), curve.slant)
+        if settled or turn == _ROUNDS // 2:
+            half = min(-float(np.median(distance[:, 0])), float(np.median(distance[:, -1])))
+            curve = curve.deviating(min(REACH * curve.scale, half - 1.5))
+    scaled = (light - low) / (high - low)
+    return EdgeFit(
+        curve, (low, high), position, (float(noise[0]), float(noise[1])), distance, scaled,
+        (residual / gap).reshape(light.shape), correlation, covariance[: BENDS + 2, : BENDS + 2],
+    )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Bins:
-    """Pixels by distance from the line: mean distance (as x on the middle row), mean value, how many, scatter."""
-
-    x: Float64
-    values: Float64
-    counts: Float64
-    scatter: float
+def _noise(residual: Float64, flat: Float64, width: float, least: float) -> Float64:
+    """Standard deviations at the two levels."""
+    sides = (flat < -2 * width - 0.5, flat > 2 * width + 0.5)
+    return np.array([max(float(np.sqrt(np.mean(residual[s] ** 2))) if s.any() else least, least) for s in sides])
 
 
-def _binned(model: EdgeModel, x: Float64, y: Float64, values: Float64) -> _Bins:
-    d = model.distance(x, y)
-    # beyond the blur only levels are left: bins may be wide there
-    reach = 8 * model.width + 6
-    fine = np.clip(d, -reach, reach)
-    number = np.floor((fine + reach) * FINE).astype(np.intp)
-    coarse = np.floor(np.abs(d - fine)).astype(np.intp)
-    number = np.where(d < -reach, -1 - coarse, np.where(d > reach, number + coarse, number))
-    _, index, counts = np.unique(number, return_inverse=True, return_counts=True)
-    means = np.bincount(index, values) / counts
-    scatter = float(((values - means[index]) ** 2).sum())
-    places = np.bincount(index, d) / counts * math.hypot(1, model.slope) + model.place
-    return _Bins(places, means, counts.astype(np.float64), scatter)
+def _variance(shape: Float64, noise: Float64) -> Float64:
+    """Of pixels between the levels: photon noise is linear in the light."""
+    part = np.clip(shape, 0.0, 1.0)
+    return np.asarray(noise[0] ** 2 * (1 - part) + noise[1] ** 2 * part)
 
 
-def _ordered(model: EdgeModel, bins: _Bins, weights: Float64) -> tuple[EdgeModel, Float64] | None:
-    """The formula with as many terms as the data ask for (the least Akaike criterion)."""
-    best: tuple[float, EdgeModel, Float64] | None = None
-    worse, pixels, zero = 0, float(bins.counts.sum()), np.zeros_like(bins.x)
-    for order in ORDERS:
-        series = (*(best[1] if best is not None else model).series, *([0.0] * order))[:order]
-        begin = replace(best[1] if best is not None else model, series=series)
-        tried = _least_squares(begin, bins.x, zero, bins.values, weights * bins.counts, BLUR)
-        if tried is None:
-            break
-        candidate, normal, chi = tried
-        # a floor far below any noise keeps the logarithm of a perfect fit finite
-        floor = (1e-6 * candidate.step) ** 2
-        total = chi + bins.scatter
-        score = pixels * math.log(total / pixels + floor) + PENALTY * (6 + order)
-        if best is None or score < best[0]:
-            best, worse = (score, candidate, normal * (total / max(pixels - 6 - order, 1))), 0
-        else:
-            worse += 1
-        if worse == 2 or chi / pixels < floor:
-            break
-    return None if best is None else (best[1], best[2])
+def _averaged(normal: Float64, right: Float64, fixed: int) -> tuple[Float64, Float64]:
+    """Mean and covariance of the parameters, averaged over the size of the random ones (those after `fixed`).
+
+    The joint eigenvectors of information and penalty make every size a sum over independent coefficients.
+    """
+    from scipy.linalg import eigh
+
+    scale = 1 / np.sqrt(np.diag(normal)[:fixed])
+    own = normal[:fixed, :fixed] * np.outer(scale, scale)
+    inverse = np.linalg.inv(own) * np.outer(scale, scale)
+    if len(normal) == fixed:
+        return inverse @ right, inverse
+    cross = inverse @ normal[:fixed, fixed:]
+    inner = normal[fixed:, fixed:] - normal[fixed:, :fixed] @ cross
+    values, vectors = eigh((inner + inner.T) / 2, roughness(len(inner)))
+    values = np.maximum(values, 0.0)
+    part = vectors.T @ (right[fixed:] - cross.T @ right[:fixed])
+    shrunk = 1 / (values + SIZES[:, None] ** -2)
+    score = np.log1p(SIZES[:, None] ** 2 * values).sum(axis=1) - shrunk @ part**2
+    share = np.exp(-(score - score.min()) / 2)
+    share /= share.sum()
+    each = shrunk * part
+    mean = share @ each
+    apart = each - mean
+    inside = vectors @ (np.diag(share @ shrunk) + (share[:, None] * apart).T @ apart) @ vectors.T
+    found = vectors @ mean
+    covariance = np.block([[inverse + cross @ inside @ cross.T, -cross @ inside], [-inside @ cross.T, inside]])
+    return np.concatenate([inverse @ right[:fixed] - cross @ found, found]), covariance
 
 
-def _start(plane: Float64) -> EdgeModel | str:
-    """Levels, line and width by rows: the centre of the gradient in each."""
-    from scipy.ndimage import gaussian_filter1d
-
-    height, width = plane.shape
-    smooth = gaussian_filter1d(gaussian_filter1d(plane, 1.0, axis=1), 2.0, axis=0)
-    gradient = np.gradient(smooth, axis=1)
-    sign = 1.0 if gradient.sum() >= 0 else -1.0
-    gradient = np.maximum(gradient * sign, 0)
-    y = np.arange(height) - (height - 1) / 2
-    x = np.arange(width, dtype=np.float64)
-    line = np.array([0.0, float(x @ gradient.sum(0)) / max(float(gradient.sum()), 1e-12)])
-    # the gradient of the whole says where the line starts; windows about it close in on the edge
-    spread = width / 2
-    for _ in range(8):
-        near = np.exp(-(((x - np.polyval(line, y)[:, None]) / spread) ** 2) / 2) * gradient
-        total = near.sum(1)
-        if total.max() <= 0:
-            return "no edge found"
-        centers = (near @ x) / np.maximum(total, 1e-12)
-        line = np.polyfit(y, centers, 1, w=np.sqrt(np.maximum(total, 0)))
-        spread = max(spread * 0.6, 4.0)
-    if not np.isfinite(line).all():
-        return "no edge found"
-    place, slope = float(line[1]), float(line[0])
-    ends = place + slope * y[[0, -1]]
-    if ends.min() < 2 or ends.max() > width - 3:
-        return "the edge does not cross the region from side to side with room on both sides"
-    d = (x - np.polyval(line, y)[:, None]) / math.hypot(1, slope)
-    far = max(2.0, 0.5 * float(min(d.max(), -d.min())))
-    low, high = float(np.median(plane[d < -far])), float(np.median(plane[d > far]))
-    if not abs(high - low) > 0:
-        return "both sides are of one level"
-    return EdgeModel(low, high - low, place, slope, 0.0, 1.0)
-
-
-def _least_squares(
-    begin: EdgeModel, x: Float64, y: Float64, values: Float64, weights: Float64, free: tuple[int, ...]
-) -> tuple[EdgeModel, Float64, float] | None:
-    """The fitted model, the inverse of the normal matrix, and the weighted sum of squared residuals."""
-    from scipy.optimize import least_squares
-
-    root, start = np.sqrt(weights), begin.vector
-    chosen = np.array([i for i in range(len(start)) if i in free or i > 5])
-    scale = np.array([abs(begin.step), abs(begin.step), 1, 0.01, 1e-4, 1, *([0.1] * len(begin.series))])[chosen]
-    lowest = np.where(chosen == 5, SHARPEST, np.where(chosen > 5, -5.0, -np.inf))
-    highest = np.where(chosen == 5, 30.0, np.where(chosen > 5, 5.0, np.inf))
-
-    def model(numbers: Float64) -> EdgeModel:
-        vector = start.copy()
-        vector[chosen] = numbers
-        return EdgeModel.of(vector)
-
-    try:
-        found = least_squares(
-            lambda v: root * (model(v).values(x, y) - values), np.clip(start[chosen], lowest, highest),
-            lambda v: root[:, None] * model(v).jacobian(x, y)[:, chosen], (lowest, highest), x_scale=scale,
-            max_nfev=25, ftol=1e-12, xtol=1e-10, gtol=1e-14,
-        )  # fmt: skip
-        outer = np.outer(scale, scale)
-        inverse = np.zeros((len(start), len(start)))
-        inverse[np.ix_(chosen, chosen)] = np.linalg.inv((found.jac.T @ found.jac) * outer) * outer
-    except (np.linalg.LinAlgError, ValueError):
-        return None
-    return model(found.x), inverse, float(2 * found.cost)
-
-
-def _weights(model: EdgeModel, bins: _Bins, x: Float64, y: Float64, values: Float64) -> Float64:
-    """Inverse variances of the bins' pixels, the variance taken to be linear in light; mean 1."""
-    expected = model.values(x, y)
-    squares = (values - expected) ** 2
-    upper = (expected - model.low) / model.step > 0.5
-    if min(upper.sum(), (~upper).sum()) < 50:
-        return np.ones_like(bins.x)
-    (l0, v0), (l1, v1) = ((float(expected[s].mean()), float(squares[s].mean())) for s in (~upper, upper))
-    if min(v0, v1) <= 1e-14 * model.step**2:
-        return np.ones_like(bins.x)
-    at = model.values(bins.x, np.zeros_like(bins.x))
-    variance = np.clip(v0 + (at - l0) * (v1 - v0) / (l1 - l0), min(v0, v1) / 2, max(v0, v1) * 2)
-    return np.asarray(float((v0 + v1) / 2) / variance)
-
-
-def _contradicted(model: EdgeModel, x: Float64, y: Float64, residuals: Float64) -> bool:
-    """Whether residuals binned by quarter pixels are more than noise, and large enough to matter."""
-    from scipy.stats import chi2
-
-    d = model.distance(x, y)
-    reach = 5 * model.width + 3
-    inside = np.abs(d) < reach
-    bins = np.floor((d[inside] + reach) * 4).astype(np.intp)
-    counts = np.bincount(bins)
-    sums = np.bincount(bins, residuals[inside])
-    squares = np.bincount(bins, residuals[inside] ** 2)
-    held = counts >= 4
-    means = sums[held] / counts[held]
-    within = float((squares[held] - counts[held] * means**2).sum() / max((counts[held] - 1).sum(), 1))
-    large = float(np.sqrt(np.mean(means**2))) > MISFIT * abs(model.step)
-    if within <= 0 or not large:
-        return large
-    statistic = float((counts[held] * means**2).sum() / within)
-    return bool(chi2.sf(statistic, max(int(held.sum()) - 6, 1)) < CONTRADICTED)
-
-
-def _doubtful(model: EdgeModel, residuals: Float64, noise: float) -> str:
-    """Why the fit is not that of one straight edge in noise; empty if it is. `residuals` are (h, w)."""
-    height = len(residuals)
-    if model.width >= 29:
-        return "the edge is wider than the region shows"
-    if noise > 0 and abs(model.step) / noise * math.sqrt(height) < WEAKEST:
-        return f"the edge is lost in noise (signal to noise {abs(model.step) / noise:.2g})"
-    # differences of neighbours along the edge see noise, but little of what else is wrong with the fit
-    local = float(np.sqrt(np.mean(np.diff(residuals, axis=0) ** 2) / 2))
-    if noise > WOBBLE * local and noise > 0.02 * abs(model.step):
-        return "there is more in the region than one straight edge"
-    return ""
+def _correlation(residual: Float64, reach: int = 4) -> float:
+    """Sum of the autocorrelation of residuals over the lags where it is no accident; at least 1."""
+    total = 1.0
+    bound = 4 / np.sqrt(residual.size)
+    power = float(np.mean(residual**2))
+    height, width = residual.shape
+    for dy in range(reach + 1):
+        for dx in range(-reach if dy else 1, reach + 1):
+            if power == 0.0 or dy >= height or abs(dx) >= width:
+                continue
+            a = residual[dy:, max(dx, 0) : width + min(dx, 0)]
+            b = residual[: height - dy, max(-dx, 0) : width - max(dx, 0)]
+            share = float(np.mean(a * b)) / power
+            total += 2 * share * (share > bound)
+    return total

@@ -153,7 +153,7 @@ def _errors(
     maximum = mean = median = p95 = mean_76 = Estimate.missing(factor.reason or "no patch is left")
     if len(kept):
         mean, mean_76 = mean_of(kept), mean_of(delta_e_76(wanted[keep], lab[keep]))
-        median = bootstrap(kept, lambda v: float(np.median(v)))
+        median = bootstrap(kept, np.median)
         p95 = bootstrap(kept, lambda v: float(np.quantile(v, 0.95)))
         maximum = Estimate(kept.max(), reason="the largest of some has no bootstrap interval")
     return PatchErrors(

@@ -64,7 +64,7 @@ def test_what_is_not_a_file_is_refused_without_blocking(tmp_path: Path) -> None:
         (tmp_path, "it is a folder"),
         (
             tmp_path / "absent.yaml",
-            "neither a file nor a shipped one; shipped profiles: authentic, flat, natural, night, reference",
+            "neither a file nor a shipped one; shipped profiles: authentic, blue, cinema_classic, cinema_contemporary",
         ),
     ):
         with pytest.raises(ProfileError) as caught:

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from isp import Picture, Pipeline
+from isp.color.spaces import srgb_encoded
 from isp.demo import demo_frame
 from isp.errors import ProfileError
 from isp.profile import profile_schema, read_profile, shipped_profiles
@@ -18,7 +19,8 @@ from isp.profile.loader import parse_document
 from isp.stages import find_stage
 
 FOLDER = Path(__file__).parents[2] / "isp" / "profiles"
-SHIPPED = ("authentic", "flat", "natural", "night", "reference", "vibrant", "vivid")
+SHIPPED = ("authentic", "blue", "cinema_classic", "cinema_contemporary", "flat", "monochrome",
+           "monochrome_high_contrast", "natural", "night", "reference", "sepia", "vibrant", "vivid")  # fmt: skip
 LISTED = f"shipped profiles: {', '.join(SHIPPED)}"
 
 
@@ -111,6 +113,31 @@ def test_each_is_what_it_says(demo_picture: dict[str, NDArray[Any]]) -> None:
     assert spread["authentic"] > spread["vibrant"]
     light = {name: float(np.median(p)) for name, p in demo_picture.items()}
     assert light["night"] < light["natural"] < light["vibrant"]
+
+
+def test_black_and_white_looks_have_one_tone(demo_picture: dict[str, NDArray[Any]]) -> None:
+    for name in ("monochrome", "monochrome_high_contrast"):
+        codes = np.rint(255 * srgb_encoded(demo_picture[name]))
+        # one code of rounding in `encode`
+        assert np.ptp(codes, axis=2).max() <= 1
+        assert (np.ptp(codes, axis=2) > 0).mean() < 1e-4
+    spread = {name: _spread(demo_picture[name]) for name in ("monochrome", "monochrome_high_contrast")}
+    assert spread["monochrome_high_contrast"] > 1.3 * spread["monochrome"]
+    for name, warm in (("sepia", True), ("blue", False)):
+        red, _, blue = demo_picture[name].mean(axis=(0, 1))
+        assert (red > 1.3 * blue) if warm else (blue > 1.2 * red)
+
+
+def test_cinema_looks_part_shadows_and_highlights(demo_picture: dict[str, NDArray[Any]]) -> None:
+    for name in ("cinema_classic", "cinema_contemporary"):
+        picture = demo_picture[name] - demo_picture["natural"] * (
+            demo_picture[name].mean(axis=2) / demo_picture["natural"].mean(axis=2).clip(1e-4)
+        )[..., None]
+        light = demo_picture[name].mean(axis=2)
+        warm = (picture[..., 0] - picture[..., 2]) / light.clip(1e-3)
+        dark = (light > 0.01) & (light < 0.08)
+        assert np.median(warm[(light > 0.4) & (light < 0.8)]) > np.median(warm[dark]) + 0.02
+    assert _chroma(demo_picture["cinema_classic"]) < _chroma(demo_picture["natural"])
 
 
 def test_authentic_keeps_the_vignette_and_vibrant_corrects_it(demo_picture: dict[str, NDArray[Any]]) -> None:

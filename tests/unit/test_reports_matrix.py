@@ -274,6 +274,29 @@ def test_psnr_of_a_known_error(chart):
     assert found == pytest.approx(-10 * math.log10(1e-4 * inside), abs=0.3)
 
 
+def test_a_tint_is_the_angle_of_its_gains(chart):
+    frame, truth = chart
+    gains = np.array([1.1, 1.0, 0.95])
+    picture = replace(truth.ideal, pixels=(truth.ideal.pixels * gains).astype(np.float32))
+    found = measure_cell(picture, truth, frame, ("white_error",))["white_error"]
+    meant = math.degrees(math.acos(gains.sum() / math.sqrt(3 * gains @ gains)))  # Finlayson and Zakizadeh 2014
+    assert found == pytest.approx(meant, abs=0.02)
+
+
+@pytest.mark.parametrize(("scene", "metric"), [("slanted-edge?angle=5", "mtf50"), ("dead-leaves", "texture_mtf50")])
+def test_sharpness_behind_a_known_blur(scene, metric):
+    """A Gaussian of 1 px on the ideal picture: its MTF50, for the edge together with the pixel's own."""
+    from scipy.ndimage import gaussian_filter
+    from scipy.optimize import brentq
+
+    frame, truth = capture(scene, "imx586", mode="bin2", size=(800, 800), truth=True)
+    picture = replace(truth.ideal, pixels=gaussian_filter(truth.ideal.pixels, (1, 1, 0)))
+    found = measure_cell(picture, truth, frame, (metric,))[metric]
+    pixel = (lambda f: np.sinc(f)) if metric == "mtf50" else (lambda f: 1.0)
+    meant = brentq(lambda f: np.exp(-2 * np.pi**2 * f * f) * pixel(f) - 0.5, 0.01, 0.5)
+    assert found == pytest.approx(meant, rel=0.03)
+
+
 def test_what_cannot_be_had_says_why(chart):
     frame, truth = chart
     small = Picture(truth.ideal.pixels[::2, ::2], "srgb", "linear")
@@ -285,6 +308,10 @@ def test_what_cannot_be_had_says_why(chart):
     assert {name: str(e) for name, e in measure_cell(black, nothing, dark).items()} == {
         "delta_e_2000": "n.a.: the scene has no colour patches",
         "snr": "n.a.: the scene has no grey patch",
+        "mtf50": "n.a.: the scene has no slanted edge",
+        "texture_mtf50": "n.a.: the scene has no dead leaves",
+        "visual_noise": "n.a.: the scene has no grey patch",
+        "white_error": "n.a.: the scene has no grey patch",
         "psnr": "n.a.: the scene is dark",
     }
 

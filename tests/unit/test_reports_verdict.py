@@ -32,7 +32,7 @@ def test_a_sure_difference_is_found_with_its_sign_and_winner():
     (finding,) = found.findings
     assert (float(finding.difference), finding.better, found.compared) == (1, 0, 1)
     differ = "1 of 1 quantities differ noticeably and by more than chance"
-    assert found.sentence == f"A is better in CIEDE2000, mean ({differ})."
+    assert found.sentence == f"A is better in CIEDE2000 (mean): {differ}."
 
 
 def test_what_is_sure_but_too_small_is_no_finding_and_said():

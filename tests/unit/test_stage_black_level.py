@@ -41,3 +41,19 @@ def test_noise_model_and_clip_level_start_here():
 def test_black_at_or_above_white_is_refused():
     with pytest.raises(ProfileError, match="level 1023 must be below white 1023 DN"):
         resolved("black_level", around(np.zeros((4, 4))), "raw", level=1023, white=1023)
+
+
+def test_a_measured_noise_model_wins_over_that_of_the_file():
+    stated, measured = NoiseModel((1e-3,) * 4, (1e-6,) * 4), [[2e-4, 3e-4, 3e-4, 4e-4], [1e-6] * 4]
+    context = around(np.zeros((4, 4)), info=FrameInfo(noise=stated), white=1023.0)
+    stage, values = resolved("black_level", context, "raw", noise=measured)
+    assert stage.advance(values, context).noise == NoiseModel(*measured)
+    stage, values = resolved("black_level", context, "raw", noise=[])
+    assert stage.advance(values, context).noise is None
+
+
+def test_a_noise_model_follows_iso():
+    low, high = [[1e-4] * 4, [1e-6] * 4], [[4e-4] * 4, [9e-6] * 4]
+    context = around(np.zeros((4, 4)), info=FrameInfo(iso=200.0), white=1023.0)
+    stage, values = resolved("black_level", context, "raw", noise={"iso": {100: low, 400: high}})
+    assert stage.advance(values, context).noise.shot == pytest.approx((2.5e-4,) * 4)

@@ -252,3 +252,50 @@ def test_the_white_is_estimated_once_per_frame(monkeypatch):
     other = context.but(info=FrameInfo(calibrations=(ColorCalibration(5003.0, CM * 1.1),)))
     gains(values, other)
     assert len(calls) == 2
+
+
+CURVE = ((2856.0, 0.9, 0.4), (5000.0, 0.6, 0.6), (6504.0, 0.5, 0.7))
+BARE = FrameInfo(neutral=(0.6, 1.0, 0.6), self_describing=True)
+
+
+def test_a_curve_tells_the_temperature_of_a_neutral_and_the_neutral_of_a_temperature():
+    context = _context(BARE)
+    assert _advance(context, curve=CURVE).temperature == pytest.approx(5000, rel=1e-4)
+    for kelvin, red, blue in CURVE:
+        after = _advance(context, mode="temperature", temperature=kelvin, curve=CURVE)
+        assert after.neutral == pytest.approx((red, 1.0, blue))
+        assert after.temperature == kelvin
+    between = _advance(context, mode="temperature", temperature=4000.0, curve=CURVE).neutral
+    assert 0.6 < between[0] < 0.9
+    assert 0.4 < between[2] < 0.6
+    # beyond the ends the curve is held
+    held = _advance(context, mode="temperature", temperature=2000.0, curve=CURVE).neutral
+    assert held == pytest.approx((0.9, 1, 0.4))
+
+
+def test_a_neutral_beside_the_curve_has_the_temperature_of_its_nearest_point():
+    off = FrameInfo(neutral=(0.6 * 1.02, 1.0, 0.6 * 1.02), self_describing=True)
+    found = _advance(_context(off), curve=CURVE).temperature
+    assert found == pytest.approx(5000, rel=0.03)
+
+
+def test_a_curve_stands_in_for_the_matrices_of_the_file():
+    with_both = _advance(_context(), curve=CURVE).temperature
+    assert with_both != pytest.approx(_advance(_context()).temperature, rel=1e-3)
+
+
+def test_a_tint_needs_matrices():
+    context = _context(BARE)
+    with pytest.raises(InputError, match=r"with a tint needs colour matrices.*tint 0"):
+        _advance(context, mode="temperature", temperature=5000.0, tint=5.0, curve=CURVE)
+    with pytest.raises(InputError, match="by temperature needs colour matrices"):
+        _advance(context, mode="temperature", temperature=5000.0)
+
+
+@pytest.mark.parametrize(
+    "curve",
+    [((5000.0, 0.5, 0.5),), ((5000.0, 0.5, 0.5), (4000.0, 0.6, 0.4)), ((500.0, 1, 1), (5000.0, 1, 1))],
+)
+def test_a_curve_rises_in_temperature(curve):
+    with pytest.raises(ValueError, match="2 or more that rise"):
+        WhiteBalance().check({"curve": curve})

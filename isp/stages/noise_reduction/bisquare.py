@@ -68,7 +68,8 @@ def define(graph: Graph, image: Image, arrays: Arrays, structure: Mapping[str, s
     pairs = []
     for i, j in _TAPS:
         dx, dy = stride * i, stride * j
-        near = hl.f32(1 - (i * i + j * j) / 12) - distance(stable, dx, dy) * inverse
+        away = graph.plane(f"away{i}{j}", distance(stable, dx, dy))[x, y]
+        near = hl.f32(1 - (i * i + j * j) / 12) - away * inverse
         part = hl.max(near, hl.f32(0))
         pairs.append((graph.plane(f"weight{i}{j}", part * part), dx, dy))
     # the weight between two sites is the same seen from either

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
-from isp.values import Float64
 from reports.charts.draw import draw_found
-from reports.charts.edges import ZONES, Edge, edge_in, find_edges, measured
+from reports.charts.edge_sharpness import MeasuredEdge, measure_edge, summarize
+from reports.charts.edges import ZONES, Edge, edge_in, find_edges
 from reports.compare.subject import Asked, Chapter, Subject
-from reports.estimate import Estimate, bootstrap
-from reports.figures.sharpness import edge_spreads, mtf_curves
+from reports.estimate import Estimate
+from reports.figures.sharpness import channel_curves, edge_spreads, mtf_curves, sharpness_map
 from reports.metrics.cpiq import acutance
 from reports.model import Figure, Quantity, Section
 
 GROUP, TITLE = "sharpness", "Sharpness"
-_FIGURES: tuple[tuple[Asked, Callable[[Edge], Estimate]], ...] = (
-    (Asked("sharpness.mtf50", "MTF50", "higher", 0.005, "median of the edges"), lambda e: e.result.mtf50),
-    (Asked("sharpness.mtf50p", "MTF50P", "higher", 0.005, "of the peak"), lambda e: e.result.mtf50p),
-    (Asked("sharpness.mtf10", "MTF10", "higher", 0.01), lambda e: e.result.mtf10),
-    (Asked("sharpness.nyquist", "Response at Nyquist", "", 0.01), lambda e: e.result.mtf_nyquist),
-    (Asked("sharpness.edge_width", "Edge width 10-90 %", "lower", 0.05), lambda e: e.result.edge_width),
-    (Asked("sharpness.overshoot", "Overshoot", "lower", 1.0), lambda e: e.result.overshoot),
-    (Asked("sharpness.undershoot", "Undershoot", "lower", 1.0), lambda e: e.result.undershoot),
+MOST = 20
+"""Edges measured in each picture: more narrow the interval of their median by little."""
+CHANNELS = ("red", "green", "blue")
+Pick = Callable[[MeasuredEdge], Estimate]
+_FIGURES: tuple[tuple[Asked, Pick], ...] = (
+    (Asked("sharpness.mtf50", "MTF50", "higher", 0.005, "median of the edges"), lambda e: e.luminance.mtf50),
+    (Asked("sharpness.mtf50p", "MTF50P", "higher", 0.005, "of the peak"), lambda e: e.luminance.mtf50p),
+    (Asked("sharpness.mtf10", "MTF10", "higher", 0.01), lambda e: e.luminance.mtf10),
+    (Asked("sharpness.nyquist", "Response at Nyquist", "", 0.01), lambda e: e.luminance.mtf_nyquist),
+    (Asked("sharpness.edge_width", "Edge width 10-90 %", "lower", 0.05), lambda e: e.luminance.edge_width),
+    (Asked("sharpness.overshoot", "Overshoot", "lower", 1.0), lambda e: e.luminance.overshoot),
+    (Asked("sharpness.undershoot", "Undershoot", "lower", 1.0), lambda e: e.luminance.undershoot),
 )
 _ACUTANCE = Asked("sharpness.acutance", "Acutance", "higher", 0.01, "CPIQ, a screen of 34 cm seen from 60 cm")
 
@@ -34,88 +36,107 @@ def sharpness(subject: Subject) -> Chapter:
     if not any(edges):
         return Chapter(Section(GROUP, TITLE, ("no straight slanted edge of enough contrast was found",)))
     height = subject.sources[0].shape[0]
-    asked = (*_FIGURES, (_ACUTANCE, lambda e: acutance(e.result.frequency, e.result.sfr, height)))
-    quantities = [what.of(GROUP, [_median([pick(e) for e in each]) for each in edges]) for what, pick in asked]
-    quantities += _by_zone(edges) + _by_direction(edges)
+    asked = (*_FIGURES, (_ACUTANCE, lambda e: acutance(e.luminance.frequency, e.luminance.sfr, height)))
+    quantities = [what.of(GROUP, [summarize(each, pick) for each in edges]) for what, pick in asked]
+    quantities += [*_by_channel(edges), *_by_zone(edges), *_by_direction(edges)]
     counts = ", ".join(f"{label} {len(each)}" for label, each in zip(subject.labels, edges, strict=True))
-    notes = [
+    note = (
         f"Edges measured: {counts}. Frequencies are along the normal of each edge, of luminance, after the transfer "
         "that the file states is undone; a tone curve is not undone and biases them."
-    ]
-    shown = {label: _middle(each).result for label, each in zip(subject.labels, edges, strict=True) if each}
-    figures = [mtf_curves(shown), edge_spreads(shown)]
+    )
+    return Chapter(Section(GROUP, TITLE, (note,), _figures(subject, edges)), tuple(quantities))
+
+
+def _figures(subject: Subject, edges: Sequence[Sequence[MeasuredEdge]]) -> tuple[Figure, ...]:
+    full = {label: each for label, each in zip(subject.labels, edges, strict=True) if each}
+    middle = {label: _middle(each) for label, each in full.items()}
+    whole = {label: each.luminance for label, each in middle.items()}
+    figures = [mtf_curves(whole), edge_spreads(whole)]
+    colours = {
+        label: dict(zip(CHANNELS, each.channels, strict=True)) for label, each in middle.items() if each.channels
+    }
+    if colours:
+        figures.append(channel_curves(colours))
+    if len({e.edge.zone for each in edges for e in each}) > 1:
+        shapes = dict(zip(subject.labels, (s.shape for s in subject.sources), strict=True))
+        figures.append(sharpness_map({label: (each, shapes[label]) for label, each in full.items()}))
     first = next(i for i, each in enumerate(edges) if each)
-    image = draw_found(subject.sources[first], edges[first])
+    marks = [(f"{float(e.luminance.mtf50):.2f}", e.edge.corners) for e in edges[first]]
     caption = "Regions measured, with their MTF50 [cycles/pixel]."
-    figures.append(Figure(image, f"Edges in {subject.labels[first]}", caption, "The picture with its edges marked"))
-    return Chapter(Section(GROUP, TITLE, tuple(notes), tuple(figures)), tuple(quantities))
+    image = draw_found(subject.sources[first], marks)
+    return (*figures, Figure(image, f"Edges in {subject.labels[first]}", caption, "The picture with its edges marked"))
 
 
-def _edges(subject: Subject) -> list[list[Edge]]:
-    known = [r["corners"] for r in subject.regions or [] if r["kind"] == "edge"]
+def _edges(subject: Subject) -> list[list[MeasuredEdge]]:
     if not subject.alike:
-        return [find_edges(source) for source in subject.sources]
-    if known:
-        places = [[edge_in(source, corners) for source in subject.sources] for corners in known]
-        if any(all(e is not None for e in row) for row in places):
-            return _columns(places, len(subject.sources))
+        return [
+            [found for found in (measure_edge(source, edge) for edge in find_edges(source, MOST))
+             if found.luminance.mtf50.known]
+            for source in subject.sources
+        ]  # fmt: skip
+    known = [r["corners"] for r in subject.regions or [] if r["kind"] == "edge"]
+    placed = [next((e for e in (edge_in(s, corners) for s in subject.sources) if e is not None), None)
+              for corners in known]  # fmt: skip
+    found = _in_all(subject, [e for e in placed if e is not None])
+    if any(found):
+        return found
     # what one picture shows is measured in all of them; the order of the inputs decides nothing
-    centres: list[tuple[Float64, bool]] = []
+    places: list[Edge] = []
     for i in subject.agreed:
-        for edge in find_edges(subject.sources[i]):
-            middle = edge.corners.mean(0)
-            if all(np.hypot(*(middle - other)) > 60 for other, _ in centres):
-                centres.append((middle, edge.vertical))
-    places = [
-        [measured(source, (float(x), float(y)), vertical) for source in subject.sources] for (x, y), vertical in centres
-    ]
-    return _columns(places, len(subject.sources))
+        places += [e for e in find_edges(subject.sources[i], MOST) if not any(e.overlaps(other) for other in places)]
+    return _in_all(subject, places)
 
 
-def _columns(places: Sequence[Sequence[Edge | None]], count: int) -> list[list[Edge]]:
-    """Edges by picture, of the places where every picture has one."""
-    full = [row for row in places if all(e is not None for e in row)]
-    return [[row[i] for row in full] for i in range(count)]  # type: ignore[misc]
+def _in_all(subject: Subject, places: Sequence[Edge]) -> list[list[MeasuredEdge]]:
+    """Edges by picture, of the first `MOST` places where every picture has one."""
+    full: list[list[MeasuredEdge]] = []
+    for place in places:
+        if len(full) == MOST:
+            break
+        row = [measure_edge(source, place) for source in subject.sources]
+        if all(e.luminance.mtf50.known for e in row):
+            full.append(row)
+    return [[row[i] for row in full] for i in range(len(subject.sources))]
 
 
-def _median(estimates: Sequence[Estimate]) -> Estimate:
-    """Of several edges, with the scatter between them; of one, its own."""
-    known = [e for e in estimates if e.known]
-    if not known:
-        return estimates[0] if estimates else Estimate.missing("no edge")
-    if len(known) < 3:
-        return known[0] if len(known) == 1 else Estimate(
-            float(np.mean([float(e) for e in known])),
-            (float(np.mean([e.interval[0] for e in known])), float(np.mean([e.interval[1] for e in known]))),
-            known[0].unit,
-        )  # fmt: skip
-    values = np.array([float(e) for e in known])
-    found = bootstrap(values, lambda v: float(np.median(v)), known[0].unit)
-    # which edges there are is the same for all pictures of one size: items let them be compared edge by edge
-    items = values if len(known) == len(estimates) else None
-    return Estimate(found, found.interval, found.unit, found.reason, items)
+def _middle(edges: Sequence[MeasuredEdge]) -> MeasuredEdge:
+    """The edge of median MTF50, of those whose channels are known if there are."""
+    able = [e for e in edges if e.channels and all(c.mtf50.known for c in e.channels)] or edges
+    return sorted(able, key=lambda e: float(e.luminance.mtf50))[len(able) // 2]
 
 
-def _middle(edges: Sequence[Edge]) -> Edge:
-    return sorted(edges, key=lambda e: float(e.result.mtf50))[len(edges) // 2]
-
-
-def _by_zone(edges: Sequence[Sequence[Edge]]) -> list[Quantity]:
-    found = []
-    for zone in ZONES:
-        parts = [[e.result.mtf50 for e in each if e.zone == zone] for each in edges]
-        if any(parts) and len({e.zone for each in edges for e in each}) > 1:
-            asked = Asked(f"sharpness.mtf50.{zone}", f"MTF50, {zone}", "higher", 0.005)
-            found.append(asked.of(GROUP, [_median(p) if p else Estimate.missing("no edge there") for p in parts]))
-    return found
-
-
-def _by_direction(edges: Sequence[Sequence[Edge]]) -> list[Quantity]:
-    if len({e.vertical for each in edges for e in each}) < 2:
+def _by_channel(edges: Sequence[Sequence[MeasuredEdge]]) -> list[Quantity]:
+    if not any(e.channels for each in edges for e in each):
         return []
-    found = []
-    for vertical, name in ((True, "vertical"), (False, "horizontal")):
-        parts = [[e.result.mtf50 for e in each if e.vertical == vertical] for each in edges]
-        asked = Asked(f"sharpness.mtf50.{name}", f"MTF50, {name} edges", "higher", 0.005)
-        found.append(asked.of(GROUP, [_median(p) if p else Estimate.missing("no edge there") for p in parts]))
-    return found
+
+    def channel(number: int) -> Pick:
+        # a grey picture has one response
+        return lambda e: (e.channels[number] if e.channels else e.luminance).mtf50
+
+    return [
+        Asked(f"sharpness.mtf50.{name}", f"MTF50, {name}", "higher", 0.005).of(
+            GROUP, [summarize(each, channel(i)) for each in edges]
+        )
+        for i, name in enumerate(CHANNELS)
+    ]
+
+
+def _by_zone(edges: Sequence[Sequence[MeasuredEdge]]) -> list[Quantity]:
+    there = {e.edge.zone for each in edges for e in each}
+    return [
+        Asked(f"sharpness.mtf50.{zone}", f"MTF50, {zone}", "higher", 0.005).of(
+            GROUP, [summarize(each, zone=zone) for each in edges]
+        )
+        for zone in ZONES if zone in there and len(there) > 1
+    ]  # fmt: skip
+
+
+def _by_direction(edges: Sequence[Sequence[MeasuredEdge]]) -> list[Quantity]:
+    if len({e.edge.direction for each in edges for e in each}) < 2:
+        return []
+    return [
+        Asked(f"sharpness.mtf50.{name}", f"MTF50, {name} edges", "higher", 0.005).of(
+            GROUP, [summarize(each, direction=name) for each in edges]
+        )
+        for name in ("vertical", "horizontal")
+    ]

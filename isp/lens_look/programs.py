@@ -76,7 +76,7 @@ def _split_layer(two_sheets: bool) -> tuple[Any, list[Any]]:
     lit = falloff[low] + (falloff[low + 1] - falloff[low]) * part
     one, zero = hl.f32(1), hl.f32(0)
     i16 = hl.i16(number)
-    full = hl.f32(alpha[px, py]) * hl.f32(1 / 255) if two_sheets else one
+    full = hl.select(hidden[px, py] > -16384, hl.f32(alpha[px, py]) * hl.f32(1 / 255), one) if two_sheets else one
     own = hl.select(layer[px, py] == i16, full, zero)
     cover = own
     rgb = [own * lit * v for v in bright(light)]
@@ -160,12 +160,12 @@ def _make_kernels(turning: bool) -> tuple[Any, list[Any]]:
     return output, [table, half, place]
 
 
-def _gather(lanes: int, ordered: bool) -> tuple[Any, list[Any]]:
-    """A layer through the kernel of each block: red, green, blue and coverage; if `ordered` the coverages of red,
-    green and blue, and continuation.
+def _gather(lanes: int, alone: bool) -> tuple[Any, list[Any]]:
+    """A layer through the kernel of each block: light (3), the coverages of red, green and blue, and continuation; of
+    a layer that is `alone` its light.
 
     source (x, y, 5); kernels (x, y, block x, block y, 4); the output has dimensions (x, y in the block, block x,
-    block y, 4 or 7).
+    block y, 7 or 3).
     """
     import halide as hl
 
@@ -175,8 +175,8 @@ def _gather(lanes: int, ordered: bool) -> tuple[Any, list[Any]]:
     side = hl.ImageParam(hl.Int(32), 1, "side")
     r = hl.RDom([(0, kernels.dim(0).extent()), (0, kernels.dim(1).extent())], "r")
     gathered, output = hl.Func("gathered"), hl.Func("output")
-    colour = hl.select(c < 6, c % 3, 3) if ordered else hl.min(c, 3)
-    plane = hl.select(c < 3, hl.min(c, 2), hl.select(c < 6, 3, 4)) if ordered else hl.min(c, 3)
+    colour = hl.min(c, 2) if alone else hl.select(c < 6, c % 3, 3)
+    plane = hl.min(c, 2) if alone else hl.select(c < 3, hl.min(c, 2), hl.select(c < 6, 3, 4))
     gathered[xi, yi, bx, by, c] = hl.f32(0)
     gathered[xi, yi, bx, by, c] += (
         source[bx * side[0] + xi + r.x, by * side[0] + yi + r.y, plane] * kernels[r.x, r.y, bx, by, colour]
@@ -189,54 +189,91 @@ def _gather(lanes: int, ordered: bool) -> tuple[Any, list[Any]]:
     return output, [source, kernels, side]
 
 
-def _lay_behind(coarse: bool, ordered: bool) -> tuple[Any, list[Any]]:
-    """What is left to see (3, for red, green and blue), and light (3) and coverage (3) seen, one layer further back.
+def _compose(shared: bool) -> tuple[Any, list[Any]]:
+    """Light (3) and coverage (3) seen of layers one behind another, added to what other parts of the pupil see.
 
-    state (x, y, 9); blurred (x, y, 4), if `ordered` (x, y, 11): light, coverage, continuation, and the shares (4) of
-    light that their kernels stand for; if `coarse` in pixels of place[0], from one before the first on.
+    packed: planes of all layers; layers (9, layer): where the first of seven planes begins, steps of planes and rows,
+    last column and row to interpolate from, where the shares begin, their steps of planes, rows and columns; places
+    (4, layer): pixels of the layer per pixel, column and row of the origin in it, weight; grid: (x, y of the first
+    sample, step, 1 if things hide each other); seen (x, y, 6).
     """
     import halide as hl
 
     x, y, c = _vars("x y c")
-    state = hl.ImageParam(hl.Float(32), 3, "state")
-    blurred = hl.ImageParam(hl.Float(32), 3, "blurred")
-    place = hl.ImageParam(hl.Int(32), 1, "place")
-    factor, one, least = place[0], hl.f32(1), hl.f32(1e-4)
+    packed, seen = hl.ImageParam(hl.Float(32), 1, "packed"), hl.ImageParam(hl.Float(32), 3, "seen")
+    layers, places = hl.ImageParam(hl.Int(32), 2, "layers"), hl.ImageParam(hl.Float(32), 2, "places")
+    grid = hl.ImageParam(hl.Float(32), 1, "grid")
+    r = hl.RDom([(0, layers.dim(1).extent())], "r")
+    one, least = hl.f32(1), hl.f32(1e-4)
 
-    def spot(v: Any) -> tuple[Any, Any]:
-        # the blurred planes begin one pixel of their level before the tile
-        at = (hl.f32(v) + hl.f32(0.5)) / hl.f32(factor) + hl.f32(0.5)
-        low = hl.i32(at)
+    def spot(v: Any, axis: int) -> tuple[Any, Any]:
+        at = (grid[axis] + hl.f32(v) * grid[2]) * places[0, r.x] + places[1 + axis, r.x]
+        low = hl.clamp(hl.i32(hl.floor(at)), 0, layers[3 + axis, r.x])
+        return low, hl.clamp(at - hl.f32(low), hl.f32(0), one)
+
+    (ix, fx), (iy, fy) = spot(x, 0), spot(y, 1)
+
+    def smooth(start: int, plane: int, rows: Any, columns: Any) -> Any:
+        first = layers[start, r.x] + plane * layers[start + 1, r.x] + iy * rows + ix * columns
+
+        def value(at: Any) -> Any:
+            return packed[hl.unsafe_promise_clamped(at, 0, packed.dim(0).extent() - 1)]
+
+        def line(at: Any) -> Any:
+            left = value(at)
+            return left + (value(at + columns) - left) * fx
+
+        top = line(first)
+        return top + (line(first + rows) - top) * fy
+
+    state = hl.Func("state")
+    # what is left comes last: elements of a tuple are updated one after another
+    state[x, y] = (*(seen[x, y, k] for k in range(6)), one, one, one)
+    planes = [smooth(0, k, layers[2, r.x], 1) for k in range(7)]
+    shares = [smooth(5, k, layers[7, r.x], layers[8, r.x]) if shared else one for k in range(4)]
+    light, cover, left = ([state[x, y][3 * n + k] for k in range(3)] for n in range(3))
+    ordered, weight = grid[3] > 0, places[3, r.x]
+    same = planes[6] / hl.max(shares[3], least)
+    found = []
+    for k in range(3):
+        opaque = planes[3 + k] / hl.max(shares[k], least)
+        gain = hl.select(ordered, left[k] / hl.max(hl.max(one - same, opaque), least), one)
+        after = hl.select(ordered, hl.max(left[k] - gain * opaque, hl.f32(0)), one)
+        found.append((light[k] + gain * weight * planes[k], cover[k] + gain * weight * planes[3 + k], after))
+    state[x, y] = tuple(triple[n] for n in range(3) for triple in found)
+    output = hl.Func("output")
+    output[x, y, c] = hl.mux(c, [state[x, y][k] for k in range(6)])
+    output.bound(c, 0, 6).reorder(c, x, y).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
+    state.compute_at(output, x).vectorize(x, 8)
+    state.update().reorder(x, r.x).vectorize(x, 8)
+    return output, [packed, layers, places, grid, seen]
+
+
+def _show(coarse: bool) -> tuple[Any, list[Any]]:
+    """Light per coverage (channel, x, y) of what is seen (x, y, 6); if `coarse` in pixels of factor[0], from one before
+    the first on.
+    """
+    import halide as hl
+
+    x, y, c = _vars("x y c")
+    seen, factor = hl.ImageParam(hl.Float(32), 3, "seen"), hl.ImageParam(hl.Float(32), 1, "factor")
+    color, output = hl.Func("color"), hl.Func("output")
+    color[x, y, c] = seen[x, y, c] / hl.max(seen[x, y, c + 3], hl.f32(1e-6))
+
+    def spot(v: Any, axis: int) -> tuple[Any, Any]:
+        at = (hl.f32(v) + hl.f32(0.5)) * factor[0] + hl.f32(0.5)
+        low = hl.clamp(hl.i32(at), 0, seen.dim(axis).extent() - 2)
         return low, at - hl.f32(low)
 
-    (ix, fx), (iy, fy) = spot(x), spot(y)
-    across, smooth = hl.Func("across"), hl.Func("smooth")
-    u = hl.Var("u")
-    across[x, u, c] = blurred[ix, u, c] + (blurred[ix + 1, u, c] - blurred[ix, u, c]) * fx
     if coarse:
-        smooth[x, y, c] = across[x, iy, c] + (across[x, iy + 1, c] - across[x, iy, c]) * fy
+        (ix, fx), (iy, fy) = spot(x, 0), spot(y, 1)
+        upper, lower = (color[ix, iy + k, c] + (color[ix + 1, iy + k, c] - color[ix, iy + k, c]) * fx for k in (0, 1))
+        output[c, x, y] = upper + (lower - upper) * fy
+        color.compute_root().vectorize(x, 8, hl.TailStrategy.GuardWithIf)
     else:
-        smooth[x, y, c] = blurred[x, y, c]
-
-    def seen(k: int) -> list[Any]:
-        left, light = state[x, y, k], smooth[x, y, k]
-        if not ordered:
-            return [left, state[x, y, 3 + k] + light, state[x, y, 6 + k] + smooth[x, y, 3]]
-        share = hl.max(smooth[x, y, 7 + k], least)
-        cover, same = smooth[x, y, 3 + k], smooth[x, y, 6] / hl.max(smooth[x, y, 10], least)
-        gain = left / hl.max(hl.max(one - same, cover / share), least)
-        return [
-            hl.max(left - gain * cover / share, hl.f32(0)), state[x, y, 3 + k] + gain * light,
-            state[x, y, 6 + k] + gain * cover,
-        ]
-
-    found = [seen(k) for k in range(3)]
-    output = hl.Func("output")
-    output[x, y, c] = hl.mux(c, [triple[n] for n in range(3) for triple in found])
-    output.bound(c, 0, 9).reorder(c, x, y).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
-    if coarse:
-        across.compute_at(output, y).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
-    return output, [state, blurred, place]
+        output[c, x, y] = color[x, y, c] + hl.f32(0) * factor[0]
+    output.bound(c, 0, 3).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
+    return output, [seen, factor]
 
 
 def _cells() -> tuple[Any, list[Any]]:
@@ -344,12 +381,12 @@ _BUILDERS: dict[str, tuple[Any, int]] = {
     "split sheets": (lambda: _split_layer(True), 11),
     "kernels": (lambda: _make_kernels(False), 4),
     "kernels turning": (lambda: _make_kernels(True), 4),
+    "compose": (lambda: _compose(False), 6),
+    "compose parts": (lambda: _compose(True), 6),
+    "show": (lambda: _show(False), 3),
+    "show coarse": (lambda: _show(True), 3),
     **{
-        f"gather {lanes}{' ordered' * ordered}": (partial(_gather, lanes, ordered), 4)
-        for lanes in (8, 16) for ordered in (False, True)
-    },
-    **{
-        f"behind{' coarse' * coarse}{' ordered' * ordered}": (partial(_lay_behind, coarse, ordered), 4)
-        for coarse in (False, True) for ordered in (False, True)
+        f"gather {lanes}{' alone' * alone}": (partial(_gather, lanes, alone), 4)
+        for lanes in (8, 16) for alone in (False, True)
     },
 }

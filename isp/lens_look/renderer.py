@@ -16,7 +16,6 @@ for aberrations.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -29,8 +28,8 @@ from numpy.typing import NDArray
 
 from isp.lens_look import sheets
 from isp.lens_look.sheets import EVENED, Int16, Layers
-from isp.lens_look.tile import Tile
 from isp.lens_look.spots import FINEST, LARGEST, LEVELS, Extent, Optics, Table
+from isp.lens_look.tile import Tile
 from isp.values import Float32
 
 TILE = 512

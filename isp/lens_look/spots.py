@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from isp.errors import UsageError
 from isp.lens_look.fans import FIELDS, RAYS, VERGENCES, WAVELENGTHS, Fans
+from isp.lens_look.programs import run
+from isp.lens_look.thin_lens import check_focus
 from isp.lenses import Lens
 from isp.lenses.beam import Opening
 from isp.lenses.lens import NOMINAL
-from isp.lens_look.programs import run
-from isp.lens_look.thin_lens import check_focus
 from isp.values import Float32, Float64
 
 DIVISIONS = 4

@@ -1,16 +1,19 @@
-"""One tile of a picture: its layers made, blurred, and laid one behind another."""
+"""One tile of a picture: its layers made, blurred, and laid one behind another.
+
+Layers are laid square by square, in pixels of the finest layer that reaches the square.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isp.lens_look import sheets
+from isp.lens_look.blocks import Blocks, Layer, Span
 from isp.lens_look.programs import run
+from isp.lens_look.squares import SQUARE, Flags, Squares
 from isp.values import Float32
 
 if TYPE_CHECKING:
@@ -19,104 +22,7 @@ if TYPE_CHECKING:
     from isp.lens_look.spots import Table
 
 TINY = 1e-6
-MEETING = 4
-"""Layer, to either side of the focus, from which on a thing counts as blurred."""
-Span = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Blocks:
-    """The squares of a tile, each of which has one kernel, in pixels of a level.
-
-    They begin with the tile, or one pixel of the level before it where it takes that to interpolate.
-
-    Parameters
-    ----------
-    factor : pixels of the picture per pixel of the level
-    side : of a block, a multiple of 8
-    count : of blocks along each side of the tile
-    """
-
-    factor: int
-    side: int
-    count: int
-
-    @classmethod
-    def of(cls, size: int, factor: int, wanted: int) -> Blocks:
-        """Blocks of about `wanted` pixels that cover a tile of `size` pixels with the least left over."""
-        length = size // factor + 2 * (factor > 1)
-        counts = range(math.ceil(length / wanted), math.ceil(2 * length / wanted) + 1)
-        side, count = min(
-            ((8 * math.ceil(length / count / 8), count) for count in counts), key=lambda pair: pair[0] * pair[1]
-        )
-        return cls(factor, side, count)
-
-    @property
-    def begin(self) -> int:
-        """Pixels of the level before the tile."""
-        return int(self.factor > 1)
-
-    def touched(self, span: Span) -> Span:
-        """The blocks that pixels of the tile in `span` are made of."""
-        first, last = span[0] // self.factor // self.side, (span[1] - 1) // self.factor + 2 * self.begin
-        return first, min(last // self.side + 1, self.count)
-
-    def pixels(self, blocks: Span, size: int) -> Span:
-        """The pixels of the tile that `blocks` are enough for."""
-        reach = self.side * blocks[1] - 2 * self.begin
-        return blocks[0] * self.side * self.factor, size if blocks[1] == self.count else min(reach * self.factor, size)
-
-
-@dataclass
-class Prepared:
-    """A layer of a tile, ready to be gathered.
-
-    Parameters
-    ----------
-    layer : its number
-    blur : its thin-lens blur diameter [px]
-    blocks : Blocks
-    source : (5, h, w) light, coverage and continuation, with the reach of a kernel around its blocks
-    kernels : (4, blocks down, blocks across, taps, taps), each with sum 1
-    window : rows and columns of the tile
-    """
-
-    layer: int
-    blur: float
-    blocks: Blocks
-    source: Float32
-    kernels: Float32
-    window: tuple[slice, slice]
-    _whole: Float32 | None = None
-
-    def blurred(self, ordered: bool, parts: int, part: int) -> Float32:
-        """The planes that the program `behind` takes, through one of parts x parts squares of the pupil."""
-        # of what is sharp every part of the pupil sees the same
-        if parts == 1 or abs(self.layer) < MEETING:
-            if self._whole is None:
-                self._whole = self._gathered(ordered, self.source, self.kernels) / np.float32(parts**2)
-            return self._whole
-        taps = self.kernels.shape[-1]
-        # where rays from the part land, but for aberrations; in front of the focus they have not crossed yet
-        blur = self.blur / self.blocks.factor
-        place = (np.arange(taps) - taps // 2) / (blur / 2)
-        home = np.clip(np.floor((place + 1) / 2 * parts), 0, parts - 1).astype(np.intp)
-        rows, columns = (np.flatnonzero(home == k) for k in divmod(part, parts))
-        y, x = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-        height, width = (n - taps + 1 for n in self.source.shape[1:])
-        source = self.source[:, y.start : y.stop - 1 + height, x.start : x.stop - 1 + width]
-        return self._gathered(ordered, np.ascontiguousarray(source), np.ascontiguousarray(self.kernels[..., y, x]))
-
-    def _gathered(self, ordered: bool, source: Float32, kernels: Float32) -> Float32:
-        side, (down, across) = self.blocks.side, self.kernels.shape[1:3]
-        planes = 7 if ordered else 4
-        blurred = np.empty((11 if ordered else 4, down * side, across * side), np.float32)
-        view = blurred[:planes].reshape(planes, down, side, across, side).transpose(0, 1, 3, 2, 4)
-        run(f"gather {8 if side % 16 else 16}{' ordered' * ordered}", source, kernels, np.array([side], np.int32), view)
-        if ordered:
-            shares = kernels.sum(axis=(3, 4))
-            blurred[7:].reshape(4, down, side, across, side)[:] = shares[:, :, None, :, None]
-        return blurred
+Spans = tuple[Span, Span]
 
 
 class Tile:
@@ -147,71 +53,118 @@ class Tile:
         self._hidden = None if hiding is None else hiding.at(self._layer, rows, columns)
         self._alpha = np.full((1, 1), 255, np.uint8)
         if self._hidden is not None:
-            self._alpha = np.full_like(self._layer, 255, np.uint8) if alpha is None else np.ascontiguousarray(alpha[place])
-        self._boxes = _boxes(self._layer)
-        if self._hidden is not None:
-            for k, box in _boxes(self._hidden[1]).items():
-                self._boxes[k] = _joined(self._boxes[k], box) if k in self._boxes else box
+            self._alpha = (
+                np.full_like(self._layer, 255, np.uint8) if alpha is None else np.ascontiguousarray(alpha[place])
+            )
+        self._squares = Squares(self.size, around, self._layer, None if self._hidden is None else self._hidden[1])
 
     def render(self, result: Float32) -> None:
         """Put the tile into its place of `result` (H, W, 3)."""
-        layers = [found for found in map(self._prepared, sorted(self._boxes)) if found is not None]
-        seen = np.zeros((6, self.size, self.size), np.float32)
-        parts = self.renderer.parts if self._blurs_meet() else 1
-        for part in range(parts**2):
-            state = np.concatenate([np.ones((3, self.size, self.size), np.float32), seen])
-            for layer in layers:
-                self._lay(layer, parts, part, state)
-            seen = state[3:]
-        total = seen[:3] / np.maximum(seen[3:], TINY)
-        height, width = result.shape[:2]
-        (top, left), size = self.corner, self.size
-        y, x = slice(max(top, 0), min(top + size, height)), slice(max(left, 0), min(left + size, width))
-        result[y, x] = np.moveaxis(total[:, y.start - top : y.stop - top, x.start - left : x.stop - left], 0, 2)
+        tables = {k: self._table(k) for k in self._squares.numbers}
+        reaches = {k: self._radius(table) + 3 * blocks.factor for k, (blocks, table) in tables.items()}
+        reached = {k: self._squares.reached(k, reach) for k, reach in reaches.items()}
+        layers = [
+            self._prepared(k, blocks, table, reached[k]) for k, (blocks, table) in tables.items() if reached[k].any()
+        ]
+        if len(tables) == 1:
+            self._show_alone(layers[0], result)
+            return
+        hides = self._squares.near("hides", reaches)
+        meets = self._squares.near("meets", reaches) & (self.renderer.parts > 1)
+        seen: dict[Span, Float32] = {}
+        for where, parts in ((~meets, 1), (meets, self.renderer.parts)):
+            if where.any():
+                for part in range(parts**2):
+                    self._look(layers, reached, where, hides, parts, part, seen)
+        for (row, column), planes in seen.items():
+            self._show(planes, min(layer.blocks.factor for layer in layers if reached[layer.number][row, column]),
+                       (row * SQUARE, column * SQUARE), SQUARE, result)
 
-    def _blurs_meet(self) -> bool:
-        """Whether something blurred hides something blurred: only then it matters where in the pupil one looks from."""
-        if self._hidden is None or self.renderer.parts == 1:
-            return False
-        hidden = self._hidden[1]
-        return bool(((np.abs(self._layer) >= MEETING) & (np.abs(hidden) >= MEETING) & (hidden > sheets.NOTHING)).any())
-
-    def _prepared(self, layer: int) -> Prepared | None:
-        """A layer and the kernels of the blocks it reaches; None where it does not reach the tile."""
+    def _table(self, number: int) -> tuple[Blocks, Table]:
         renderer, size = self.renderer, self.size
-        level = renderer.level(layer, self.corner[0] + size / 2, self.corner[1] + size / 2)
-        factor = 2**level
-        blocks = Blocks.of(size, factor, renderer.side(factor))
-        table = renderer.table(layer, level)
-        reach = math.ceil(self._radius(table) / factor + 1)
-        spans = []
-        for first, last in self._boxes[layer]:
-            margin = (reach + 2) * factor
-            span = max(first - self.around - margin, 0), min(last - self.around + margin, size)
-            if span[0] >= span[1]:
-                return None
-            spans.append(blocks.touched(span))
-        (top, bottom), (left, right) = spans
+        level = renderer.level(number, self.corner[0] + size / 2, self.corner[1] + size / 2)
+        return Blocks.of(size, 2**level, renderer.side(2**level)), renderer.table(number, level)
+
+    def _spans(self, blocks: Blocks, squares: Flags) -> Spans:
+        """Rows and columns of blocks that squares are made of."""
+        down, across = (np.flatnonzero(squares.any(axis=axis)) for axis in (1, 0))
+        rows, columns = (
+            blocks.touched((int(at[0]) * SQUARE, min((int(at[-1]) + 1) * SQUARE, self.size))) for at in (down, across)
+        )
+        return rows, columns
+
+    def _prepared(self, number: int, blocks: Blocks, table: Table, squares: Flags) -> Layer:
+        """A layer and the kernels of the blocks that `squares` are made of."""
+        reach = math.ceil(self._radius(table) / blocks.factor + 1)
+        (top, bottom), (left, right) = spans = self._spans(blocks, squares)
         shape = bottom - top, right - left
-        first = self.around // factor - blocks.begin - reach
+        first = self.around // blocks.factor - blocks.begin - reach
         source = self._source(
-            layer, factor, (first + top * blocks.side, first + left * blocks.side),
-            tuple(n * blocks.side + 2 * reach for n in shape),
+            number, blocks.factor, (first + top * blocks.side, first + left * blocks.side),
+            (shape[0] * blocks.side + 2 * reach, shape[1] * blocks.side + 2 * reach),
         )
         kernels = self._kernels(table, blocks, (top, left), shape, reach)
-        (y0, y1), (x0, x1) = (blocks.pixels(s, size) for s in spans)
-        return Prepared(layer, renderer.layers.blur(layer), blocks, source, kernels, (slice(y0, y1), slice(x0, x1)))
+        return Layer(number, self.renderer.layers.blur(number), blocks, spans, source, kernels)
 
-    def _lay(self, layer: Prepared, parts: int, part: int, state: Float32) -> None:
-        """Lay one layer behind those in `state` (9, h, w), as seen through a part of the pupil."""
-        ordered = self._hidden is not None
-        blurred = layer.blurred(ordered, parts, part)
-        place = (slice(None), *layer.window)
-        after = np.empty(state[place].shape, np.float32)
-        factor = layer.blocks.factor
-        program = f"behind{' coarse' * (factor > 1)}{' ordered' * ordered}"
-        run(program, state[place], blurred, np.array([factor], np.int32), after)
-        state[place] = after
+    def _look(
+        self, layers: list[Layer], reached: dict[int, Flags], where: Flags, hides: Flags, parts: int, part: int,
+        seen: dict[Span, Float32],
+    ) -> None:
+        """Add what a part of the pupil sees to `seen` (6, h, w) of the squares in `where`."""
+        used = [(layer, self._spans(layer.blocks, near)) for layer in layers if (near := reached[layer.number] & where).any()]
+        sizes = [(7 + 4 * layer.divided(parts), *layer.size(spans)) for layer, spans in used]
+        starts = np.cumsum([1, *(math.prod(size) for size in sizes)])
+        packed = np.empty(starts[-1], np.float32)
+        # the share of what is not divided
+        packed[0] = 1.0
+        records, places = np.zeros((len(used), 9), np.int32), np.empty((len(used), 4), np.float32)
+        for k, ((layer, spans), (planes, height, width)) in enumerate(zip(used, sizes, strict=True)):
+            into = packed[starts[k] : starts[k + 1]].reshape(planes, height, width)
+            step, blocks = height * width, layer.blocks
+            records[k, :5] = starts[k], step, width, width - 2, height - 2
+            if layer.divided(parts):
+                taps = layer.part(parts, part)
+                layer.gather(spans, into[:7], taps)
+                layer.shares(spans, taps, into[7:])
+                records[k, 5:] = starts[k] + 7 * step, step, width, 1
+            else:
+                layer.gather(spans, into)
+            origin = (blocks.begin - 0.5 - span[0] * blocks.side for span in (spans[1], spans[0]))
+            places[k] = 1 / blocks.factor, *origin, 1.0 if layer.divided(parts) else 1 / parts**2
+        program = "compose parts" if parts > 1 else "compose"
+        for row, column in np.argwhere(where):
+            here = [k for k, (layer, _) in enumerate(used) if reached[layer.number][row, column]]
+            factor = min(used[k][0].blocks.factor for k in here)
+            halo = int(factor > 1)
+            height, width = (min(SQUARE, self.size - SQUARE * at) // factor + 2 * halo for at in (row, column))
+            grid = np.array(
+                [*((SQUARE * at + (0.5 - halo) * factor) for at in (column, row)), factor, hides[row, column]], np.float32
+            )
+            before = seen.get((row, column))
+            if before is None:
+                before = np.zeros((6, height, width), np.float32)
+            after = np.empty_like(before)
+            run(program, packed, records[here], places[here], grid, before, after)
+            seen[row, column] = after
+
+    def _show(self, planes: Float32, factor: int, corner: Span, side: int, result: Float32) -> None:
+        """Put what is seen of a square of the tile, (6, h, w) in pixels of `factor`, into its place of `result`."""
+        spans = []
+        for at, start, length in zip(corner, self.corner, result.shape, strict=False):
+            first, last = max(at + start, 0), min(at + min(side, self.size - at) + start, length)
+            if first >= last:
+                return
+            spans.append((first, last, first - at - start))
+        (top, bottom, y), (left, right, x) = spans
+        whole = np.empty((min(side, self.size - corner[0]), min(side, self.size - corner[1]), 3), np.float32)
+        run("show coarse" if factor > 1 else "show", planes, np.array([1 / factor], np.float32), whole)
+        result[top:bottom, left:right] = whole[y : y + bottom - top, x : x + right - left]
+
+    def _show_alone(self, layer: Layer, result: Float32) -> None:
+        """The tile where it is one layer."""
+        planes = np.ones((6, *layer.size(layer.spans)), np.float32)
+        layer.gather(layer.spans, planes[:3])
+        self._show(planes, layer.blocks.factor, (0, 0), self.size, result)
 
     def _radius(self, table: Table) -> float:
         """Of the largest spot in the tile [px]."""
@@ -261,7 +214,8 @@ class Tile:
             run("split", self._light, self._layer, self._layer, box, place, tone, falloff, source)
             return source
         reach, hidden, behind = self._hidden
-        run("split sheets", self._light, self._alpha, self._layer, reach, hidden, behind, box, place, tone, falloff, source)
+        sheets = self._alpha, self._layer, reach, hidden, behind
+        run("split sheets", self._light, *sheets, box, place, tone, falloff, source)
         return source
 
 
@@ -280,23 +234,3 @@ def _bent(indices: NDArray[np.intp]) -> bool:
 
 def _whole(indices: NDArray[np.intp]) -> slice:
     return slice(int(indices[0]), int(indices[-1]) + 1)
-
-
-def _boxes(layer: Int16) -> dict[int, tuple[Span, Span]]:
-    """Rows and columns within which each layer of a plane lies."""
-    from scipy.ndimage import find_objects
-
-    there = layer > sheets.NOTHING
-    if not there.any():
-        return {}
-    low = int(layer.min(where=there, initial=32767))
-    found = find_objects(np.where(there, layer.astype(np.int32) - low + 1, 0))
-    return {
-        low + k: ((box[0].start, box[0].stop), (box[1].start, box[1].stop))
-        for k, box in enumerate(found) if box is not None
-    }
-
-
-def _joined(one: tuple[Span, Span], other: tuple[Span, Span]) -> tuple[Span, Span]:
-    (a, b), (c, d) = ((min(p[0], q[0]), max(p[1], q[1])) for p, q in zip(one, other, strict=True))
-    return (a, b), (c, d)

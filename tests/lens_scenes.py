@@ -79,7 +79,7 @@ class Trial:
     f_number: float | None
     focus: float
     corner: tuple[int, int] = (20, 15)
-    parts: int = 3
+    parts: int = 2
 
     def renderer(self, shape: tuple[int, int]) -> Renderer:
         lens = load_lens(name=self.name)

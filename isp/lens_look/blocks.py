@@ -83,34 +83,48 @@ class Layer:
         (top, bottom), (left, right) = spans
         return (bottom - top) * self.blocks.side, (right - left) * self.blocks.side
 
-    def gather(self, spans: tuple[Span, Span], into: Float32, part: tuple[slice, slice] | None = None) -> None:
-        """Gather blocks through their kernels, or a part of those, `into` (7 or 3, h, w)."""
-        side, taps = self.blocks.side, self.kernels.shape[-1]
-        (down, top), (across, left) = ((b - a, a - held[0]) for (a, b), held in zip(spans, self.spans, strict=True))
-        y, x = part or (slice(0, taps), slice(0, taps))
-        height, width = down * side + y.stop - y.start - 1, across * side + x.stop - x.start - 1
-        y0, x0 = top * side + y.start, left * side + x.start
-        view = into.reshape(-1, down, side, across, side).transpose(0, 1, 3, 2, 4)
-        run(
-            f"gather {8 if side % 16 else 16}{' alone' * (len(into) == 3)}",
-            self.source[:, y0 : y0 + height, x0 : x0 + width],
-            self.kernels[:, top : top + down, left : left + across, y, x], np.array([side], np.int32), view,
-        )
+    def gather(self, spans: tuple[Span, Span], into: Float32) -> None:
+        """Gather blocks through their kernels `into` (7 or 3, h, w)."""
+        self._gather(spans, self.source, self._kernels(spans), into)
 
-    def shares(self, spans: tuple[Span, Span], part: tuple[slice, slice], into: Float32) -> None:
-        """Put the share of a kernel's light that comes from a part of it `into` (4, h, w)."""
+    def gather_part(self, spans: tuple[Span, Span], parts: int, part: int, into: Float32) -> None:
+        """Gather blocks through what of their kernels comes from one of parts x parts squares of the pupil.
+
+        Planes 7 to 10 of `into` (11, h, w) are the share of the kernels that this is.
+        """
+        row, column = divmod(part, parts)
+        (y, down), (x, across) = self._part(parts, row), self._part(parts, column)
+        kernels = self._kernels(spans)[..., y, x] * (down[:, None] * across)
+        height, width = (n - self.kernels.shape[-1] for n in self.source.shape[1:])
+        source = self.source[:, y.start : y.stop + height, x.start : x.stop + width]
+        self._gather(spans, source, kernels, into[:7])
         side = self.blocks.side
-        (down, top), (across, left) = ((b - a, a - held[0]) for (a, b), held in zip(spans, self.spans, strict=True))
-        sums = self.kernels[:, top : top + down, left : left + across, part[0], part[1]].sum(axis=(3, 4))
-        into.reshape(4, down, side, across, side)[:] = sums[:, :, None, :, None]
+        view = into[7:].reshape(4, kernels.shape[1], side, kernels.shape[2], side)
+        view[:] = kernels.sum(axis=(3, 4))[:, :, None, :, None]
 
-    def part(self, parts: int, part: int) -> tuple[slice, slice]:
-        """Rows and columns of kernels where rays from one of parts x parts squares of the pupil land.
+    def _kernels(self, spans: tuple[Span, Span]) -> Float32:
+        (top, bottom), (left, right) = ((a - held[0], b - held[0]) for (a, b), held in zip(spans, self.spans, strict=True))
+        return self.kernels[:, top:bottom, left:right]
+
+    def _gather(self, spans: tuple[Span, Span], source: Float32, kernels: Float32, into: Float32) -> None:
+        side, (down, across, *taps) = self.blocks.side, kernels.shape[1:]
+        y, x = ((first - held[0]) * side for (first, _), held in zip(spans, self.spans, strict=True))
+        source = source[:, y : y + down * side + taps[0] - 1, x : x + across * side + taps[1] - 1]
+        view = into.reshape(-1, down, side, across, side).transpose(0, 1, 3, 2, 4)
+        program = f"gather {8 if side % 16 else 16}{' alone' * (len(into) == 3)}"
+        run(program, source, kernels, np.array([side], np.int32), view)
+
+    def _part(self, parts: int, part: int) -> tuple[slice, Float32]:
+        """Rows or columns of kernels, and how much of each, where rays from one of the strips of the pupil land.
 
         But for aberrations; in front of the focus they have not crossed yet.
         """
         taps = self.kernels.shape[-1]
-        place = (np.arange(taps) - taps // 2) / (self.blur / self.blocks.factor / 2)
-        home = np.clip(np.floor((place + 1) / 2 * parts), 0, parts - 1).astype(np.intp)
-        rows, columns = (np.flatnonzero(home == k) for k in divmod(part, parts))
-        return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+        # of the pupil, in strips: where a tap begins and ends
+        tap = parts / (self.blur / self.blocks.factor)
+        ends = (np.arange(taps) - taps // 2) * tap + np.array([[-0.5], [0.5]]) * tap + parts / 2
+        first, last = np.sort(ends, axis=0)
+        low, high = -np.inf if part == 0 else part, np.inf if part == parts - 1 else part + 1
+        share = np.clip((np.minimum(last, high) - np.maximum(first, low)) / abs(tap), 0, 1)
+        held = np.flatnonzero(share > 0)
+        return slice(int(held[0]), int(held[-1]) + 1), share[held].astype(np.float32)

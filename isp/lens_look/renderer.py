@@ -98,7 +98,7 @@ class Renderer:
     place: Place
     vignetting: float = 1.0
     highlights: Highlights = field(default_factory=Highlights)
-    parts: int = 3
+    parts: int = 2
     own_blur: float = 1.0
     _tables: dict[tuple[int, int], Table] = field(default_factory=dict, init=False)
     _extents: dict[int, Extent] = field(default_factory=dict, init=False)

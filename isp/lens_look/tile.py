@@ -111,7 +111,9 @@ class Tile:
         seen: dict[Span, Float32],
     ) -> None:
         """Add what a part of the pupil sees to `seen` (6, h, w) of the squares in `where`."""
-        used = [(layer, self._spans(layer.blocks, near)) for layer in layers if (near := reached[layer.number] & where).any()]
+        used = [
+            (layer, self._spans(layer.blocks, near)) for layer in layers if (near := reached[layer.number] & where).any()
+        ]
         sizes = [(7 + 4 * layer.divided(parts), *layer.size(spans)) for layer, spans in used]
         starts = np.cumsum([1, *(math.prod(size) for size in sizes)])
         packed = np.empty(starts[-1], np.float32)
@@ -123,9 +125,7 @@ class Tile:
             step, blocks = height * width, layer.blocks
             records[k, :5] = starts[k], step, width, width - 2, height - 2
             if layer.divided(parts):
-                taps = layer.part(parts, part)
-                layer.gather(spans, into[:7], taps)
-                layer.shares(spans, taps, into[7:])
+                layer.gather_part(spans, parts, part, into)
                 records[k, 5:] = starts[k] + 7 * step, step, width, 1
             else:
                 layer.gather(spans, into)

@@ -137,9 +137,10 @@ def _trace(lens: Lens, tangent: float, near: float) -> tuple[list[Float32], floa
         )
         rims = _continued(middle.clearance)
         good = (rims > LOST) & np.logical_and.reduce([np.isfinite(r.x + r.stop_x) for r in rays])
-        terms = _terms(u, v)
-        for kept, part in zip(found[:6], planes[:6], strict=True):
-            kept.append(_fitted(part, good, terms))
+        whole = _fitted(np.concatenate([part.reshape(-1, *good.shape) for part in planes[:6]]), good, _terms(u, v))
+        ends = np.cumsum([len(rays)] * 4 + [1])
+        for kept, part, like in zip(found[:6], np.split(whole, ends), planes[:6], strict=True):
+            kept.append(part.reshape(like.shape))
         found[6].append(rims)
     area = float((places[1] - places[0]) ** 2)
     return [np.stack(part).astype(np.float32) for part in found], area, middle_rays
@@ -182,8 +183,11 @@ def _fitted(planes: Float64, good: NDArray[np.bool_], terms: Float64) -> Float64
     A cell that a rim crosses then has four corners, none of them a ray at the brink of total reflection.
     """
     values = planes.reshape(-1, good.size)
-    fit = np.linalg.lstsq(terms[good.ravel()], values[:, good.ravel()].T, rcond=None)[0]
-    return np.where(good.ravel(), values, (terms @ fit).T).reshape(planes.shape)
+    used, known = terms[good.ravel()], values[:, good.ravel()]
+    # small sums in a fixed order: a threaded library's would depend on how many threads it has
+    square, right = np.einsum("ki,kj->ij", used, used), np.einsum("ki,nk->in", used, known)
+    fit = np.linalg.solve(square, right)
+    return np.where(good.ravel(), values, np.einsum("ki,in->nk", terms, fit)).reshape(planes.shape)
 
 
 def _moved(planes: Float64, axis: int, step: int) -> Float64:

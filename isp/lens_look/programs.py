@@ -39,9 +39,9 @@ def _vars(names: str) -> list[Any]:
 def _split_layer(two_sheets: bool) -> tuple[Any, list[Any]]:
     """Light (3), coverage and continuation of a layer, in pixels of its level.
 
-    light, layer, reach (and alpha, hidden layer and light) of the region; box (factor, factor) of weights; place: (first column,
-    row of the output in the region, layer); tone: (optical centre x, y in the region, fields per squared distance, gain of highlights,
-    threshold, 1 / ramp); illumination by field squared.
+    light, layer, reach (and alpha, hidden layer and light) of the region; box (factor, factor) of weights; place:
+    (first column, row of the output in the region, layer); tone: (optical centre x, y in the region, fields per squared
+    distance, gain of highlights, threshold, 1 / ramp); illumination by field squared.
     """
     import halide as hl
 
@@ -55,10 +55,10 @@ def _split_layer(two_sheets: bool) -> tuple[Any, list[Any]]:
     falloff = hl.ImageParam(hl.Float(32), 1, "falloff")
     box = hl.ImageParam(hl.Float(32), 2, "box")
     factor, number = box.dim(0).extent(), place[2]
-    r = hl.RDom([(0, factor), (0, factor)], "r")
-    # whole blocks may stick out of the region, where nothing is asked for
+    u, v = _vars("u v")
+    # what is asked for lies in the region
     px, py = (
-        hl.clamp((v + place[k]) * factor + q, 0, light.dim(k).extent() - 1) for k, (v, q) in enumerate(((x, r.x), (y, r.y)))
+        hl.unsafe_promise_clamped(w + place[k] * factor, 0, light.dim(k).extent() - 1) for k, w in enumerate((u, v))
     )
 
     def bright(source: Any) -> list[Any]:
@@ -88,18 +88,16 @@ def _split_layer(two_sheets: bool) -> tuple[Any, list[Any]]:
         cover = cover + far
         inputs = [light, alpha, layer, reach, hidden, behind, box, place, tone, falloff]
     parts = [*rgb, cover, same]
-    output = hl.Func("output")
-    sums = []
-    for k, value in enumerate(parts):
-        one_sum = hl.Func(f"sum{k}")
-        one_sum[x, y] = zero
-        one_sum[x, y] += value * box[r.x, r.y]
-        sums.append(one_sum)
-    output[x, y, c] = hl.mux(c, [s[x, y] for s in sums])
+    full, sums, output = hl.Func("full"), hl.Func("sums"), hl.Func("output")
+    full[u, v, c] = hl.mux(c, parts)
+    r = hl.RDom([(0, factor), (0, factor)], "r")
+    sums[x, y, c] = zero
+    sums[x, y, c] += full[x * factor + r.x, y * factor + r.y, c] * box[r.x, r.y]
+    output[x, y, c] = sums[x, y, c]
     output.bound(c, 0, 5).reorder(c, x, y).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
-    for one_sum in sums:
-        one_sum.compute_at(output, x).vectorize(x, 8)
-        one_sum.update().reorder(x, r.x, r.y).vectorize(x, 8)
+    sums.compute_at(output, x).vectorize(x, 8).unroll(c)
+    sums.update().reorder(c, x, r.x, r.y).vectorize(x, 8).unroll(c)
+    full.compute_at(output, y).bound(c, 0, 5).reorder(c, u, v).unroll(c).vectorize(u, 8, hl.TailStrategy.GuardWithIf)
     return output, inputs
 
 

@@ -206,10 +206,12 @@ class Renderer:
         cx, cy = self.place.axis
         return math.hypot(x - cx, y - cy) / self.optics.corner * (len(self.optics.fans.tangents) - 1)
 
-    def level(self, layer: int, y: float, x: float) -> int:
-        extent, at = self.extent(layer), self.fields(y, x)
+    def level(self, layer: int, nearest: float, farthest: float) -> int:
+        """In which pixels a layer is rendered between two field numbers: the core has enough, the spot not too many."""
+        extent = self.extent(layer)
         numbers = np.arange(len(extent.core))
-        size, reach = (float(np.interp(at, numbers, a)) for a in (extent.core, extent.radius))
+        size = float(np.interp((nearest + farthest) / 2, numbers, extent.core))
+        reach = float(np.interp(np.linspace(nearest, farthest, 5), numbers, extent.radius).max())
         level = max(math.floor(math.log2(max(size, FINEST) / FINEST)), math.ceil(math.log2(max(reach, 1) / LARGEST)))
         return min(max(level, 0), LEVELS - 1)
 

@@ -87,11 +87,13 @@ class Squares:
             return {}
         low = int(used.min())
         kinds = int(used.max()) - low + 1
-        at = np.arange(len(plane)) // CELL
-        code = (at[:, None] * side + at) * kinds + (plane.astype(np.intp) - low)
-        counts = np.bincount((code if mask is None else code[mask]).ravel(), minlength=side * side * kinds)
-        there = counts.reshape(side, side, kinds) > 0
-        return {low + k: there[:, :, k] for k in np.flatnonzero(there.any(axis=(0, 1)))}
+        at = (np.arange(len(plane)) // CELL * kinds).astype(np.int32)
+        cells = at[:, None] * np.int32(side) + at
+        code = (cells if mask is None else cells[mask]) + (used - np.int16(low))
+        there = np.zeros(side * side * kinds, bool)
+        there[code.ravel()] = True
+        there = there.reshape(side, side, kinds)
+        return {low + int(k): there[:, :, k] for k in np.flatnonzero(there.any(axis=(0, 1)))}
 
     def _grown(self, cells: Flags, reach: float) -> Flags:
         first = np.arange(len(cells)) * CELL - self.around

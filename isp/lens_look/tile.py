@@ -82,7 +82,7 @@ class Tile:
 
     def _table(self, number: int) -> tuple[Blocks, Table]:
         renderer, size = self.renderer, self.size
-        level = renderer.level(number, self.corner[0] + size / 2, self.corner[1] + size / 2)
+        level = renderer.level(number, *self._fields())
         return Blocks.of(size, 2**level, renderer.side(2**level)), renderer.table(number, level)
 
     def _spans(self, blocks: Blocks, squares: Flags) -> Spans:
@@ -168,13 +168,19 @@ class Tile:
 
     def _radius(self, table: Table) -> float:
         """Of the largest spot in the tile [px]."""
-        renderer, size, last = self.renderer, self.size, len(table.radius) - 1
+        return float(table.radius[self._held(len(table.radius))].max())
+
+    def _held(self, count: int) -> slice:
+        """Which of `count` fields the tile's are among."""
+        nearest, farthest = self._fields()
+        return slice(min(math.floor(nearest), count - 1), min(math.ceil(farthest), count - 1) + 1)
+
+    def _fields(self) -> tuple[float, float]:
+        """Least and greatest field number in the tile."""
+        renderer, (top, left), size = self.renderer, self.corner, self.size
         x, y = renderer.place.axis
-        top, left = self.corner
         nearest = renderer.fields(min(max(y, top), top + size), min(max(x, left), left + size))
-        farthest = max(renderer.fields(top + a, left + b) for a in (0, size) for b in (0, size))
-        held = slice(min(math.floor(nearest), last), min(math.ceil(farthest), last) + 1)
-        return float(table.radius[held].max())
+        return nearest, max(renderer.fields(top + a, left + b) for a in (0, size) for b in (0, size))
 
     def _kernels(self, table: Table, blocks: Blocks, first: Span, shape: Span, reach: int) -> Float32:
         """(4, blocks down, blocks across, taps, taps) kernels, each with sum 1."""
@@ -209,13 +215,15 @@ class Tile:
                 (len(falloff) - 1) / renderer.optics.corner**2, gain, 0.8 * threshold, 5 / threshold,
             ], np.float32,
         )
-        source = np.empty((5, *shape), np.float32)
+        source = np.zeros((5, *shape), np.float32)
+        # whole blocks may stick out of the region, where nothing is asked for
+        inside = source[:, *(slice(len(self._layer) // factor - at) for at in first)]
         if self._hidden is None:
-            run("split", self._light, self._layer, self._layer, box, place, tone, falloff, source)
+            run("split", self._light, self._layer, self._layer, box, place, tone, falloff, inside)
             return source
         reach, hidden, behind = self._hidden
         sheets = self._alpha, self._layer, reach, hidden, behind
-        run("split sheets", self._light, *sheets, box, place, tone, falloff, source)
+        run("split sheets", self._light, *sheets, box, place, tone, falloff, inside)
         return source
 
 

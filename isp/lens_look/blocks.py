@@ -63,7 +63,7 @@ class Layer:
     blur : its thin-lens blur diameter [px]
     blocks : Blocks
     spans : rows and columns of blocks that are held
-    source : (5, h, w) light, coverage and continuation, with the reach of a kernel around its blocks
+    source : (5, h, w) light, coverage and continuation, with the reach of a kernel around its blocks, and a row more
     kernels : (4, blocks down, blocks across, taps, taps), each with sum 1
     """
 
@@ -95,8 +95,7 @@ class Layer:
         row, column = divmod(part, parts)
         (y, down), (x, across) = self._part(parts, row), self._part(parts, column)
         kernels = self._kernels(spans)[..., y, x] * (down[:, None] * across)
-        height, width = (n - self.kernels.shape[-1] for n in self.source.shape[1:])
-        source = self.source[:, y.start : y.stop + height, x.start : x.stop + width]
+        source = self.source[:, y.start :, x.start :]
         self._gather(spans, source, kernels, into[:7])
         side = self.blocks.side
         view = into[7:].reshape(4, kernels.shape[1], side, kernels.shape[2], side)
@@ -108,6 +107,9 @@ class Layer:
 
     def _gather(self, spans: tuple[Span, Span], source: Float32, kernels: Float32, into: Float32) -> None:
         side, (down, across, *taps) = self.blocks.side, kernels.shape[1:]
+        if taps[0] % 2:
+            kernels = np.pad(kernels, ((0, 0), (0, 0), (0, 0), (0, 1), (0, 0)))
+            taps[0] += 1
         y, x = ((first - held[0]) * side for (first, _), held in zip(spans, self.spans, strict=True))
         source = source[:, y : y + down * side + taps[0] - 1, x : x + across * side + taps[1] - 1]
         view = into.reshape(-1, down, side, across, side).transpose(0, 1, 3, 2, 4)

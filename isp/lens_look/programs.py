@@ -162,8 +162,8 @@ def _gather(lanes: int, alone: bool) -> tuple[Any, list[Any]]:
     """A layer through the kernel of each block: light (3), the coverages of red, green and blue, and continuation; of
     a layer that is `alone` its light.
 
-    source (x, y, 5); kernels (x, y, block x, block y, 4); the output has dimensions (x, y in the block, block x,
-    block y, 7 or 3).
+    source (x, y, 5); kernels (x, y, block x, block y, 4) of an even number of rows; the output has dimensions (x, y in
+    the block, block x, block y, 7 or 3).
     """
     import halide as hl
 
@@ -171,19 +171,21 @@ def _gather(lanes: int, alone: bool) -> tuple[Any, list[Any]]:
     source = hl.ImageParam(hl.Float(32), 3, "source")
     kernels = hl.ImageParam(hl.Float(32), 5, "kernels")
     side = hl.ImageParam(hl.Int(32), 1, "side")
-    r = hl.RDom([(0, kernels.dim(0).extent()), (0, kernels.dim(1).extent())], "r")
+    # two rows at a time share what they read
+    r = hl.RDom([(0, kernels.dim(0).extent()), (0, 2), (0, kernels.dim(1).extent() // 2)], "r")
+    row = r.z * 2 + r.y
     gathered, output = hl.Func("gathered"), hl.Func("output")
     colour = hl.min(c, 2) if alone else hl.select(c < 6, c % 3, 3)
     plane = hl.min(c, 2) if alone else hl.select(c < 3, hl.min(c, 2), hl.select(c < 6, 3, 4))
     gathered[xi, yi, bx, by, c] = hl.f32(0)
     gathered[xi, yi, bx, by, c] += (
-        source[bx * side[0] + xi + r.x, by * side[0] + yi + r.y, plane] * kernels[r.x, r.y, bx, by, colour]
+        source[bx * side[0] + xi + r.x, by * side[0] + yi + row, plane] * kernels[r.x, row, bx, by, colour]
     )
     output[xi, yi, bx, by, c] = gathered[xi, yi, bx, by, c]
-    output.split(xi, xo, xi, lanes, hl.TailStrategy.RoundUp).split(yi, yo, yi, 4, hl.TailStrategy.RoundUp)
+    output.split(xi, xo, xi, lanes, hl.TailStrategy.RoundUp).split(yi, yo, yi, 64 // lanes, hl.TailStrategy.RoundUp)
     output.reorder(xi, yi, xo, yo, bx, by, c).vectorize(xi, 8).unroll(xi).unroll(yi).never_partition_all()
     gathered.compute_at(output, xo).vectorize(xi, 8).unroll(xi).unroll(yi).never_partition_all()
-    gathered.update().reorder(xi, yi, r.x, r.y).vectorize(xi, 8).unroll(xi).unroll(yi)
+    gathered.update().reorder(xi, yi, r.y, r.x, r.z).vectorize(xi, 8).unroll(xi).unroll(yi).unroll(r.y)
     return output, [source, kernels, side]
 
 

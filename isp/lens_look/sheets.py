@@ -104,15 +104,23 @@ class Sheets:
         (m, n) int16, (m, n) int16, (3, m, n) float32; None where nothing is hidden
         """
         spots = [index + first for index, first in zip((rows, columns), self.offset, strict=True)]
-        cells = np.ix_(*(spot // self.cell for spot in spots))
-        hidden = self.hidden[cells]
-        hides = hidden >= layer.astype(np.int32) + JUMP
+        cells = [spot // self.cell for spot in spots]
+        place = np.ix_(*cells)
+        hidden = self.hidden[place]
+        own = layer + np.int16(JUMP - 1)
+        hides = hidden > own
         if not hides.any():
             return None
-        own = layer + np.int16(JUMP - 1)
-        reach = np.where(layer < self.front[cells] + JUMP, np.maximum(own, self.reach[cells]), own)
-        behind = np.stack([_smooth(_smooth(b, spots[0], self.cell).T, spots[1], self.cell).T for b in self.behind])
-        return reach, np.where(hides, hidden, np.int16(NOTHING)), np.ascontiguousarray(behind)
+        front = self.front[place]
+        reach = np.where(front > layer - JUMP, np.maximum(own, self.reach[place]), own)
+        # light is asked for only where something hides it
+        down, across = (np.flatnonzero(hides.any(axis=axis)) for axis in (1, 0))
+        box = slice(int(down[0]), int(down[-1]) + 1), slice(int(across[0]), int(across[-1]) + 1)
+        behind = np.zeros((3, *layer.shape), np.float32)
+        for into, plane in zip(behind, self.behind, strict=True):
+            part = _smooth(plane, spots[0][box[0]], self.cell)
+            into[box] = _smooth(part.T, spots[1][box[1]], self.cell).T
+        return reach, np.where(hides, hidden, np.int16(NOTHING)), behind
 
 
 def uncover(light: Float32, layer: Int16, offset: tuple[int, int], cell: int, steps: int) -> Sheets | None:

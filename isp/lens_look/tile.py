@@ -101,7 +101,7 @@ class Tile:
         first = self.around // blocks.factor - blocks.begin - reach
         source = self._source(
             number, blocks.factor, (first + top * blocks.side, first + left * blocks.side),
-            (shape[0] * blocks.side + 2 * reach, shape[1] * blocks.side + 2 * reach),
+            (shape[0] * blocks.side + 2 * reach + 1, shape[1] * blocks.side + 2 * reach),
         )
         kernels = self._kernels(table, blocks, (top, left), shape, reach)
         return Layer(number, self.renderer.layers.blur(number), blocks, spans, source, kernels)
@@ -111,12 +111,11 @@ class Tile:
         seen: dict[Span, Float32],
     ) -> None:
         """Add what a part of the pupil sees to `seen` (6, h, w) of the squares in `where`."""
-        used = [
-            (layer, self._spans(layer.blocks, near)) for layer in layers if (near := reached[layer.number] & where).any()
-        ]
+        near = {layer.number: reached[layer.number] & where for layer in layers}
+        used = [(layer, self._spans(layer.blocks, near[layer.number])) for layer in layers if near[layer.number].any()]
         sizes = [(7 + 4 * layer.divided(parts), *layer.size(spans)) for layer, spans in used]
         starts = np.cumsum([1, *(math.prod(size) for size in sizes)])
-        packed = np.empty(starts[-1], np.float32)
+        packed = np.zeros(starts[-1], np.float32)
         # the share of what is not divided
         packed[0] = 1.0
         records, places = np.zeros((len(used), 9), np.int32), np.empty((len(used), 4), np.float32)

@@ -1,4 +1,6 @@
-"""The renderer of the lens look against rays traced through the prescription: 3 lenses x 3 apertures x 2 foci x 2 scenes.
+"""The renderer of the lens look against rays traced through the prescription.
+
+Three lenses, three apertures, two distances in focus, two scenes.
 
     python -m benchmarks.lens_look_accuracy [--seeds]
 

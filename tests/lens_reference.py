@@ -111,9 +111,9 @@ class Reference:
         return lattice + (start[0] * self.side + start[1])[:, None]
 
     def _bundle(self, radius, sensor, distance, nm, fronts, random):
-        """Of side² rays from a point `radius` px from the axis: (2, n) where they land, (n,) their beam [mm²] times cos³,
-        0 for those that are stopped, and (fronts, 2, n) where they are seen to cross each nearer layer; places relative to
-        the point, along the radius and across it [px].
+        """Of side² rays from a point `radius` px from the axis: (2, n) where they land, (n,) their beam [mm²] times
+        cos³, 0 for those that are stopped, and (fronts, 2, n) where they are seen to cross each nearer layer; places
+        relative to the point, along the radius and across it [px].
         """
         plane, scale = sensor
         tangent = radius * self.pitch / scale

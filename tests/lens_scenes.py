@@ -1,4 +1,4 @@
-"""Small scenes of flat layers with known alpha, and the renderer of the lens look held against the reference on them."""
+"""Small scenes of flat layers with known alpha, and the renderer of the lens look beside the reference on them."""
 
 from __future__ import annotations
 

@@ -102,7 +102,9 @@ class Layer:
         view[:] = kernels.sum(axis=(3, 4))[:, :, None, :, None]
 
     def _kernels(self, spans: tuple[Span, Span]) -> Float32:
-        (top, bottom), (left, right) = ((a - held[0], b - held[0]) for (a, b), held in zip(spans, self.spans, strict=True))
+        (top, bottom), (left, right) = (
+            (first - held[0], last - held[0]) for (first, last), held in zip(spans, self.spans, strict=True)
+        )
         return self.kernels[:, top:bottom, left:right]
 
     def _gather(self, spans: tuple[Span, Span], source: Float32, kernels: Float32, into: Float32) -> None:

@@ -40,7 +40,8 @@ def vergence(plane: NDArray[Any], shape: tuple[int, int], calibration: tuple[flo
             f"the depth plane, {w}x{h}, has another shape than the picture, {width}x{height}; it must show the same"
         )
     if calibration:
-        return np.maximum(plane.astype(np.float32) * np.float32(calibration[0]) + np.float32(calibration[1]), 0)
+        away = plane.astype(np.float32) * np.float32(calibration[0]) + np.float32(calibration[1])
+        return np.asarray(np.maximum(away, 0), np.float32)
     bad = int(np.count_nonzero(~(plane > 0)))
     if bad:
         raise InputError(f"{bad} of {plane.size} distances of the depth plane are not > 0 m")

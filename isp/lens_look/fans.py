@@ -26,7 +26,7 @@ FIELDS = 16
 RAYS = 40
 """Rays across a beam."""
 WAVELENGTHS = ((600.0, 625.0, 650.0), (510.0, 535.0, 560.0), (445.0, 465.0, 485.0))
-"""Samples of red, green and blue [nm]: around the primaries of Rec.2020, 630, 532 and 467 nm (ITU-R BT.2020)."""
+"""Of red, green and blue [nm]: near the primaries of Rec.2020, 630, 532, 467 nm (ITU-R BT.2020)."""
 NEAR = 20.0
 """Distance of the middle one of three points [focal lengths]."""
 VERGENCES = (0.0, 1.0, 2.0)
@@ -105,10 +105,15 @@ def prepare(name: str, path: str | None, tangent: float) -> Fans:
     # beyond the lens's own field there is no light whose shape would matter
     last = lit.index(False) if False in lit else FIELDS
     parts = [traced[min(k, last - 1)] for k in range(FIELDS)]
-    stacked = [np.stack([part[0][i] for part in parts if part is not None]) for i in range(7)]
+    x, y, slope_x, slope_y, stop_x, stop_y, clearance = (
+        np.stack([part[0][i] for part in parts if part is not None]) for i in range(7)
+    )
     cell = np.array([part[1] for part in parts if part is not None]) * (np.arange(FIELDS) < last)
     chief = np.array([part[2] for part in parts if part is not None])
-    return Fans(lens.focal_length, lens.f_number, tangents, *stacked, cell, chief[:, 0], chief[:, 1], near, lens)
+    return Fans(
+        lens.focal_length, lens.f_number, tangents, x, y, slope_x, slope_y, stop_x, stop_y, clearance, cell,
+        chief[:, 0], chief[:, 1], near, lens,
+    )
 
 
 def _trace(lens: Lens, tangent: float, near: float) -> tuple[list[Float32], float, Float64] | None:
@@ -159,9 +164,8 @@ def _continued(clearance: Float64) -> Float64:
     """Clearance (n, n) continued in straight lines to where no ray can be traced (NaN), but negative there."""
     full = clearance
     for _ in range(3):
-        offers = np.stack([
-            2 * _moved(full, axis, step) - _moved(full, axis, 2 * step) for axis, step in ((0, 1), (0, -1), (1, 1), (1, -1))
-        ])
+        sides = (0, 1), (0, -1), (1, 1), (1, -1)
+        offers = np.stack([2 * _moved(full, axis, step) - _moved(full, axis, 2 * step) for axis, step in sides])
         known = ~np.isnan(offers)
         count = known.sum(axis=0)
         mean = np.where(known, offers, 0.0).sum(axis=0) / np.maximum(count, 1)
@@ -213,14 +217,17 @@ def ideal(focal_length: float, f_number: float, tangent: float) -> Fans:
     # a point at vergence w is imaged at w' = 1 / f - w behind the lens, in the direction of its chief ray
     slope_x = tangents[:, None, None, None] - stop_x * radius * (1 / focal_length - vergence)
     slope_y = -stop_y * radius * (1 / focal_length - vergence)
-    x, y = stop_x * radius + focal_length * slope_x, stop_y * radius + focal_length * slope_y
     colours = (FIELDS, len(VERGENCES), sum(len(c) for c in WAVELENGTHS), RAYS, RAYS)
-    rays = [np.broadcast_to(a[:, :, None], colours).astype(np.float32) for a in (x, y, slope_x, slope_y)]
+
+    def everywhere(plane: Float64) -> Float32:
+        return np.broadcast_to(plane[:, :, None], colours).astype(np.float32)
+
+    x, y = stop_x * radius + focal_length * slope_x, stop_y * radius + focal_length * slope_y
     cell = ((places[1] - places[0]) * radius) ** 2 / np.sqrt(1 + tangents**2)
     chief = np.repeat(tangents[:, None], len(VERGENCES), axis=1)
     return Fans(
-        focal_length, f_number, tangents, *rays, stop_x, stop_y, np.ones_like(stop_x), cell,
-        focal_length * chief, chief, near,
+        focal_length, f_number, tangents, everywhere(x), everywhere(y), everywhere(slope_x),
+        everywhere(slope_y), stop_x, stop_y, np.ones_like(stop_x), cell, focal_length * chief, chief, near,
     )
 
 

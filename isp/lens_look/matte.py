@@ -86,12 +86,15 @@ def _beside_jumps(layer: Int16, radius: int) -> NDArray[np.bool_]:
 
     band = np.zeros(layer.shape, bool)
     for axis in (0, 1):
-        line, edge = np.moveaxis(layer, axis, 0), np.moveaxis(band, axis, 0)
+        line: Int16 = np.moveaxis(layer, axis, 0)
+        edge: NDArray[np.bool_] = np.moveaxis(band, axis, 0)
         # int16 cannot overflow: layers are few hundred
-        jump = np.abs(line[1:] - line[:-1]) >= JUMP
+        jump = np.asarray(np.abs(line[1:] - line[:-1]) >= JUMP)
         edge[1:] |= jump
         edge[:-1] |= jump
-    return maximum_filter(band, 2 * radius - 1) if radius > 1 else band
+    if radius > 1:
+        band[:] = maximum_filter(band, 2 * radius - 1)
+    return band
 
 
 def _mean(colour: Float32, side: NDArray[np.bool_], sure: NDArray[np.bool_]) -> Float32:

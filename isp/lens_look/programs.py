@@ -325,8 +325,8 @@ def _cell_colour() -> tuple[Any, list[Any]]:
 def _splat() -> tuple[Any, list[Any]]:
     """Light of divided cells of rays in the cells of tables, (x, y, colour, field).
 
-    at (corner, cell, 2, wavelength, field): places of the corners of the cells of rays in the table; weights (division, cell,
-    field); parts (corner, division); shape (n, n).
+    at (corner, cell, 2, wavelength, field): places of the corners of the cells of rays in the table; weights (division,
+    cell, field); parts (corner, division); shape (n, n).
     """
     import halide as hl
 

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from isp.lens_look import sheets
 from isp.lens_look.sheets import EVENED, Int16, Layers
 from isp.lens_look.spots import FINEST, LARGEST, LEVELS, Extent, Optics, Table
+from isp.lens_look.squares import CELL, SQUARE
 from isp.lens_look.tile import Tile
 from isp.values import Float32
 
@@ -44,6 +45,8 @@ ANCHORS = 3
 """Far from the focus, spots are traced for every so many layers."""
 CONTINUED = 24
 """Most cells over which hidden things are continued."""
+LEAST = 0.01
+"""Of the frame's diagonal, over which they are continued at least."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Highlights:
 
     def gain(self, blur: float) -> float:
         """Additional share of light, for a blur diameter [px]; nothing is added to what stays sharp."""
-        return (2.0**self.stops - 1.0) * min(abs(blur) / FINEST, 1.0)
+        return float((2.0**self.stops - 1.0) * min(abs(blur) / FINEST, 1.0))
 
 
 @dataclass
@@ -129,7 +132,7 @@ class Renderer:
         present = np.unique(layer if hidden is None else np.concatenate([layer, hidden[1]]))
         with ThreadPoolExecutor(threads) as pool:
             radius = max(float(e.radius.max()) for e in pool.map(lambda k: self.extent(int(k)), present))
-            cell, steps = _continuation(radius)
+            cell, steps = self.continuation
             offset = self.place.top % cell, self.place.left % cell
             hiding = None
             if hidden is not None:
@@ -165,8 +168,22 @@ class Renderer:
     def reach(self, layers: Iterable[int]) -> int:
         """How far around a pixel the result depends on the picture [px]."""
         radius = max(float(self.extent(k).radius.max()) for k in layers)
-        cell, steps = _continuation(radius)
-        return _around(radius) + cell * (steps + EVENED + 2)
+        cell, steps = self.continuation
+        return _around(radius) + cell * (steps + EVENED + 2) + SQUARE + CELL
+
+    @cached_property
+    def continuation(self) -> tuple[int, int]:
+        """Side of the cells in which hidden things are continued [px], and over how many.
+
+        As far as the blur of what is infinitely far, or at half the distance in focus, can uncover; not by what is in
+        the picture, of which a cut out part would have less.
+        """
+        far = self.extent(int(self.layers.of(np.float64(self.layers.infinity))))
+        covered = max(2 * float(far.radius.max()), LEAST * math.hypot(*self.place.frame))
+        cell = 1
+        while cell < LATTICE and covered > CONTINUED * cell:
+            cell *= 2
+        return cell, min(CONTINUED, math.ceil(covered / cell) + 1)
 
     def _once(self, store: dict[Any, Any], key: Any, make: Callable[[], Any]) -> Any:
         with self._lock:
@@ -225,18 +242,10 @@ class Renderer:
     def side(self, factor: int) -> int:
         """Side of the blocks that share a kernel [px of a level]."""
         wanted = math.hypot(*self.place.frame) / BLOCKS / factor
-        return int(2 ** np.clip(round(math.log2(max(wanted, 1))), 3, 6))
-
-
-def _continuation(radius: float) -> tuple[int, int]:
-    """Side of the cells in which hidden things are continued [px], and over how many, for spots of a radius [px]."""
-    cell = 1
-    while cell < LATTICE and 2 * radius > CONTINUED * cell:
-        cell *= 2
-    return cell, min(CONTINUED, math.ceil(2 * radius / cell) + 1)
+        return 1 << min(max(round(math.log2(max(wanted, 1))), 3), 6)
 
 
 def _around(radius: float) -> int:
     """What a tile needs around it for spots of a radius [px]: it, and pixels of its level to interpolate."""
-    coarse = 2 ** min(LEVELS - 1, max(0, math.ceil(math.log2(max(2 * radius, FINEST) / FINEST))))
+    coarse = 1 << min(LEVELS - 1, max(0, math.ceil(math.log2(max(2 * radius, FINEST) / FINEST))))
     return math.ceil(radius) + 4 * coarse

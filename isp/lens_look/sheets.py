@@ -48,7 +48,7 @@ class Layers:
 
     @property
     def _stretch(self) -> float:
-        place = float(_place(np.float64(self.infinity)))
+        place = float(_place(np.asarray(self.infinity, np.float64)))
         return math.ceil(place) / place if place > 0 else 1.0
 
     def of(self, blur: Any) -> Int16:

@@ -7,7 +7,7 @@ ray, x away from the axis of the lens. The renderer turns it by the azimuth of e
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -41,6 +41,8 @@ CONE = 0.5
 """Radius of the cone that softens tables for pixels of the coarser levels [px of the level]."""
 NEARNESS = 8
 """Steps of vergence between points that were traced, for which the lit part of the pupil is kept."""
+NARROWEST = 0.15
+"""Radius of the stop [clear radii] below which its spots are those at this radius, smaller: rays lie too far apart."""
 TURNS = 4
 """Steps of azimuth over one blade of the iris."""
 
@@ -121,6 +123,7 @@ class Optics:
         check_focus(self.fans.focal_length, self.focus / 1e3)
         if not self.pitch > 0:
             raise UsageError(f"pixel pitch {self.pitch:g} mm must be > 0")
+        # a stop that there is not is refused here
         self._opening(0.0)
 
     @cached_property
@@ -132,9 +135,8 @@ class Optics:
     @cached_property
     def plane(self) -> float:
         """Place of the sensor behind the plane of reference: the smallest spot on the axis [mm]."""
-        x, y, slope_x, slope_y = (a[0, :, 4] for a in self._maps)
         w = self._near(0, 1 / self.focus)
-        x, y, slope_x, slope_y = (_between(a, w) for a in (x, y, slope_x, slope_y))
+        x, y, slope_x, slope_y = (_between(a[0, :, 4], w) for a in self._maps)
         lit = self._open(0, w, 0.0) > 0
         top, bottom = (x * slope_x + y * slope_y)[lit].sum(), (slope_x**2 + slope_y**2)[lit].sum()
         return float(-top / bottom)
@@ -176,7 +178,13 @@ class Optics:
         return fans.x, fans.y, fans.slope_x, fans.slope_y
 
     def _opening(self, turn: float) -> Opening:
-        return _opening(self.fans.lens, self.fans.f_number, self.f_number, self.blades, self.blade_angle - turn)
+        """The stop whose rays are taken: that in use, or the narrowest one that holds enough of them."""
+        opening = self._stop
+        return replace(opening, radius=max(opening.radius, NARROWEST), angle_deg=self.blade_angle - turn)
+
+    @cached_property
+    def _stop(self) -> Opening:
+        return _opening(self.fans.lens, self.fans.f_number, self.f_number, self.blades)
 
     def _near(self, field: int, vergence: float) -> float:
         """Of points in a plane at right angles to the axis: along the chief ray they are farther away."""
@@ -193,7 +201,7 @@ class Optics:
     @property
     def turns(self) -> int:
         """Steps of azimuth that tables hold."""
-        return TURNS if self.blades and self._opening(0.0).radius < 1 else 1
+        return TURNS if self.blades and self._stop.radius < 1 else 1
 
     def vergence(self, blur: float) -> float:
         """1 / distance [1/mm] of what has the thin-lens blur diameter `blur` [px]."""
@@ -232,7 +240,7 @@ class Optics:
             weight *= 1 + depth * np.cos(2 * np.pi * rings * np.hypot(*stop))
         return corners[:, used], weight.astype(np.float32)
 
-    def _places(self, field: int, vergence: float, corners: Float64) -> Float64:
+    def _places(self, field: int, vergence: float, corners: Indices) -> Float64:
         """(2, 9, 4, cells) places around the chief ray [px]."""
         w = self._near(field, vergence)
         x, y, slope_x, slope_y = (_between(a[field].swapaxes(0, 1), w, axis=1) for a in self._maps)
@@ -241,14 +249,19 @@ class Optics:
         along, across = (s[field] for s in self.stretch)
         factor = self.strength / self.pitch
         both = np.stack([x * (factor / along), y * (factor / across)])
-        return both.reshape(2, both.shape[1], -1)[:, :, corners]
+        places = both.reshape(2, both.shape[1], -1)[:, :, corners]
+        if self._stop.radius < NARROWEST:
+            # of each colour about its own middle
+            middle = places.mean(axis=tuple(range(2, places.ndim)), keepdims=True)
+            places = middle + (places - middle) * (self._stop.radius / NARROWEST)
+        return places
 
     def extent(self, blur: float) -> Extent:
         """How large the spots of a layer are, and how bright."""
         vergence = self.vergence(blur)
         radius, core, area = np.zeros((3, FIELDS))
         for k in range(FIELDS):
-            corners, weight = self._samples(k, vergence, 0.0)
+            weight = self._samples(k, vergence, 0.0)[1]
             area[k] = weight.sum() * self.fans.cell[k]
             lit = np.flatnonzero(self._open(k, self._near(k, vergence), 0.0).ravel() > 0)
             if not lit.size:
@@ -312,12 +325,12 @@ class Optics:
 
 
 @lru_cache(maxsize=256)
-def _opening(lens: Lens | None, widest: float, f_number: float, blades: int, angle_deg: float) -> Opening:
+def _opening(lens: Lens | None, widest: float, f_number: float, blades: int) -> Opening:
     if lens is not None:
-        return lens.opening(f_number, blades, angle_deg)
+        return lens.opening(f_number, blades)
     if f_number < NOMINAL * widest:
         raise UsageError(f"the ideal lens: f/{f_number:g} is not allowed; allowed: f/{widest:g}..f/1000")
-    return Opening(min(widest / f_number, 1.0), blades, angle_deg)
+    return Opening(min(widest / f_number, 1.0), blades)
 
 
 def _between(points: NDArray[Any], w: float, axis: int = 0) -> Float64:

@@ -90,9 +90,9 @@ class Squares:
         at = (np.arange(len(plane)) // CELL * kinds).astype(np.int32)
         cells = at[:, None] * np.int32(side) + at
         code = (cells if mask is None else cells[mask]) + (used - np.int16(low))
-        there = np.zeros(side * side * kinds, bool)
-        there[code.ravel()] = True
-        there = there.reshape(side, side, kinds)
+        flags = np.zeros(side * side * kinds, bool)
+        flags[code.ravel()] = True
+        there = flags.reshape(side, side, kinds)
         return {low + int(k): there[:, :, k] for k in np.flatnonzero(there.any(axis=(0, 1)))}
 
     def _grown(self, cells: Flags, reach: float) -> Flags:
@@ -104,4 +104,4 @@ class Squares:
 
 
 def _joined(one: dict[int, Flags], other: dict[int, Flags]) -> dict[int, Flags]:
-    return {k: one[k] | other[k] if k in one and k in other else one.get(k, other.get(k)) for k in one.keys() | other}
+    return {**one, **other, **{k: one[k] | other[k] for k in one.keys() & other}}

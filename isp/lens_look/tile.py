@@ -77,8 +77,8 @@ class Tile:
                 for part in range(parts**2):
                     self._look(layers, reached, where, hides, parts, part, seen)
         for (row, column), planes in seen.items():
-            self._show(planes, min(layer.blocks.factor for layer in layers if reached[layer.number][row, column]),
-                       (row * SQUARE, column * SQUARE), SQUARE, result)
+            finest = min(layer.blocks.factor for layer in layers if reached[layer.number][row, column])
+            self._show(planes, finest, (row * SQUARE, column * SQUARE), SQUARE, result)
 
     def _table(self, number: int) -> tuple[Blocks, Table]:
         renderer, size = self.renderer, self.size
@@ -137,7 +137,7 @@ class Tile:
             halo = int(factor > 1)
             height, width = (min(SQUARE, self.size - SQUARE * at) // factor + 2 * halo for at in (row, column))
             grid = np.array(
-                [*((SQUARE * at + (0.5 - halo) * factor) for at in (column, row)), factor, hides[row, column]], np.float32
+                [*(SQUARE * at + (0.5 - halo) * factor for at in (column, row)), factor, hides[row, column]], np.float32
             )
             before = seen.get((row, column))
             if before is None:

@@ -48,7 +48,8 @@ class LensLook(Stage):
     takes = ("scene",)
     kind = "frame"
     parameters = (
-        Param("lens", "50mm_f1.2_1966", "A lens of the catalogue, or an ideal thin one", choices=(IDEAL, *lens_names())),
+        Param("lens", "50mm_f1.2_1966", "A lens of the catalogue, or an ideal thin one",
+              choices=(IDEAL, *lens_names())),
         Param("focal_length", 0.0, "The lens scaled to this focal length; 0 as it is (ideal: 50)", unit="mm", lower=0,
               upper=1000),
         Param("f_number", 0.0, "Aperture; 0 is wide open (ideal: 1.4)", lower=0, upper=64, tune="search"),
@@ -98,7 +99,9 @@ class LensLook(Stage):
     def advance(self, values: Mapping[str, Plain], context: Context) -> Context:
         if values["mode"] == "depth":
             if values["focus"] == "anywhere":
-                raise InputError("stage 'lens_look' needs 'focus', the distance in focus, which was not given (--focus)")
+                raise InputError(
+                    "stage 'lens_look' needs 'focus', the distance in focus, which was not given (--focus)"
+                )
             _away(values, context)
         optics, place = self.optics(values, context.shape), _place(values, context.shape)
         bend = _bend(values, optics, place)
@@ -175,7 +178,6 @@ class LensLook(Stage):
             Highlights(float(values["highlights"]), float(values["threshold"])), own_blur=own_blur(values),
         )
 
-
     def margin(self, values: Mapping[str, Plain], context: Context) -> int:
         """How far around a pixel the result depends on the picture, but for glare [px]."""
         renderer = self.renderer(values, context.shape)
@@ -215,9 +217,8 @@ def _place(values: Mapping[str, Plain], shape: tuple[int, int]) -> Place:
         return Place(shape, 0, 0, shape)
     left, top, width, height = (int(v) for v in values["window"])
     if left < 0 or top < 0 or left + shape[1] > width or top + shape[0] > height:
-        raise InputError(
-            f"lens_look: a picture of {shape[1]}x{shape[0]} at {left}, {top} does not lie in a frame of {width}x{height}"
-        )
+        size = f"{shape[1]}x{shape[0]}"
+        raise InputError(f"lens_look: a picture of {size} at {left}, {top} does not lie in a frame of {width}x{height}")
     return Place(shape, left, top, (height, width))
 
 
@@ -248,7 +249,7 @@ def _bend(values: Mapping[str, Plain], optics: Optics, place: Place) -> dict[str
     if np.abs(factor - 1).max() * corner < 0.05:
         return None
     # what lies outside of the picture is not drawn into its corners
-    zoom = max(float(np.interp(corner, bent[held], factor)), float(factor[bent[held] <= corner].max()), 1.0)
+    zoom = max(float(np.interp(corner, ideal[held], factor)), float(factor[ideal[held] <= corner].max()), 1.0)
     return {
         "radial": tuple(radial.tolist()), "tangential": (), "centre": (x / max(width - 1, 1), y / max(height - 1, 1)),
         "scale": zoom, "frame": "keep",

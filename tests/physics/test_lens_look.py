@@ -27,22 +27,6 @@ def look(light, depth=None, focus=None, threads=2, **values):
     return run.value.data.astype(np.float64)
 
 
-def _margin(light, depth, focus, **values):
-    """What the stage says it reads around a pixel."""
-    from isp.stages import find_stage
-
-    profile = Profile.from_stages([("lens_look", values)], start="scene")
-    companions = Companions({"depth": np.asarray(depth, np.float32)}, focus)
-    run = Pipeline(profile).run(
-        Picture.from_array(np.zeros((*depth.shape, 3), np.float32), "rec2020", "linear", "scene"), tap="lens_look",
-        companions=companions,
-    )
-    from isp.cfa import Cfa
-    from isp.stage import Context
-
-    return find_stage("lens_look").margin(dict(run.stages[0].values), Context(Cfa("RGGB"), depth.shape, companions=companions))
-
-
 def point(size, at=None, value=100.0):
     light = np.zeros((size, size, 3), np.float32)
     light[at or (size // 2, size // 2)] = value
@@ -79,7 +63,9 @@ def test_the_disc_of_a_far_light_is_the_thin_lens_blur_circle(focal, f_number, w
     assert spot.sum() == pytest.approx(100, rel=0.01)
 
 
-@pytest.mark.parametrize(("name", "height"), [("50mm_f1.2_1966", 0.0), ("50mm_f1.4_1971", 12.0), ("28mm_f1.4_2016", 15.0)])
+@pytest.mark.parametrize(
+    ("name", "height"), [("50mm_f1.2_1966", 0.0), ("50mm_f1.4_1971", 12.0), ("28mm_f1.4_2016", 15.0)]
+)
 @pytest.mark.parametrize("away", [2.0, 1e4])
 def test_a_point_of_light_is_pictured_as_the_point_spread_function(name, height, away):
     focus, width = 2.0, 3000
@@ -129,11 +115,10 @@ def test_a_small_aperture_tends_to_the_input():
     random = np.random.Generator(np.random.Philox(5))
     light = random.uniform(0.1, 0.9, (120, 160, 3))
     depth = np.where(np.arange(160) < 80, 1.5, 3.0)[None].repeat(120, 0)
-    sharp = [
-        np.abs(look(light, depth, 2.0, lens="50mm_f1.4_2017", f_number=n, **PLAIN) - light).mean() for n in (4.0, 8.0, 16.0, 64.0)
-    ]
-    assert np.all(np.diff(sharp) < 0)
-    assert sharp[-1] < 0.01
+    given = PLAIN | {"lens": "50mm_f1.4_2017"}
+    sharp = [np.abs(look(light, depth, 2.0, f_number=n, **given) - light).mean() for n in (4.0, 8.0, 16.0, 64.0)]
+    assert np.all(np.diff(sharp) < 1e-5)
+    assert sharp[-1] < 1e-3
 
 
 def test_no_strength_is_no_change():
@@ -171,7 +156,7 @@ def test_points_move_by_the_distortion_of_the_lens(name):
     for x, y in places:
         light[y, x] = 50
     given = PLAIN | {"distortion": 1.0, "lens": name, "mode": "flat", "f_number": 8.0}
-    out = look(light, None, None, **given)[..., 1]
+    out = look(light, None, 1e4, **given)[..., 1]
     radius = np.hypot(*(np.array(places) - centre).T) * 36 / width
     factor = 1 + lens.distortion(np.degrees(np.arctan(radius / lens.focal_length)))
     corner = np.hypot(18, 13.5)
@@ -182,18 +167,17 @@ def test_points_move_by_the_distortion_of_the_lens(name):
         py, px = np.mgrid[near]
         part = out[near]
         found = np.array([(part * px).sum(), (part * py).sum()]) / part.sum()
-        # the lens is focused at 10 m here, and scaled by its focal length there
-        assert np.hypot(*(found - wanted)) < 0.004 * np.hypot(*(wanted - centre))
+        assert np.hypot(*(found - wanted)) < 0.003 * np.hypot(*(wanted - centre))
 
 
 def test_a_phone_that_blurs_as_much_leaves_nothing_to_add():
-    light = point(61)
+    light = point(121)
     same = (50.0, 1.4, 36.0)
-    spot = look(light, 8.0, 2.0, lens="ideal", f_number=1.4, phone=same, window=window(61), **PLAIN)[..., 1]
-    assert spot[30, 30] == pytest.approx(100, rel=1e-3)
+    spot = look(light, 8.0, 2.0, lens="ideal", f_number=1.4, phone=same, window=window(121), **PLAIN)[..., 1]
+    assert spot[60, 60] == pytest.approx(100, rel=1e-3)
     # 0.8 of the blur is there: squares add up
-    part = look(light, 8.0, 2.0, lens="ideal", f_number=1.4, phone=(50.0, 1.4 / 0.8, 36.0), window=window(61), **PLAIN)
-    full = look(light, 8.0, 2.0, lens="ideal", f_number=1.4, window=window(61), **PLAIN)
+    part = look(light, 8.0, 2.0, lens="ideal", f_number=1.4, phone=(50.0, 1.4 / 0.8, 36.0), window=window(121), **PLAIN)
+    full = look(light, 8.0, 2.0, lens="ideal", f_number=1.4, window=window(121), **PLAIN)
     assert np.mean(spread(part[..., 1])) == pytest.approx(0.36 * np.mean(spread(full[..., 1])), rel=0.05)
 
 
@@ -212,9 +196,9 @@ def test_an_iris_of_blades_makes_polygons_that_do_not_turn_with_the_field():
     for x, y in ((0.0, 0.0), (9.0, 0.0), (0.0, 9.0), (7.0, 7.0)):
         # the ideal lens is opened wide at the f-number in use: a wider one is stopped down by its scale
         spot = look(point(161), 1e4, 1.0, window=window(161, x, y), **given)[..., 1]
-        angle = np.radians(np.arange(360))
-        rim = [spot[np.round(80 + r * np.sin(angle)).astype(int), np.round(80 + r * np.cos(angle)).astype(int)] for r in range(80)]
-        reach = (np.array(rim) > 0.3 * np.median(spot[75:86, 75:86])).sum(axis=0).astype(float)
+        angle, r = np.radians(np.arange(360)), np.arange(80)[:, None]
+        rim = spot[np.round(80 + r * np.sin(angle)).astype(int), np.round(80 + r * np.cos(angle)).astype(int)]
+        reach = (rim > 0.3 * np.median(spot[75:86, 75:86])).sum(axis=0).astype(float)
         wave = np.fft.rfft(reach)
         assert np.abs(wave[6]) > 2 * np.abs(wave[[5, 7, 8]]).max()
         corners.append(np.angle(wave[6]))
@@ -223,7 +207,7 @@ def test_an_iris_of_blades_makes_polygons_that_do_not_turn_with_the_field():
 
 def test_a_blurred_thing_in_front_is_soft_over_what_is_sharp():
     light = np.full((120, 160, 3), 0.8, np.float32)
-    light[::2, ::2] = 0.2
+    light[np.indices((120, 160)).sum(axis=0) % 2 == 0] = 0.2
     depth = np.full((120, 160), 3.0)
     light[:, 70:90], depth[:, 70:90] = 0.05, 0.6
     out = look(light, depth, 3.0, lens="ideal", f_number=1.4, **PLAIN)[..., 1]
@@ -240,35 +224,6 @@ def test_a_sharp_thing_in_front_has_no_halo():
     light[:, 60:100], depth[:, 60:100] = 0.9, 1.2
     out = look(light, depth, 1.2, lens="ideal", f_number=1.4, **PLAIN)[..., 1]
     np.testing.assert_allclose(out, light[..., 1], atol=2e-3)
-
-
-def test_threads_and_tiles_change_nothing_and_the_input_stays():
-    random = np.random.Generator(np.random.Philox(8))
-    light = random.uniform(0, 1, (330, 560, 3)).astype(np.float32)
-    depth = np.repeat(np.repeat(random.uniform(0.7, 6.0, (11, 14)), 30, 0), 40, 1)
-    before = light.copy()
-    given = {"lens": "50mm_f1.4_1971", "highlights": 0.0}
-    whole = look(light, depth, 1.5, threads=1, **given)
-    assert np.array_equal(whole, look(light, depth, 1.5, threads=3, **given))
-    assert np.array_equal(light, before)
-    left, top, width, height = 121, 7, 410, 320
-    margin = _margin(light, depth, 1.5, **given)
-    assert margin < 150
-    part = look(
-        light[top : top + height, left : left + width], depth[top : top + height, left : left + width], 1.5,
-        window=[left, top, 560, 330], **given,
-    )
-    inner = np.s_[margin : height - margin, margin : width - margin]
-    assert np.abs(part - whole[top : top + height, left : left + width])[inner].max() < 1e-4
-
-
-@pytest.mark.parametrize("shape", [(4, 4), (5, 7), (4, 131), (67, 6)])
-def test_small_and_odd_sizes(shape):
-    depth = np.where(np.arange(shape[1]) % 3 == 0, 0.8, 4.0)[None].repeat(shape[0], 0)
-    for mode in ({}, {"mode": "flat", "glare": 0.05}):
-        out = look(np.full((*shape, 3), 0.5), depth, 1.5, **mode)
-        assert out.shape == (*shape, 3)
-        assert np.isfinite(out).all()
 
 
 def test_what_is_missing_or_impossible_ends_in_one_line():
@@ -304,5 +259,5 @@ def test_the_renderer_agrees_with_traced_rays_on_larger_scenes(scene, name, f_nu
     one, other = (encoded(trial.traced(layers, seed)) for seed in (1, 2))
     assert decibels(one, other) > 50
     picture = encoded(trial.rendered(layers, known=True))
-    assert decibels(picture, one) > 37
+    assert decibels(picture, one) > 37.5
     assert decibels(picture, one, trial.band(layers)) > 35

@@ -7,10 +7,11 @@ import pytest
 
 from isp.errors import InputError, UsageError
 from isp.lens_look import distance, matte, sheets
+from isp.lens_look.blocks import Blocks
 from isp.lens_look.fans import ideal, widest_tangent
 from isp.lens_look.spots import Optics
+from isp.lens_look.squares import Squares
 from isp.lens_look.thin_lens import blur_diameter
-from isp.lens_look.tile import Blocks
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,7 @@ def test_the_thin_lens_refuses_distances_behind_it(away):
 
 
 def test_the_thin_lens_refuses_a_focus_inside_it():
-    with pytest.raises(UsageError, match="focus 0.08 m is behind or inside the lens"):
+    with pytest.raises(UsageError, match=r"focus 0\.08 m is behind or inside the lens"):
         blur_diameter(50, 2, 3.0, 0.08)
 
 
@@ -150,7 +151,22 @@ def test_blocks_cover_a_tile_and_know_what_they_are_needed_for(size, factor, wan
     blocks = Blocks.of(size, factor, wanted)
     assert blocks.side % 8 == 0
     assert blocks.side * blocks.count >= size // factor + 2 * blocks.begin
-    for span in ((0, size), (3, 5), (size - 7, size), (size // 2, min(size // 2 + 40, size))):
-        touched = blocks.touched(span)
-        low, high = blocks.pixels(touched, size)
-        assert low <= span[0] and span[1] <= high
+    for first, last in ((0, size), (3, 5), (size - 7, size), (size // 2, min(size // 2 + 40, size))):
+        low, high = blocks.touched((first, last))
+        assert low * blocks.side <= first // factor
+        assert high * blocks.side >= (last - 1) // factor + 2 * blocks.begin or high == blocks.count
+
+
+def test_squares_know_what_reaches_them():
+    layer = np.full((320, 320), 7, np.int16)
+    layer[:, 40:50] = -9
+    hidden = np.where(layer == -9, np.int16(7), np.int16(sheets.NOTHING))
+    squares = Squares(256, 32, layer, hidden)
+    assert squares.numbers == [-9, 7]
+    # the strip lies in cells 1: columns 0 to 32 of the tile
+    assert squares.reached(-9, 90.0).tolist() == [[True, False]] * 2
+    assert squares.reached(-9, 100.0).all()
+    assert squares.near("hides", {-9: 10.0, 7: 10.0}).tolist() == [[True, False]] * 2
+    assert squares.near("meets", {-9: 100.0, 7: 10.0}).all()
+    layer[:, 40:50] = -2
+    assert not Squares(256, 32, layer, hidden).near("meets", {-2: 100.0, 7: 100.0}).any()

@@ -48,8 +48,8 @@ class Fans:
     tangents : (F,) float64
         Of the field angles, equal steps from 0.
     x, y, slope_x, slope_y : (F, 3, 9, n, n) float32
-        For points at infinity, at `near` [mm] and at half of that, for each of `WAVELENGTHS`: place [mm] in the plane of
-        reference, +x away from the axis, and slope against the axis; continued where there is no ray.
+        For points at infinity, at `near` [mm] and at half of that, for each of `WAVELENGTHS`: place [mm] in the plane
+        of reference, +x away from the axis, and slope against the axis; continued where there is no ray.
     stop_x, stop_y, clearance : (F, 3, n, n) float32
         Of the middle wavelength: place in the stop [clear radii], and 1 - (r / rim)² at the tightest rim other than
         the stop; it and the stop itself are what ends the light.

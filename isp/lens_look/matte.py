@@ -86,10 +86,9 @@ def _beside_jumps(layer: Int16, radius: int) -> NDArray[np.bool_]:
 
     band = np.zeros(layer.shape, bool)
     for axis in (0, 1):
-        line: Int16 = np.moveaxis(layer, axis, 0)
-        edge: NDArray[np.bool_] = np.moveaxis(band, axis, 0)
+        edge = np.moveaxis(band, axis, 0)
         # int16 cannot overflow: layers are few hundred
-        jump = np.asarray(np.abs(line[1:] - line[:-1]) >= JUMP)
+        jump = np.moveaxis(np.abs(np.diff(layer, axis=axis)) >= JUMP, axis, 0)
         edge[1:] |= jump
         edge[:-1] |= jump
     if radius > 1:
@@ -100,6 +99,6 @@ def _beside_jumps(layer: Int16, radius: int) -> NDArray[np.bool_]:
 def _mean(colour: Float32, side: NDArray[np.bool_], sure: NDArray[np.bool_]) -> Float32:
     """Mean colour (n, 3) of a side's pixels that no edge crosses; of all of it where there are none."""
     clean = side & sure
-    used = np.where(clean.any(axis=1)[:, None], clean, side)
+    used = np.where(np.asarray(clean.any(axis=1))[:, None], clean, side)
     count = used.sum(axis=1, dtype=np.float32)
     return np.asarray(np.einsum("nkc,nk->nc", colour, used.astype(np.float32)) / np.maximum(count, 1)[:, None])

@@ -56,7 +56,8 @@ class LensLook(Stage):
         Param("focus", "given", "Distance in focus; given: what was given with the frame; anywhere: for mode flat only",
               unit="m", lower=0.01, upper=1e5, sources=("given", "anywhere"), tune="search"),
         Param("strength", 1.0, "Factor on the size of every spot", lower=0, upper=2, tune="search"),
-        Param("mode", "depth", "flat: no depth, all is in focus", choices=("depth", "flat")),
+        Param("mode", "depth", "flat: no depth, all is in focus; auto: flat where no depth was given",
+              choices=("depth", "flat", "auto")),
         Param("sensor_width", 36.0, "Longer side of the sensor behind the lens", unit="mm", lower=1, upper=300),
         Param("disparity", (), "The depth plane holds disparities: 1 / distance = scale v + offset [1/m]",
               shapes=((0,), (2,))),
@@ -97,7 +98,7 @@ class LensLook(Stage):
         return False
 
     def advance(self, values: Mapping[str, Plain], context: Context) -> Context:
-        if values["mode"] == "depth":
+        if _deep(values, context):
             if values["focus"] == "anywhere":
                 raise InputError(
                     "stage 'lens_look' needs 'focus', the distance in focus, which was not given (--focus)"
@@ -119,7 +120,7 @@ class LensLook(Stage):
         renderer = self.renderer(values, context.shape)
         optics = renderer.optics
         with ThreadPoolExecutor(count) as pool:
-            if values["mode"] == "flat" or renderer.layers.infinity == 0:
+            if not _deep(values, context) or renderer.layers.infinity == 0:
                 layer = np.zeros(context.shape, np.int16)
             else:
                 largest = LARGEST * math.hypot(*renderer.place.frame)
@@ -182,7 +183,7 @@ class LensLook(Stage):
         """How far around a pixel the result depends on the picture, but for glare [px]."""
         renderer = self.renderer(values, context.shape)
         layers = [0]
-        if values["mode"] == "depth" and renderer.layers.infinity:
+        if _deep(values, context) and renderer.layers.infinity:
             away = 1 - float(values["focus"]) * _away(values, context)
             largest = LARGEST * math.hypot(*renderer.place.frame)
             ends = np.clip(renderer.layers.infinity * np.array([away.min(), away.max()]), -largest, largest)
@@ -220,6 +221,11 @@ def _place(values: Mapping[str, Plain], shape: tuple[int, int]) -> Place:
         size = f"{shape[1]}x{shape[0]}"
         raise InputError(f"lens_look: a picture of {size} at {left}, {top} does not lie in a frame of {width}x{height}")
     return Place(shape, left, top, (height, width))
+
+
+def _deep(values: Mapping[str, Plain], context: Context) -> bool:
+    """Whether depth has a part in it."""
+    return values["mode"] == "depth" or (values["mode"] == "auto" and "depth" in context.companions.planes)
 
 
 def _away(values: Mapping[str, Plain], context: Context) -> Float32:

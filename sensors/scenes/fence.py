@@ -37,7 +37,7 @@ class Fence(Staged):
         things = [
             Thing(half_plane(0, 1, -9.0), "hedge", 9.0),
             Thing(half_plane(0, 1, 0.12), "lawn", lambda u, v: np.clip(0.96 / np.maximum(v - 0.013, 1e-3), 1.0, 9.0),
-                  lambda u, v: 0.8 + 0.25 * np.sin(260 * u / np.maximum(v, 0.1) ** 0.5) * np.sin(400 * np.abs(v) ** 0.5)),
+                  lambda u, v: 0.8 + 0.25 * np.sin(260 * u / np.maximum(v, 0.1) ** 0.5) * np.sin(400 * abs(v) ** 0.5)),
             Thing(box((-0.42, -0.3, -0.34, 0.42)), "post", 2.4, lambda u, v: 0.7 + 4 * (u + 0.42)),
             Thing(disc(0.16, 0.16, 0.17), "ball", 2.0,
                   lambda u, v: 0.25 + np.sqrt(np.maximum(1 - ((u - 0.12) ** 2 + (v - 0.11) ** 2) / 0.06, 0))),

@@ -260,15 +260,18 @@ def _show(coarse: bool) -> tuple[Any, list[Any]]:
     color, output = hl.Func("color"), hl.Func("output")
     color[x, y, c] = seen[x, y, c] / hl.max(seen[x, y, c + 3], hl.f32(1e-6))
 
-    def spot(v: Any, axis: int) -> tuple[Any, Any]:
+    def weights(v: Any, axis: int) -> tuple[Any, list[Any]]:
+        # a quadratic B-spline: straight lines between samples would show as steps along the edges of bright discs
         at = (hl.f32(v) + hl.f32(0.5)) * factor[0] + hl.f32(0.5)
-        low = hl.clamp(hl.i32(at), 0, seen.dim(axis).extent() - 2)
-        return low, at - hl.f32(low)
+        nearest = hl.clamp(hl.i32(at + hl.f32(0.5)), 1, seen.dim(axis).extent() - 2)
+        t = at - hl.f32(nearest)
+        before, after = hl.f32(0.5) - t, hl.f32(0.5) + t
+        return nearest - 1, [before * before * hl.f32(0.5), hl.f32(0.75) - t * t, after * after * hl.f32(0.5)]
 
     if coarse:
-        (ix, fx), (iy, fy) = spot(x, 0), spot(y, 1)
-        upper, lower = (color[ix, iy + k, c] + (color[ix + 1, iy + k, c] - color[ix, iy + k, c]) * fx for k in (0, 1))
-        output[c, x, y] = upper + (lower - upper) * fy
+        (ix, wx), (iy, wy) = weights(x, 0), weights(y, 1)
+        rows = [sum((color[ix + k, iy + row, c] * w for k, w in enumerate(wx)), hl.f32(0)) for row in range(3)]
+        output[c, x, y] = sum((row * w for row, w in zip(rows, wy, strict=True)), hl.f32(0))
         color.compute_root().vectorize(x, 8, hl.TailStrategy.GuardWithIf)
     else:
         output[c, x, y] = color[x, y, c] + hl.f32(0) * factor[0]

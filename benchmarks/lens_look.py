@@ -38,9 +38,8 @@ def scene(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
         rows = slice(top, top + 100)
         light[rows] = (0.2 + 0.15 * np.sin(60 * x + 3 * np.sin(20 * y)) * np.sin(50 * y))[..., None] * [1, 0.9, 0.8]
         depth[rows] = np.where(y > 0.6, 0.44 / np.maximum(y - 0.55, 0.03) + 0.6, 30.0)
-        for inside, away, factor in (
-            (((x - 0.66) / 0.25) ** 2 + ((y - 0.6) / 0.4) ** 2 < 1, FOCUS, 1.5), (np.abs(x - 0.15 - 0.1 * y) < 0.02, 0.95, 0.3),
-        ):
+        figure, pole = ((x - 0.66) / 0.25) ** 2 + ((y - 0.6) / 0.4) ** 2 < 1, np.abs(x - 0.15 - 0.1 * y) < 0.02
+        for inside, away, factor in ((figure, FOCUS, 1.5), (pole, 0.95, 0.3)):
             depth[rows][inside] = away
             light[rows][inside] *= factor
     random = np.random.Generator(np.random.Philox(1))

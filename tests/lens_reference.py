@@ -82,7 +82,11 @@ class Reference:
         total = np.zeros((3, height * width))
         for place, (light, alpha, distance) in enumerate(padded):
             fronts = padded[:place]
-            brightness = self.lens.rays(0, None, self.f_number, 4096, distance_mm=1e3 * distance).area_mm2
+            # white is white in every colour
+            brightness = {
+                nm: self.lens.rays(0, nm, self.f_number, 4096, distance_mm=1e3 * distance).area_mm2
+                for colour in WAVELENGTHS for nm in colour
+            }
             for k in range(self.bins):
                 held = (number == k) & (alpha > 0)
                 if not held.any():
@@ -95,7 +99,7 @@ class Reference:
                         sent = self._bundle(float(radius[held].mean()), sensor, 1e3 * distance, nm, fronts, random)
                         chosen = self._chosen(len(rows), random)
                         spot, weight, sights = sent[0][:, chosen], sent[1][chosen], sent[2][:, :, chosen]
-                        share = (alpha * light[..., c])[held][:, None] * weight * (STRIDE**2 / 3 / brightness)
+                        share = (alpha * light[..., c])[held][:, None] * weight * (STRIDE**2 / 3 / brightness[nm])
                         crossed = [
                             (front, *_placed(columns, rows, turn, sight))
                             for (_, front, _), sight in zip(fronts, sights, strict=True)

@@ -93,7 +93,7 @@ class Layer:
         Planes 7 to 10 of `into` (11, h, w) are the share of the kernels that this is.
         """
         row, column = divmod(part, parts)
-        (y, down), (x, across) = self._part(parts, row), self._part(parts, column)
+        (y, down), (x, across) = self._part(parts, row, 0), self._part(parts, column, 1)
         kernels = self._kernels(spans)[..., y, x] * (down[:, None] * across)
         source = self.source[:, y.start :, x.start :]
         self._gather(spans, source, kernels, into[:7])
@@ -118,17 +118,20 @@ class Layer:
         program = f"gather {8 if side % 16 else 16}{' alone' * (len(into) == 3)}"
         run(program, source, kernels, np.array([side], np.int32), view)
 
-    def _part(self, parts: int, part: int) -> tuple[slice, Float32]:
-        """Rows or columns of kernels, and how much of each, where rays from one of the strips of the pupil land.
+    def _part(self, parts: int, part: int, axis: int) -> tuple[slice, Float32]:
+        """Rows (axis 0) or columns of kernels, and how much of each, where rays from one of the strips of the pupil land.
 
-        But for aberrations; in front of the focus they have not crossed yet.
+        They land in the order in which they come, in front of the focus in the opposite one; so the strips of a round
+        pupil are those parts of the light.
         """
-        taps = self.kernels.shape[-1]
-        # of the pupil, in strips: where a tap begins and ends
-        tap = parts / (self.blur / self.blocks.factor)
-        ends = (np.arange(taps) - taps // 2) * tap + np.array([[-0.5], [0.5]]) * tap + parts / 2
-        first, last = np.sort(ends, axis=0)
-        low, high = -np.inf if part == 0 else part, np.inf if part == parts - 1 else part + 1
-        share = np.clip((np.minimum(last, high) - np.maximum(first, low)) / abs(tap), 0, 1)
+        light = self.kernels[3].sum(axis=(0, 1, 3 - axis), dtype=np.float64)
+        ends = np.concatenate([[0.0], np.cumsum(light)]) / light.sum()
+        if self.blur < 0:
+            ends = 1 - ends
+        first, last = np.minimum(ends[1:], ends[:-1]), np.maximum(ends[1:], ends[:-1])
+        edge = np.clip(2 * np.array([part, part + 1]) / parts - 1, -1, 1)
+        # area of a disc up to a chord
+        low, high = 0.5 + (edge * np.sqrt(1 - edge**2) + np.arcsin(edge)) / np.pi
+        share = np.clip((np.minimum(last, high) - np.maximum(first, low)) / np.maximum(last - first, 1e-9), 0, 1)
         held = np.flatnonzero(share > 0)
         return slice(int(held[0]), int(held[-1]) + 1), share[held].astype(np.float32)

@@ -33,9 +33,11 @@ LARGEST = 20.0
 LEVELS = 6
 CELLS = 2.4
 """Cells of a table per pixel, at least."""
+SHARP = 10.0
+"""The same at full size, where places count to a tenth of a pixel, as far as that makes no large tables."""
 ENERGY = 0.985
 """Part of the rays that a table holds; what strays further is left out."""
-FINE = 6.0
+FINE = 16.0
 """Cells of a table per pixel, at most."""
 CONE = 0.5
 """Radius of the cone that softens tables for pixels of the coarser levels [px of the level]."""
@@ -296,7 +298,8 @@ class Optics:
         pixel, radius = 2.0**level, extent.radius
         half = radius + 1.5 * pixel
         # odd, so that a spot of no size lies in the middle of a cell
-        n = int(np.clip(math.ceil(CELLS * 2 * half.max() / pixel), 32, 144)) | 1
+        cells = CELLS if level else SHARP
+        n = int(np.clip(math.ceil(cells * 2 * half.max() / pixel), 32, 144)) | 1
         # no more cells to a pixel than its cone needs
         half = np.maximum(half, n * pixel / (2 * FINE))
         cells = n * pixel / (2 * half)

@@ -21,21 +21,22 @@ def depth(folder, shape=(96, 128), value=2.0):
 
 
 DEEP = ["--set", "lens_look.mode=depth"]
+FOCUS = ["--focus", "1.5"]
 
 
 @pytest.mark.parametrize(
     ("shape", "value", "more", "code", "words"),
     [
-        (None, 0, [*DEEP, "--focus", "1.5"], 4, "stage 'lens_look' needs 'depth', which was not given (--depth)"),
+        (None, 0, [*DEEP, *FOCUS], 4, "stage 'lens_look' needs 'depth', which was not given (--depth)"),
         ((96, 128), 2.0, [], 4, "needs 'focus', the distance in focus, which was not given (--focus)"),
-        ((96, 96), 2.0, ["--focus", "1.5"], 4, "the depth plane, 96x96, has another shape than the picture, 128x96"),
-        ((96, 128), -2.0, ["--focus", "1.5"], 4, "12288 of 12288 distances of the depth plane are not > 0 m"),
+        ((96, 96), 2.0, FOCUS, 4, "the depth plane, 96x96, has another shape than the picture, 128x96"),
+        ((96, 128), -2.0, FOCUS, 4, "12288 of 12288 distances of the depth plane are not > 0 m"),
         ((96, 128), 2.0, ["--focus", "0.06"], 2, "focus 0.06 m is behind or inside the lens"),
         ((96, 128), 2.0, ["--focus", "-1"], 4, "-1"),
-        ((96, 128), 2.0, ["--focus", "1.5", "--set", "lens_look.f_number=0.8"], 2, "f/0.8 is not allowed"),
-        ((96, 128), 2.0, ["--focus", "1.5", "--set", "lens_look.lens=petzval"], 3, "petzval"),
-        ((96, 128), 2.0, ["--focus", "1.5", "--set", "lens_look.blades=2"], 3, "blades 2 is not allowed; allowed: 0, 3..20"),
-        ((96, 128), 2.0, ["--focus", "1.5", "--set", "lens_look.disparity=[1]"], 3, "disparity"),
+        ((96, 128), 2.0, [*FOCUS, "--set", "lens_look.f_number=0.8"], 2, "f/0.8 is not allowed"),
+        ((96, 128), 2.0, [*FOCUS, "--set", "lens_look.lens=petzval"], 3, "petzval"),
+        ((96, 128), 2.0, [*FOCUS, "--set", "lens_look.blades=2"], 3, "blades 2 is not allowed"),
+        ((96, 128), 2.0, [*FOCUS, "--set", "lens_look.disparity=[1]"], 3, "disparity"),
     ],
     ids=["no depth", "no focus", "shape", "negative", "focus in lens", "focus behind camera", "too wide", "no such lens",
          "blades", "disparity"],

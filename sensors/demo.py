@@ -19,7 +19,15 @@ WAYS = (REFERENCE, NATURAL, BINNED)
 
 
 def simulate(wanted: Wanted) -> Iterator[Shown]:
-    """Photograph the composed scene with `wanted.width` x `wanted.height` photosites, and develop all of them."""
+    """Photograph the composed scene with `wanted.width` x `wanted.height` photosites, and develop all of them.
+
+    Or, if `wanted.look`, what `sensors.look_demo.looks` does.
+    """
+    if wanted.look:
+        from sensors.look_demo import looks
+
+        yield from looks(wanted)
+        return
     from isp.errors import InputError
     from isp.io import check_writable, write_dng, write_picture
     from isp.values import RawFrame

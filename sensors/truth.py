@@ -75,16 +75,10 @@ class Truth:
 
 def make_truth(plan: Plan, electrons: Float32, defects: NDArray[np.uint8], allocate: Allocate = _empty) -> Truth:
     """The truth of `plan`; `electrons` and `defects` are those that `sensors.render.render` gave."""
-    x, y, width, height = plan.region
+    x, y = plan.region[:2]
     whole = plan.sensor.output_size(plan.mode, plan.size)
     ideal = ideal_picture(plan, allocate)
-    depth: Float32 | None = None
-    for top in range(0, height, STRIP):
-        part = plan.scene.depth(View(whole, x, y + top, width, min(STRIP, height - top)))
-        if part is None:
-            break
-        depth = allocate("depth", (height, width), np.float32) if depth is None else depth
-        depth[top : top + STRIP] = part
+    depth = depth_map(plan, allocate)
     response = plan.effective.curves @ photon_rate(plan.light.spectrum)
     return Truth(
         electrons=electrons,
@@ -96,6 +90,20 @@ def make_truth(plan: Plan, electrons: Float32, defects: NDArray[np.uint8], alloc
         regions=[_shifted(region, x, y) for region in plan.scene.regions(whole)],
         settings=describe(plan),
     )
+
+
+def depth_map(plan: Plan, allocate: Allocate = _empty) -> Float32 | None:
+    """`Truth.depth` of `plan`."""
+    x, y, width, height = plan.region
+    whole = plan.sensor.output_size(plan.mode, plan.size)
+    depth: Float32 | None = None
+    for top in range(0, height, STRIP):
+        part = plan.scene.depth(View(whole, x, y + top, width, min(STRIP, height - top)))
+        if part is None:
+            return None
+        depth = allocate("depth", (height, width), np.float32) if depth is None else depth
+        depth[top : top + STRIP] = part
+    return depth
 
 
 def ideal_picture(plan: Plan, allocate: Allocate = _empty) -> Picture:

@@ -14,7 +14,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isp.errors import IspError, ProfileError
+from isp.errors import IspError, ProfileError, UsageError
 
 if TYPE_CHECKING:
     from isp.values import RawFrame
@@ -56,7 +56,7 @@ def _no_progress(done: int, total: int) -> None:
 class Wanted:
     """What to show: `width` x `height` [px], `seed`, `iso`; into `folder`; on `threads` (None for all).
 
-    `progress` takes rows done and rows in all.
+    `progress` takes rows done and rows in all. `look` asks for scenes through other lenses.
     """
 
     folder: Path
@@ -67,6 +67,7 @@ class Wanted:
     threads: int | None = None
     overwrite: bool = False
     progress: Callable[[int, int], None] = _no_progress
+    look: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,8 @@ def develop(wanted: Wanted) -> Iterator[Shown]:
     """Photograph the generated scene and develop it: shown where no other package has a demo."""
     from isp.demo.camera import BITS, demo_frame
 
+    if wanted.look:
+        raise UsageError("--look needs scenes with depth; install the package that simulates them (sensors)")
     ways = (REFERENCE, NATURAL)
     check_targets(wanted, ways)
     began = time.perf_counter()

@@ -111,6 +111,7 @@ class _Runtime:
         self._handler = handler_type(on_error)  # must live as long as the runtime
         install = ctypes.CFUNCTYPE(ctypes.c_void_p, handler_type)(self.address("halide_set_error_handler"))
         install(self._handler)
+        self.threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self._set_threads = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)(self.address("halide_set_num_threads"))
 
     @classmethod
@@ -144,6 +145,7 @@ class _Runtime:
 
     def set_threads(self, count: int) -> None:
         self._set_threads(count)
+        self.threads = count
 
 
 def load_program(symbol: str, code: bytes, arguments: int, name: str) -> Program:
@@ -160,6 +162,11 @@ def loaded_program(symbol: str, arguments: int, name: str) -> Program | None:
 def set_threads(count: int) -> None:
     """Threads of the process-wide pool, 1 or more. Results do not depend on it."""
     _Runtime.get().set_threads(count)
+
+
+def threads() -> int:
+    """Threads of the process-wide pool, which host code keeps to as well."""
+    return _Runtime.get().threads
 
 
 def runtime_object(machine: str = "host") -> bytes:

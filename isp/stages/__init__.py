@@ -29,6 +29,7 @@ BUILT_IN = {
     "ccm": "isp.stages.ccm:Ccm",
     "vignette": "isp.stages.vignette:Vignette",
     "exposure": "isp.stages.exposure:Exposure",
+    "lens_look": "isp.stages.lens_look:LensLook",
     "glare": "isp.stages.glare:Glare",
     "local_tone": "isp.stages.local_tone:LocalTone",
     "distortion": "isp.stages.distortion:Distortion",

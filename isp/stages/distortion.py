@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _STRAIGHT = (1.0, 0.0, 0.0, 0.0)
 _GROUP = 16
 """Columns that are fetched from one first pixel on, so that pixels are read in a row and not one by one."""
+_ROWS = 128
+"""Rows of a companion plane that are bent together."""
 _BORDER = 257
 """Points along each side of the frame at which `frame` looks where they come from."""
 
@@ -254,11 +256,20 @@ def _widest(warp: RectilinearWarp, shape: tuple[int, int]) -> float:
 
 def _bent(plane: NDArray[Any], values: Mapping[str, Plain], context: Context) -> NDArray[Any]:
     """A companion plane at its own size: bilinear where it is floating point, else the nearest value."""
+    zoom, result = _zoom(values, context.shape), np.empty_like(plane)
+    for top in range(0, len(plane), _ROWS):
+        result[top : top + _ROWS] = _bent_rows(plane, values, context, zoom, range(top, min(top + _ROWS, len(plane))))
+    return result
+
+
+def _bent_rows(
+    plane: NDArray[Any], values: Mapping[str, Plain], context: Context, zoom: float, rows: range
+) -> NDArray[Any]:
     (h, w), (height, width) = plane.shape, context.shape
     warp = _warp(values)
     y, x = (((np.arange(n) + 0.5) / n * size - 0.5) for n, size in ((h, height), (w, width)))
     number = 1 if len(warp.planes) == 3 else 0
-    sx, sy = _find(warp, number, context.shape, _zoom(values, context.shape), x[None, :], y[:, None])
+    sx, sy = _find(warp, number, context.shape, zoom, x[None, :], y[rows.start : rows.stop, None])
     px, py = (np.clip((s + 0.5) / size * n - 0.5, 0, n - 1) for s, size, n in ((sx, width, w), (sy, height, h)))
     if plane.dtype.kind != "f":
         return np.asarray(plane[np.rint(py).astype(np.intp), np.rint(px).astype(np.intp)])

@@ -50,6 +50,11 @@ SCENES: Mapping[str, Recipe] = MappingProxyType(
         "dead-leaves": Recipe("overlapping disks of all sizes, a texture like nature's", _from("leaves", "DeadLeaves")),
         "dots": Recipe("a grid of round dots", _from("dots", "Dots")),
         "composed": Recipe("a still life that shows everything, with depth", _from("composed", "Composed")),
+        "night-street": Recipe(
+            "lamps and windows at night, and a post close by, with depth", _from("night_street", "NightStreet")
+        ),
+        "portrait": Recipe("a figure with loose hair before foliage, with depth", _from("portrait", "Portrait")),
+        "fence": Recipe("a wire fence close by, a ball and a hedge behind, with depth", _from("fence", "Fence")),
         "photo": Recipe("a photograph (PNG, JPEG, TIFF), taken as sRGB", _from("pictures", "photo"), ("FILE",)),
         "hdr": Recipe("linear light (OpenEXR, Radiance HDR)", _from("pictures", "hdr"), ("FILE",)),
         "spectral": Recipe("many wavelengths (OpenEXR, ENVI)", _from("pictures", "spectral"), ("FILE",)),

@@ -116,6 +116,9 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = MappingProxyType(
             _LIGHT,
         ),
         "composed": (_SEED,),
+        "night-street": (_SEED,),
+        "portrait": (_SEED,),
+        "fence": (_SEED,),
         "hdr": (Option("white", "number", "luminance of RGB (1, 1, 1), whatever the light [cd/m^2]", 1e-6, 6e4),),
         "spectral": (Option("kind", "choice", "what its values are", choices=("file", "reflective", "emissive")),),
     }

@@ -20,7 +20,8 @@ from isp.stages import find_stage
 
 FOLDER = Path(__file__).parents[2] / "isp" / "profiles"
 SHIPPED = ("authentic", "blue", "cinema_classic", "cinema_contemporary", "flat", "monochrome",
-           "monochrome_high_contrast", "natural", "night", "reference", "sepia", "vibrant", "vivid")  # fmt: skip
+           "monochrome_high_contrast", "natural", "night", "portrait_50mm", "reference", "sepia", "vibrant",
+           "vivid")  # fmt: skip
 LISTED = f"shipped profiles: {', '.join(SHIPPED)}"
 
 

@@ -1,0 +1,104 @@
+"""Edges of layers where those of the picture are: pixels beside a jump divided between what is near and what is far.
+
+A pixel of the picture that an edge crosses holds light of both sides. Taken for near, it would carry a rim of the far
+side's light; taken for far, a shadow of the near thing would stay where that itself is blurred away. With F and B the
+mean colours of both sides close by, its coverage is
+
+    alpha = (I - B) (F - B) / |F - B|²      (0..1)
+
+(the colour line of E. Ruzon and C. Tomasi, "Alpha estimation in natural images", CVPR 2000), and it becomes a pixel of
+the near layer, of colour F, that covers alpha of what is behind it.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isp.lens_look.sheets import JUMP, Int16
+from isp.values import Float32
+
+LIKE = 0.03
+"""Colours that differ by less, relative to the brighter, say nothing about coverage."""
+LEAST = 0.02
+"""Coverage below which a pixel is all far, and above 1 minus which all near."""
+_CHUNK = 2_000_000
+"""Neighbours that are looked at together."""
+
+
+def refined(
+    light: Float32, layer: Int16, radius: int, pool: Executor
+) -> tuple[Float32, Int16, NDArray[np.uint8]]:
+    """A picture whose pixels within `radius` of a jump are near, far, or near by some part.
+
+    Parameters
+    ----------
+    light : (H, W, 3) float32, linear
+    layer : (H, W) int16
+    radius : on either side of a jump [px]; 1 are the pixels that it lies between
+
+    Returns
+    -------
+    light, layer, alpha
+        (H, W, 3) float32; (H, W) int16; (H, W) uint8, coverage in 255ths
+    """
+    height, width = layer.shape
+    band = _beside_jumps(layer, radius)
+    y, x = np.nonzero(band)
+    bright, layers, alpha = light.copy(), layer.copy(), np.full(layer.shape, 255, np.uint8)
+    steps = np.arange(-2 * radius, 2 * radius + 1)
+    dy, dx = (a.ravel() for a in np.meshgrid(steps, steps, indexing="ij"))
+    count = max(1, _CHUNK // len(dx))
+
+    def part(first: int) -> None:
+        rows, columns = y[first : first + count], x[first : first + count]
+        py, px = np.clip(rows[:, None] + dy, 0, height - 1), np.clip(columns[:, None] + dx, 0, width - 1)
+        around, sure, colour = layer[py, px].astype(np.int32), ~band[py, px], light[py, px]
+        own_layer, own = layer[rows, columns].astype(np.int32), light[rows, columns]
+        ends = around.min(axis=1), around.max(axis=1)
+        sides = [np.abs(around - end[:, None]) < JUMP for end in ends]
+        near, far = (_mean(colour, side, sure) for side in sides)
+        line = near - far
+        length = (line * line).sum(axis=1)
+        share = ((own - far) * line).sum(axis=1) / np.maximum(length, 1e-20)
+        largest = np.maximum(near.max(axis=1), far.max(axis=1))
+        alike = length < (LIKE * largest) ** 2
+        on_near = np.abs(own_layer - ends[0]) < JUMP
+        share = np.where(alike, on_near, np.clip(share, 0, 1))
+        edge = ends[1] - ends[0] >= JUMP
+        is_near = share > LEAST
+        mixed = edge & is_near & (share < 1 - LEAST)
+        chosen = np.where(is_near, np.where(on_near, own_layer, ends[0]), np.where(on_near, ends[1], own_layer))
+        layers[rows, columns] = np.where(edge, chosen, own_layer)
+        alpha[rows, columns] = np.where(mixed, np.rint(255 * share), 255)
+        bright[rows, columns] = np.where(mixed[:, None], near, own)
+
+    for _ in pool.map(part, range(0, len(y), count)):
+        pass
+    return bright, layers, alpha
+
+
+def _beside_jumps(layer: Int16, radius: int) -> NDArray[np.bool_]:
+    """Pixels within `radius` of a jump between neighbours."""
+    from scipy.ndimage import maximum_filter
+
+    band = np.zeros(layer.shape, bool)
+    for axis in (0, 1):
+        edge = np.moveaxis(band, axis, 0)
+        # int16 cannot overflow: layers are few hundred
+        jump = np.moveaxis(np.abs(np.diff(layer, axis=axis)) >= JUMP, axis, 0)
+        edge[1:] |= jump
+        edge[:-1] |= jump
+    if radius > 1:
+        band[:] = maximum_filter(band, 2 * radius - 1)
+    return band
+
+
+def _mean(colour: Float32, side: NDArray[np.bool_], sure: NDArray[np.bool_]) -> Float32:
+    """Mean colour (n, 3) of a side's pixels that no edge crosses; of all of it where there are none."""
+    clean = side & sure
+    used = np.where(np.asarray(clean.any(axis=1))[:, None], clean, side)
+    count = used.sum(axis=1, dtype=np.float32)
+    return np.asarray(np.einsum("nkc,nk->nc", colour, used.astype(np.float32)) / np.maximum(count, 1)[:, None])

@@ -1,0 +1,243 @@
+"""One tile of a picture: its layers made, blurred, and laid one behind another.
+
+Layers are laid square by square, in pixels of the finest layer that reaches the square.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isp.lens_look.blocks import Blocks, Layer, Span
+from isp.lens_look.programs import run
+from isp.lens_look.squares import SQUARE, Flags, Squares
+from isp.values import Float32
+
+if TYPE_CHECKING:
+    from isp.lens_look.renderer import Renderer
+    from isp.lens_look.sheets import Int16, Sheets
+    from isp.lens_look.spots import Table
+
+TINY = 1e-6
+Spans = tuple[Span, Span]
+
+
+class Tile:
+    """A tile whose top-left pixel is at `corner` (row, column) of the picture, and what lies around it.
+
+    Parameters
+    ----------
+    renderer : Renderer
+    corner : (row, column) [px of the picture]
+    around : how much is needed around the tile [px], whole pixels of every level
+    light : (H, W, 3) float32, the whole picture
+    layer : (H, W) int16
+    hiding : what is hidden in the picture
+    alpha : (H, W) uint8, how much of a pixel its layer covers
+    """
+
+    def __init__(
+        self, renderer: Renderer, corner: Span, around: int, light: Float32, layer: Int16, hiding: Sheets | None,
+        alpha: NDArray[np.uint8] | None,
+    ) -> None:
+        self.renderer, self.corner, self.size, self.around = renderer, corner, renderer.size, around
+        rows, columns = (
+            _mirrored(start - around, self.size + 2 * around, n) for start, n in zip(corner, layer.shape, strict=True)
+        )
+        place = np.ix_(rows, columns) if _bent(rows) or _bent(columns) else (_whole(rows), _whole(columns))
+        self._layer = np.ascontiguousarray(layer[place])
+        self._light = np.ascontiguousarray(np.moveaxis(light[place], 2, 0))
+        self._hidden = None if hiding is None else hiding.at(self._layer, rows, columns)
+        self._alpha = np.full((1, 1), 255, np.uint8)
+        if self._hidden is not None:
+            self._alpha = (
+                np.full_like(self._layer, 255, np.uint8) if alpha is None else np.ascontiguousarray(alpha[place])
+            )
+        self._squares = Squares(self.size, around, self._layer, None if self._hidden is None else self._hidden[1])
+
+    def render(self, result: Float32) -> None:
+        """Put the tile into its place of `result` (H, W, 3)."""
+        tables = {k: self._table(k) for k in self._squares.numbers}
+        reaches = {k: self._radius(table) + 3 * blocks.factor for k, (blocks, table) in tables.items()}
+        reached = {k: self._squares.reached(k, reach) for k, reach in reaches.items()}
+        layers = [
+            self._prepared(k, blocks, table, reached[k]) for k, (blocks, table) in tables.items() if reached[k].any()
+        ]
+        if len(tables) == 1:
+            self._show_alone(layers[0], result)
+            return
+        hides = self._squares.near("hides", reaches)
+        meets = self._squares.near("meets", reaches) & (self.renderer.parts > 1)
+        seen: dict[Span, Float32] = {}
+        for where, parts in ((~meets, 1), (meets, self.renderer.parts)):
+            if where.any():
+                for part in range(parts**2):
+                    self._look(layers, reached, where, hides, parts, part, seen)
+        for (row, column), planes in seen.items():
+            finest = min(layer.blocks.factor for layer in layers if reached[layer.number][row, column])
+            self._show(planes, finest, (row * SQUARE, column * SQUARE), SQUARE, result)
+
+    def _table(self, number: int) -> tuple[Blocks, Table]:
+        renderer, size = self.renderer, self.size
+        level = renderer.level(number, *self._fields())
+        return Blocks.of(size, 2**level, renderer.side(2**level)), renderer.table(number, level)
+
+    def _spans(self, blocks: Blocks, squares: Flags) -> Spans:
+        """Rows and columns of blocks that squares are made of."""
+        down, across = (np.flatnonzero(squares.any(axis=axis)) for axis in (1, 0))
+        rows, columns = (
+            blocks.touched((int(at[0]) * SQUARE, min((int(at[-1]) + 1) * SQUARE, self.size))) for at in (down, across)
+        )
+        return rows, columns
+
+    def _prepared(self, number: int, blocks: Blocks, table: Table, squares: Flags) -> Layer:
+        """A layer and the kernels of the blocks that `squares` are made of."""
+        reach = math.ceil(self._radius(table) / blocks.factor + 1)
+        (top, bottom), (left, right) = spans = self._spans(blocks, squares)
+        shape = bottom - top, right - left
+        first = self.around // blocks.factor - blocks.begin - reach
+        source = self._source(
+            number, blocks.factor, (first + top * blocks.side, first + left * blocks.side),
+            (shape[0] * blocks.side + 2 * reach + 1, shape[1] * blocks.side + 2 * reach),
+        )
+        kernels = self._kernels(table, blocks, (top, left), shape, reach)
+        return Layer(number, self.renderer.layers.blur(number), blocks, spans, source, kernels)
+
+    def _look(
+        self, layers: list[Layer], reached: dict[int, Flags], where: Flags, hides: Flags, parts: int, part: int,
+        seen: dict[Span, Float32],
+    ) -> None:
+        """Add what a part of the pupil sees to `seen` (6, h, w) of the squares in `where`."""
+        near = {layer.number: reached[layer.number] & where for layer in layers}
+        used = [(layer, self._spans(layer.blocks, near[layer.number])) for layer in layers if near[layer.number].any()]
+        sizes = [(7 + 4 * layer.divided(parts), *layer.size(spans)) for layer, spans in used]
+        starts = np.cumsum([1, *(math.prod(size) for size in sizes)])
+        packed = np.zeros(starts[-1], np.float32)
+        # the share of what is not divided
+        packed[0] = 1.0
+        records, places = np.zeros((len(used), 9), np.int32), np.empty((len(used), 4), np.float32)
+        for k, ((layer, spans), (planes, height, width)) in enumerate(zip(used, sizes, strict=True)):
+            into = packed[starts[k] : starts[k + 1]].reshape(planes, height, width)
+            step, blocks = height * width, layer.blocks
+            records[k, :5] = starts[k], step, width, width - 2, height - 2
+            if layer.divided(parts):
+                layer.gather_part(spans, parts, part, into)
+                records[k, 5:] = starts[k] + 7 * step, step, width, 1
+            else:
+                layer.gather(spans, into)
+            origin = (blocks.begin - 0.5 - span[0] * blocks.side for span in (spans[1], spans[0]))
+            places[k] = 1 / blocks.factor, *origin, 1.0 if layer.divided(parts) else 1 / parts**2
+        program = "compose parts" if parts > 1 else "compose"
+        for row, column in np.argwhere(where):
+            here = [k for k, (layer, _) in enumerate(used) if reached[layer.number][row, column]]
+            factor = min(used[k][0].blocks.factor for k in here)
+            halo = int(factor > 1)
+            height, width = (min(SQUARE, self.size - SQUARE * at) // factor + 2 * halo for at in (row, column))
+            grid = np.array(
+                [*(SQUARE * at + (0.5 - halo) * factor for at in (column, row)), factor, hides[row, column]], np.float32
+            )
+            before = seen.get((row, column))
+            if before is None:
+                before = np.zeros((6, height, width), np.float32)
+            after = np.empty_like(before)
+            run(program, packed, records[here], places[here], grid, before, after)
+            seen[row, column] = after
+
+    def _show(self, planes: Float32, factor: int, corner: Span, side: int, result: Float32) -> None:
+        """Put what is seen of a square of the tile, (6, h, w) in pixels of `factor`, into its place of `result`."""
+        spans = []
+        for at, start, length in zip(corner, self.corner, result.shape, strict=False):
+            first, last = max(at + start, 0), min(at + min(side, self.size - at) + start, length)
+            if first >= last:
+                return
+            spans.append((first, last, first - at - start))
+        (top, bottom, y), (left, right, x) = spans
+        whole = np.empty((min(side, self.size - corner[0]), min(side, self.size - corner[1]), 3), np.float32)
+        run("show coarse" if factor > 1 else "show", planes, np.array([1 / factor], np.float32), whole)
+        result[top:bottom, left:right] = whole[y : y + bottom - top, x : x + right - left]
+
+    def _show_alone(self, layer: Layer, result: Float32) -> None:
+        """The tile where it is one layer."""
+        planes = np.ones((6, *layer.size(layer.spans)), np.float32)
+        layer.gather(layer.spans, planes[:3])
+        self._show(planes, layer.blocks.factor, (0, 0), self.size, result)
+
+    def _radius(self, table: Table) -> float:
+        """Of the largest spot in the tile [px]."""
+        return float(table.radius[self._held(len(table.radius))].max())
+
+    def _held(self, count: int) -> slice:
+        """Which of `count` fields the tile's are among."""
+        nearest, farthest = self._fields()
+        return slice(min(math.floor(nearest), count - 1), min(math.ceil(farthest), count - 1) + 1)
+
+    def _fields(self) -> tuple[float, float]:
+        """Least and greatest field number in the tile."""
+        renderer, (top, left), size = self.renderer, self.corner, self.size
+        x, y = renderer.place.axis
+        nearest = renderer.fields(min(max(y, top), top + size), min(max(x, left), left + size))
+        return nearest, max(renderer.fields(top + a, left + b) for a in (0, size) for b in (0, size))
+
+    def _kernels(self, table: Table, blocks: Blocks, first: Span, shape: Span, reach: int) -> Float32:
+        """(4, blocks down, blocks across, taps, taps) kernels, each with sum 1."""
+        optics, factor = self.renderer.optics, blocks.factor
+        x, y = self.renderer.place.axis
+        step, taps = blocks.side * factor, 2 * reach + 1
+        middle = (blocks.side / 2 - blocks.begin) * factor - 0.5
+        place = np.array(
+            [
+                self.corner[1] + first[1] * step + middle - x, self.corner[0] + first[0] * step + middle - y,
+                step, step, factor, reach, reach,
+                (len(table.half) - 1) / optics.corner, optics.turns * max(optics.blades, 1) / (2 * np.pi),
+            ], np.float32,
+        )
+        kernels = np.empty((4, *shape, taps, taps), np.float32)
+        program = "kernels" if optics.turns == 1 else "kernels turning"
+        run(program, table.density, table.half.astype(np.float32), place, kernels)
+        kernels /= np.maximum(kernels.sum(axis=(3, 4)), TINY)[..., None, None]
+        return kernels
+
+    def _source(self, layer: int, factor: int, first: Span, shape: tuple[int, ...]) -> Float32:
+        """(5, h, w) light, coverage and continuation of a layer, in pixels of `factor`, from `first` of the region."""
+        renderer = self.renderer
+        x, y = renderer.place.axis
+        falloff = renderer.falloff(layer)
+        place = np.array([first[1], first[0], layer], np.int32)
+        box = np.full((factor, factor), 1 / factor**2, np.float32)
+        gain, threshold = renderer.highlights.gain(renderer.layers.blur(layer)), renderer.highlights.threshold
+        tone = np.array(
+            [
+                x - self.corner[1] + self.around, y - self.corner[0] + self.around,
+                (len(falloff) - 1) / renderer.optics.corner**2, gain, 0.8 * threshold, 5 / threshold,
+            ], np.float32,
+        )
+        source = np.zeros((5, *shape), np.float32)
+        # whole blocks may stick out of the region, where nothing is asked for
+        inside = source[:, *(slice(len(self._layer) // factor - at) for at in first)]
+        if self._hidden is None:
+            run("split", self._light, self._layer, self._layer, box, place, tone, falloff, inside)
+            return source
+        reach, hidden, behind = self._hidden
+        sheets = self._alpha, self._layer, reach, hidden, behind
+        run("split sheets", self._light, *sheets, box, place, tone, falloff, inside)
+        return source
+
+
+def _mirrored(start: int, count: int, size: int) -> NDArray[np.intp]:
+    """Indices of `count` pixels from `start` on, mirrored at the edges of 0..`size` - 1 (which is not repeated)."""
+    at = np.arange(start, start + count)
+    if start < 0 or start + count > size:
+        period = max(2 * (size - 1), 1)
+        at = np.abs((at + size - 1) % period - (size - 1)) if size > 1 else np.zeros_like(at)
+    return at
+
+
+def _bent(indices: NDArray[np.intp]) -> bool:
+    return int(indices[-1]) - int(indices[0]) != len(indices) - 1 or bool((np.diff(indices) < 0).any())
+
+
+def _whole(indices: NDArray[np.intp]) -> slice:
+    return slice(int(indices[0]), int(indices[-1]) + 1)

@@ -1,0 +1,303 @@
+"""Lens look: the picture as another lens would have taken it, by the rays of its prescription.
+
+Every pixel's distance says how far out of focus it is; its light is spread over the spot that rays traced through the
+lens leave on the sensor (`isp.lens_look`): cat's eye and swirl by the rims that cut the beam, bright or soft edges by
+spherical aberration, fringes by dispersion, the iris's polygon. What is near hides what is far, and the edges of what
+is blurred in front are soft over what lies behind. Without depth only what needs none is applied: the lens's own
+sharpness, fall-off, distortion and glare.
+
+The picture is taken to be what a sensor `sensor_width` wide sees behind the lens. A phone's own blur of the same scene
+is taken into account: blur circles add as the squares of their diameters (exact for the second moment).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from isp.errors import InputError
+from isp.lenses import lens_names
+from isp.parameters import Param
+from isp.stage import Context, Plain, Stage
+from isp.values import Float32, Picture
+
+if TYPE_CHECKING:
+    from isp.lens_look.renderer import Place, Renderer
+    from isp.lens_look.spots import Optics
+
+IDEAL = "ideal"
+LARGEST = 0.1
+"""Blur circles grow to this share of the frame's diagonal; what is nearer is not blurred more."""
+FAR = 10.0
+"""Distance in focus where none matters [m]."""
+_GLARE_RADIUS = 0.2
+"""Half width of the veil, relative to the frame's diagonal."""
+_GLARE_PIXELS = 192
+"""Longest side of the copy that the veil is made of [px]."""
+
+
+class LensLook(Stage):
+    """Render the picture as if taken through another lens, with its depth of field."""
+
+    name = "lens_look"
+    takes = ("scene",)
+    kind = "frame"
+    parameters = (
+        Param("lens", "50mm_f1.2_1966", "A lens of the catalogue, or an ideal thin one",
+              choices=(IDEAL, *lens_names())),
+        Param("focal_length", 0.0, "The lens scaled to this focal length; 0 as it is (ideal: 50)", unit="mm", lower=0,
+              upper=1000),
+        Param("f_number", 0.0, "Aperture; 0 is wide open (ideal: 1.4)", lower=0, upper=64, tune="search"),
+        Param("focus", "given", "Distance in focus; given: what was given with the frame; anywhere: for mode flat only",
+              unit="m", lower=0.01, upper=1e5, sources=("given", "anywhere"), tune="search"),
+        Param("strength", 1.0, "Factor on the size of every spot", lower=0, upper=2, tune="search"),
+        Param("mode", "depth", "flat: no depth, all is in focus; auto: flat where no depth was given",
+              choices=("depth", "flat", "auto")),
+        Param("sensor_width", 36.0, "Longer side of the sensor behind the lens", unit="mm", lower=1, upper=300),
+        Param("disparity", (), "The depth plane holds disparities: 1 / distance = scale v + offset [1/m]",
+              shapes=((0,), (2,))),
+        Param("phone", (), "Focal length [mm], f-number and longer side of the sensor [mm] of the camera that took the "
+              "picture, focused alike; [] for none of its own blur", lower=0.1, upper=1000, shapes=((0,), (3,))),
+        Param("edge_refine", 1.0, "Pixels on either side of a depth edge that are divided anew between near and far by "
+              "their colour; 0 trusts the depth", unit="px", lower=0, upper=16, integer=True),
+        Param("highlights", 1.0, "How much brighter saturated light is taken to be where it is blurred", unit="EV",
+              lower=0, upper=6, tune="search"),
+        Param("threshold", 0.95, "Light from which on it is taken to be saturated", lower=0.05, upper=100),
+        Param("vignetting", 1.0, "Share of the lens's loss of light towards the corners", lower=0, upper=1,
+              tune="search"),
+        Param("distortion", 1.0, "Share of the lens's distortion", lower=0, upper=1, tune="search"),
+        Param("glare", 0.0, "Share of the light that the lens scatters over the picture", lower=0, upper=0.2,
+              tune="search"),
+        Param("blades", 0.0, "Of the iris; 0 is round", lower=0, upper=20, integer=True),
+        Param("blade_angle", 0.0, "Of the middle of a blade, from the right", unit="deg", lower=-180, upper=180),
+        Param("onion", (0.0, 0.0), "Rings that turned aspheres leave: modulation of the light, rings over the stop",
+              lower=0, upper=60, shapes=((2,),)),
+        Param("window", (), "Left, top, width, height: where the picture lies in the frame [px], which it may be cut "
+              "from; [] is the frame: 0, 0 and its own size", unit="px", lower=-1e6, upper=1e6, shapes=((0,), (4,)),
+              integer=True),
+    )
+
+    def source(self, name: str, word: str, context: Context) -> Plain:
+        focus = context.companions.focus
+        return "anywhere" if focus is None or word == "anywhere" else focus
+
+    def check(self, values: Mapping[str, Any]) -> None:
+        blades = values.get("blades", 0)
+        if isinstance(blades, float) and 0 < blades < 3:
+            raise ValueError(f"blades {blades:g} is not allowed; allowed: 0, 3..20")
+        onion = values.get("onion", (0.0, 0.0))
+        if isinstance(onion, tuple) and len(onion) == 2 and onion[0] > 1:
+            raise ValueError(f"onion modulates by {onion[0]:g}; allowed: 0..1")
+
+    def wants_statistics(self, values: Mapping[str, Any], context: Context) -> bool:
+        return False
+
+    def advance(self, values: Mapping[str, Plain], context: Context) -> Context:
+        if _deep(values, context):
+            if values["focus"] == "anywhere":
+                raise InputError(
+                    "stage 'lens_look' needs 'focus', the distance in focus, which was not given (--focus)"
+                )
+            _away(values, context)
+        optics, place = self.optics(values, context.shape), _place(values, context.shape)
+        bend = _bend(values, optics, place)
+        if bend is None:
+            return context
+        from isp.stages.distortion import Distortion
+
+        return context.but(companions=Distortion().advance(bend, context).companions)
+
+    def apply(self, value: Picture, values: Mapping[str, Plain], context: Context) -> Picture:
+        from isp.engine.runtime import threads
+        from isp.lens_look import distance, matte
+
+        light, alpha, count = value.data, None, threads()
+        renderer = self.renderer(values, context.shape)
+        optics = renderer.optics
+        with ThreadPoolExecutor(count) as pool:
+            if not _deep(values, context) or renderer.layers.infinity == 0:
+                layer = np.zeros(context.shape, np.int16)
+            else:
+                largest = LARGEST * math.hypot(*renderer.place.frame)
+                away = _away(values, context)
+                layer = distance.numbered(away, values["focus"], renderer.layers, context.shape, largest, pool)
+                if values["edge_refine"]:
+                    light, layer, alpha = matte.refined(light, layer, int(values["edge_refine"]), pool)
+        if values["strength"] or values["vignetting"]:
+            light = renderer.render(np.ascontiguousarray(light), layer, count, alpha)
+        bend = _bend(values, optics, renderer.place)
+        if bend is not None:
+            light = _bent(light, bend, context)
+        if values["glare"]:
+            light = _veiled(light, float(values["glare"]))
+        return replace(value, pixels=light)
+
+    def optics(self, values: Mapping[str, Plain], shape: tuple[int, int]) -> Optics:
+        """The lens at work in front of a picture (H, W).
+
+        Raises
+        ------
+        InputError, UsageError
+            The lens cannot do that.
+        """
+        from isp.lens_look import fans
+        from isp.lens_look.spots import Optics
+        from isp.lenses import load_lens
+
+        frame = _place(values, shape).frame
+        width = float(values["sensor_width"])
+        sensor = tuple(width * n / max(frame) for n in frame)
+        nominal, f_number = float(values["focal_length"]), float(values["f_number"])
+        if values["lens"] == IDEAL:
+            nominal, f_number, own = nominal or 50.0, f_number or 1.4, nominal or 50.0
+            light = fans.ideal(own, f_number, fans.widest_tangent(own, sensor))
+        else:
+            own = load_lens(name=values["lens"]).focal_length
+            light = fans.prepare(values["lens"], None, fans.widest_tangent(nominal or own, sensor))
+            f_number = f_number or light.f_number
+        # a lens scaled to another focal length sees the world scaled the other way
+        scale = own / (nominal or own)
+        blades, onion = int(values["blades"]), values["onion"]
+        focus = FAR if values["focus"] == "anywhere" else float(values["focus"])
+        return Optics(
+            light, f_number, 1e3 * focus * scale, width / max(frame) * scale,
+            strength=float(values["strength"]), distortion=float(values["distortion"]), blades=blades,
+            blade_angle=float(values["blade_angle"]), onion=(onion[0], onion[1]),
+        )
+
+    def renderer(self, values: Mapping[str, Plain], shape: tuple[int, int]) -> Renderer:
+        """What renders a picture (H, W)."""
+        from isp.lens_look.renderer import Highlights, Renderer
+
+        return Renderer(
+            self.optics(values, shape), _place(values, shape), float(values["vignetting"]),
+            Highlights(float(values["highlights"]), float(values["threshold"])), own_blur=own_blur(values),
+        )
+
+    def margin(self, values: Mapping[str, Plain], context: Context) -> int:
+        """How far around a pixel the result depends on the picture, but for glare [px]."""
+        renderer = self.renderer(values, context.shape)
+        layers = [0]
+        if _deep(values, context) and renderer.layers.infinity:
+            away = 1 - float(values["focus"]) * _away(values, context)
+            largest = LARGEST * math.hypot(*renderer.place.frame)
+            ends = np.clip(renderer.layers.infinity * np.array([away.min(), away.max()]), -largest, largest)
+            first, last = renderer.layers.of(ends)
+            layers = list(range(int(first), int(last) + 1))
+        bend = _bend(values, renderer.optics, renderer.place)
+        moved = 0 if bend is None else math.ceil(float(bend["scale"]) * 0.02 * math.hypot(*renderer.place.frame))
+        return renderer.reach(layers) + 2 * int(values["edge_refine"]) + moved
+
+
+def own_blur(values: Mapping[str, Plain]) -> float:
+    """Share of the blur that is still to be added to a picture that a phone's lens has blurred."""
+    if not values["phone"]:
+        return 1.0
+    focal, number, width = values["phone"]
+    from isp.lenses import load_lens
+
+    if values["lens"] == IDEAL:
+        own, widest = 50.0, 1.4
+    else:
+        lens = load_lens(name=values["lens"])
+        own, widest = lens.focal_length, lens.f_number
+    own = float(values["focal_length"]) or own
+    wanted = own**2 / (float(values["f_number"]) or widest) / float(values["sensor_width"])
+    return math.sqrt(max(1.0 - (focal**2 / number / width / wanted) ** 2, 0.0))
+
+
+def _place(values: Mapping[str, Plain], shape: tuple[int, int]) -> Place:
+    from isp.lens_look.renderer import Place
+
+    if not values["window"]:
+        return Place(shape, 0, 0, shape)
+    left, top, width, height = (int(v) for v in values["window"])
+    if left < 0 or top < 0 or left + shape[1] > width or top + shape[0] > height:
+        size = f"{shape[1]}x{shape[0]}"
+        raise InputError(f"lens_look: a picture of {size} at {left}, {top} does not lie in a frame of {width}x{height}")
+    return Place(shape, left, top, (height, width))
+
+
+def _deep(values: Mapping[str, Plain], context: Context) -> bool:
+    """Whether depth has a part in it."""
+    return values["mode"] == "depth" or (values["mode"] == "auto" and "depth" in context.companions.planes)
+
+
+def _away(values: Mapping[str, Plain], context: Context) -> Float32:
+    from isp.lens_look.distance import vergence
+
+    plane = context.companions.planes.get("depth")
+    if plane is None:
+        raise InputError("stage 'lens_look' needs 'depth', which was not given (--depth); mode: flat does without")
+    return vergence(plane, context.shape, values["disparity"])
+
+
+def _bend(values: Mapping[str, Plain], optics: Optics, place: Place) -> dict[str, Any] | None:
+    """The lens's distortion as parameters of the stage `distortion`; None where there is none."""
+    if not values["distortion"]:
+        return None
+    ideal = np.linspace(0, optics.corner, len(optics.stretch[1]))
+    bent = ideal * optics.stretch[1]
+    corner = math.hypot(*place.frame) / 2
+    held = bent <= corner * 1.05
+    x, y = place.axis
+    height, width = place.shape
+    unit = math.hypot(max(abs(x), abs(width - 1 - x)), max(abs(y), abs(height - 1 - y)))
+    powers = (bent[held, None] / unit) ** np.array([0, 2, 4, 6])
+    factor = np.ones(held.sum())
+    factor[1:] = ideal[held][1:] / bent[held][1:]
+    radial = np.linalg.lstsq(powers, factor, rcond=None)[0]
+    if np.abs(factor - 1).max() * corner < 0.05:
+        return None
+    # what lies outside of the picture is not drawn into its corners
+    zoom = max(float(np.interp(corner, ideal[held], factor)), float(factor[ideal[held] <= corner].max()), 1.0)
+    return {
+        "radial": tuple(radial.tolist()), "tangential": (), "centre": (x / max(width - 1, 1), y / max(height - 1, 1)),
+        "scale": zoom, "frame": "keep",
+    }
+
+
+def _bent(light: Float32, values: Mapping[str, Any], context: Context) -> Float32:
+    from isp.engine.execute import Plan
+    from isp.engine.plan import Placed
+    from isp.engine.segment import make_step
+    from isp.stages.distortion import Distortion
+
+    stage = Distortion()
+    before = context.but(resolved={stage.name: values})
+    step = make_step(stage, values, before, "scene")
+    plan = Plan([Placed(step, "scene", before, before)], "float32", "scene", "float32")
+    return np.asarray(plan.run(np.ascontiguousarray(light), before), np.float32)
+
+
+def _veiled(light: Float32, amount: float) -> Float32:
+    from isp.stages.glare import veil
+    from isp.stages.guide import shrunk
+
+    height, width = light.shape[:2]
+    side = -(-max(height, width) // _GLARE_PIXELS)
+    small = shrunk(np.maximum(light, 0).astype(np.float64), side)
+    scattered = veil(small, _GLARE_RADIUS * math.hypot(*small.shape[:2])).astype(np.float32)
+    result = light * np.float32(1 - amount)
+    at_x = (np.arange(width) + 0.5) / side - 0.5
+    at_y = np.clip((np.arange(height) + 0.5) / side - 0.5, 0, small.shape[0] - 1)
+    columns = np.stack([_along(scattered[..., c].T, at_x).T for c in range(3)], axis=-1)
+    low = np.minimum(at_y.astype(np.intp), max(small.shape[0] - 2, 0))
+    for row in range(height):
+        part = np.float32(at_y[row] - low[row])
+        upper, lower = columns[low[row]], columns[min(low[row] + 1, len(columns) - 1)]
+        result[row] += np.float32(amount) * (upper + (lower - upper) * part)
+    return result
+
+
+def _along(plane: Float32, at: Any) -> Float32:
+    last = len(plane) - 1
+    at = np.clip(at, 0, last)
+    low = np.minimum(at.astype(np.intp), max(last - 1, 0))
+    part = (at - low).astype(np.float32)[:, None]
+    return np.asarray(plane[low] + (plane[np.minimum(low + 1, last)] - plane[low]) * part, np.float32)

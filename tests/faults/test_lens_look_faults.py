@@ -1,0 +1,55 @@
+"""What the lens look refuses, from the command: one line that says what, and an exit code."""
+
+import numpy as np
+import pytest
+
+from isp.commands import main
+from isp.io import write_dng
+from sensors import capture
+
+
+@pytest.fixture(scope="module")
+def frame(tmp_path_factory):
+    path = tmp_path_factory.mktemp("look") / "a.dng"
+    write_dng(capture("chart", sensor="imx586", mode="bin4", size=(512, 384), iso=100), path)
+    return path
+
+
+def depth(folder, shape=(96, 128), value=2.0):
+    np.save(folder / "depth.npy", np.full(shape, value, np.float32))
+    return ["--depth", str(folder / "depth.npy")]
+
+
+DEEP = ["--set", "lens_look.mode=depth"]
+FOCUS = ["--focus", "1.5"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "value", "more", "code", "words"),
+    [
+        (None, 0, [*DEEP, *FOCUS], 4, "stage 'lens_look' needs 'depth', which was not given (--depth)"),
+        ((96, 128), 2.0, [], 4, "needs 'focus', the distance in focus, which was not given (--focus)"),
+        ((96, 96), 2.0, FOCUS, 4, "the depth plane, 96x96, has another shape than the picture, 128x96"),
+        ((96, 128), -2.0, FOCUS, 4, "12288 of 12288 distances of the depth plane are not > 0 m"),
+        ((96, 128), 2.0, ["--focus", "0.06"], 2, "focus 0.06 m is behind or inside the lens"),
+        ((96, 128), 2.0, ["--focus", "-1"], 4, "-1"),
+        ((96, 128), 2.0, [*FOCUS, "--set", "lens_look.f_number=0.8"], 2, "f/0.8 is not allowed"),
+        ((96, 128), 2.0, [*FOCUS, "--set", "lens_look.lens=petzval"], 3, "petzval"),
+        ((96, 128), 2.0, [*FOCUS, "--set", "lens_look.blades=2"], 3, "blades 2 is not allowed"),
+        ((96, 128), 2.0, [*FOCUS, "--set", "lens_look.disparity=[1]"], 3, "disparity"),
+    ],
+    ids=["no depth", "no focus", "shape", "negative", "focus in lens", "focus behind camera", "too wide", "no such lens",
+         "blades", "disparity"],
+)  # fmt: skip
+def test_bad_input_ends_in_one_line(frame, tmp_path, capsys, shape, value, more, code, words):
+    given = [] if shape is None else depth(tmp_path, shape, value)
+    out = tmp_path / "a.jpg"
+    assert main(["run", "portrait_50mm", str(frame), "-o", str(out), *given, *more]) == code
+    said = capsys.readouterr().err.strip()
+    assert words in said
+    assert "Traceback" not in said
+    assert not out.exists()
+
+
+def test_without_depth_the_profile_leaves_all_in_focus(frame, tmp_path):
+    assert main(["run", "portrait_50mm", str(frame), "-o", str(tmp_path / "a.jpg")]) == 0

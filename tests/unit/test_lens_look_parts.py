@@ -1,0 +1,172 @@
+"""The parts of the lens look: the thin lens, layers, distances, mattes, what is hidden, kernels on blocks."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from isp.errors import InputError, UsageError
+from isp.lens_look import distance, matte, sheets
+from isp.lens_look.blocks import Blocks
+from isp.lens_look.fans import ideal, widest_tangent
+from isp.lens_look.spots import Optics
+from isp.lens_look.squares import Squares
+from isp.lens_look.thin_lens import blur_diameter
+
+
+@pytest.mark.parametrize(
+    ("focal", "f_number", "width", "pixels"),
+    [(50, 0.95, 36.0, 315), (50, 1.2, 36.0, 250), (35, 1.4, 36.0, 103), (28, 1.4, 36.0, 66), (8.71, 1.9, 13.1, 12.6)],
+)
+def test_the_blur_of_the_background_is_that_of_the_thin_lens(focal, f_number, width, pixels):
+    blur = float(blur_diameter(focal, f_number, np.inf, 1.0)) / width * 4096
+    assert blur == pytest.approx(pixels, rel=0.01)
+    fans = ideal(focal, f_number, widest_tangent(focal, (width, 0.75 * width)))
+    assert Optics(fans, f_number, 1000.0, width / 4096).blur_at_infinity == pytest.approx(pixels, rel=0.01)
+
+
+def test_in_front_of_the_focus_blur_is_negative_and_grows_without_bound():
+    near, focus, far = blur_diameter(50, 2, [0.5, 1.0, 3.0], 1.0)
+    assert near < 0 == focus < far
+    # the formula by hand: 50² / 2 * (0.5 - 1) / (0.5 (1000 - 50))
+    assert near == pytest.approx(2500 / 2 * -0.5 / (0.5 * 950))
+
+
+@pytest.mark.parametrize("away", [0.0, -1.0])
+def test_the_thin_lens_refuses_distances_behind_it(away):
+    with pytest.raises(UsageError, match="distances must be > 0 m"):
+        blur_diameter(50, 2, away, 1.0)
+
+
+def test_the_thin_lens_refuses_a_focus_inside_it():
+    with pytest.raises(UsageError, match=r"focus 0\.08 m is behind or inside the lens"):
+        blur_diameter(50, 2, 3.0, 0.08)
+
+
+@pytest.mark.parametrize("infinity", [3.3, 17.0, 61.7, 250.0])
+def test_layers_are_fine_and_infinity_is_in_the_middle_of_one(infinity):
+    layers = sheets.Layers(infinity)
+    blur = np.concatenate([-np.geomspace(300, 0.1, 400), [0.0], np.geomspace(0.1, infinity, 400)])
+    number = layers.of(blur)
+    assert (np.diff(number) >= 0).all()
+    assert number[400] == 0
+    middle = np.array([layers.blur(int(k)) for k in number])
+    assert (np.abs(middle - blur) <= np.maximum(0.52, 0.021 * np.abs(blur))).all()
+    assert layers.blur(int(layers.of(infinity))) == pytest.approx(infinity, rel=1e-6)
+
+
+def test_disparities_become_distances():
+    plane = np.array([[1.0, 3.0]])
+    found = distance.vergence(plane, (10, 20), (0.5, -0.5))
+    np.testing.assert_allclose(found, [[0.0, 1.0]])
+    np.testing.assert_allclose(distance.vergence(plane, (10, 20)), [[1.0, 1 / 3]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("bad", [0.0, -2.0])
+def test_distances_must_be_positive(bad):
+    with pytest.raises(InputError, match="1 of 2 distances of the depth plane are not > 0 m"):
+        distance.vergence(np.array([[1.0, bad]]), (10, 20))
+
+
+def test_a_depth_plane_of_another_shape_is_refused():
+    with pytest.raises(InputError, match="the depth plane, 30x20, has another shape than the picture, 40x20"):
+        distance.vergence(np.ones((20, 30)), (20, 40))
+
+
+def test_a_small_depth_plane_has_sharp_edges_and_smooth_slopes():
+    away = np.array([[0.2, 0.21, 0.22, 0.9]], np.float32).repeat(3, 0)
+    layers = sheets.Layers(40.0)
+    with ThreadPoolExecutor(2) as pool:
+        found = distance.numbered(away, 1.0, layers, (30, 40), 100.0, pool)
+    slope = 1 - np.interp((np.arange(20) + 0.5) / 10 - 0.5, [0, 1, 2], [0.2, 0.21, 0.22])
+    assert np.abs(found[15, :20] - layers.of(40 * slope)).max() <= 1
+    assert (np.abs(np.diff(found[15].astype(int))) > 3).sum() == 1
+
+
+def _edge(at=20.3, width=40, height=12):
+    """A picture of near (left) and far colours with a straight edge at `at`, and its layers, wrong by a pixel."""
+    near, far = np.array([0.6, 0.2, 0.1], np.float32), np.array([0.1, 0.2, 0.5], np.float32)
+    cover = np.clip(at - np.arange(width), 0, 1).astype(np.float32)
+    light = np.broadcast_to(cover[:, None] * near + (1 - cover[:, None]) * far, (height, width, 3))
+    layer = np.where(np.arange(width) < 20, -10, 12).astype(np.int16)
+    return light.astype(np.float32), np.broadcast_to(layer, (height, width)), cover, near
+
+
+@pytest.mark.parametrize(("at", "radius"), [(20.3, 1), (19.6, 1), (22.45, 3), (17.8, 3)])
+def test_a_pixel_that_an_edge_crosses_is_divided(at, radius):
+    light, layer, cover, near = _edge(at)
+    with ThreadPoolExecutor(2) as pool:
+        bright, layers, alpha = matte.refined(light, layer, radius, pool)
+    part = alpha[6] / 255 * (layers[6] == -10)
+    np.testing.assert_allclose(part, cover, atol=0.01)
+    mixed = (cover > 0.03) & (cover < 0.97)
+    np.testing.assert_allclose(bright[6, mixed], near[None].repeat(mixed.sum(), 0), atol=1e-5)
+    assert set(np.unique(layers)) == {-10, 12}
+
+
+def test_an_edge_without_contrast_stays_where_the_depth_has_it():
+    light = np.full((10, 30, 3), 0.3, np.float32)
+    layer = np.where(np.arange(30) < 15, 0, 20).astype(np.int16)[None].repeat(10, 0)
+    with ThreadPoolExecutor(1) as pool:
+        bright, layers, alpha = matte.refined(light, layer, 2, pool)
+    assert np.array_equal(layers, layer)
+    assert (alpha == 255).all()
+    assert np.array_equal(bright, light)
+
+
+def test_what_a_bar_hides_is_continued_from_both_sides():
+    light = np.broadcast_to(np.linspace(0.1, 0.9, 48, dtype=np.float32)[None, :, None], (32, 48, 3)).copy()
+    layer = np.full((32, 48), 10, np.int16)
+    layer[:, 20:28] = -15
+    light[:, 20:28] = 5.0
+    found = sheets.uncover(light, layer, (0, 0), 1, 8)
+    reach, hidden, behind = found.at(layer, np.arange(32), np.arange(48))
+    assert (hidden[:, 20:28] == 10).all()
+    assert (hidden[:, :20] == sheets.NOTHING).all()
+    assert (reach[:, 20:28] < 10).all()
+    assert behind[:, 10, 20:28].max() < 0.65
+    assert behind[:, 10, 20:28].min() > 0.35
+
+
+def test_a_slope_hides_nothing():
+    layer = np.arange(60, dtype=np.int16)[None].repeat(20, 0)
+    assert sheets.uncover(np.ones((20, 60, 3), np.float32), layer, (0, 0), 1, 10) is None
+
+
+def test_cells_may_begin_anywhere():
+    random = np.random.Generator(np.random.Philox(4))
+    light = random.random((40, 52, 3)).astype(np.float32)
+    layer = np.where(random.random((40, 52)) < 0.1, -8, 9).astype(np.int16)
+    whole = sheets.uncover(light, layer, (0, 0), 4, 3)
+    rows, columns = np.arange(18, 30), np.arange(17, 30)
+    part = sheets.uncover(light[6:, 5:], layer[6:, 5:], (2, 1), 4, 3)
+    for one, other in zip(
+        whole.at(layer[18:30, 17:30], rows, columns), part.at(layer[18:30, 17:30], rows - 6, columns - 5), strict=True
+    ):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+@pytest.mark.parametrize(("size", "factor", "wanted"), [(512, 1, 64), (512, 4, 32), (64, 2, 8), (128, 8, 16)])
+def test_blocks_cover_a_tile_and_know_what_they_are_needed_for(size, factor, wanted):
+    blocks = Blocks.of(size, factor, wanted)
+    assert blocks.side % 8 == 0
+    assert blocks.side * blocks.count >= size // factor + 2 * blocks.begin
+    for first, last in ((0, size), (3, 5), (size - 7, size), (size // 2, min(size // 2 + 40, size))):
+        low, high = blocks.touched((first, last))
+        assert low * blocks.side <= first // factor
+        assert high * blocks.side >= (last - 1) // factor + 2 * blocks.begin or high == blocks.count
+
+
+def test_squares_know_what_reaches_them():
+    layer = np.full((320, 320), 7, np.int16)
+    layer[:, 40:50] = -9
+    hidden = np.where(layer == -9, np.int16(7), np.int16(sheets.NOTHING))
+    squares = Squares(256, 32, layer, hidden)
+    assert squares.numbers == [-9, 7]
+    # the strip lies in cells 1: columns 0 to 32 of the tile
+    assert squares.reached(-9, 90.0).tolist() == [[True, False]] * 2
+    assert squares.reached(-9, 100.0).all()
+    assert squares.near("hides", {-9: 10.0, 7: 10.0}).tolist() == [[True, False]] * 2
+    assert squares.near("meets", {-9: 100.0, 7: 10.0}).all()
+    layer[:, 40:50] = -2
+    assert not Squares(256, 32, layer, hidden).near("meets", {-2: 100.0, 7: 100.0}).any()

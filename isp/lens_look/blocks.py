@@ -119,7 +119,7 @@ class Layer:
         run(program, source, kernels, np.array([side], np.int32), view)
 
     def _part(self, parts: int, part: int, axis: int) -> tuple[slice, Float32]:
-        """Rows (axis 0) or columns of kernels, and how much of each, where rays from one of the strips of the pupil land.
+        """Rows (axis 0) or columns of kernels, and how much of each, where rays from a strip of the pupil land.
 
         They land in the order in which they come, in front of the focus in the opposite one; so the strips of a round
         pupil are those parts of the light.

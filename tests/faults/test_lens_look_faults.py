@@ -38,7 +38,7 @@ FOCUS = ["--focus", "1.5"]
         ((96, 128), 2.0, [*FOCUS, "--set", "lens_look.blades=2"], 3, "blades 2 is not allowed"),
         ((96, 128), 2.0, [*FOCUS, "--set", "lens_look.disparity=[1]"], 3, "disparity"),
     ],
-    ids=["no depth", "no focus", "shape", "negative", "focus in lens", "focus behind camera", "too wide", "no such lens",
+    ids=["no depth", "no focus", "shape", "negative", "focus in lens", "focus behind", "too wide", "no such lens",
          "blades", "disparity"],
 )  # fmt: skip
 def test_bad_input_ends_in_one_line(frame, tmp_path, capsys, shape, value, more, code, words):

@@ -174,7 +174,7 @@ def test_a_phone_that_blurs_as_much_leaves_nothing_to_add():
     light = point(121)
     same = (50.0, 1.4, 36.0)
     spot = look(light, 8.0, 2.0, lens="ideal", f_number=1.4, phone=same, window=window(121), **PLAIN)[..., 1]
-    assert spot[60, 60] == pytest.approx(100, rel=1e-3)
+    assert spot[60, 60] == pytest.approx(100, rel=3e-3)
     # 0.8 of the blur is there: squares add up
     part = look(light, 8.0, 2.0, lens="ideal", f_number=1.4, phone=(50.0, 1.4 / 0.8, 36.0), window=window(121), **PLAIN)
     full = look(light, 8.0, 2.0, lens="ideal", f_number=1.4, window=window(121), **PLAIN)
@@ -252,12 +252,23 @@ def test_the_renderer_agrees_with_traced_rays():
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("scene", [portrait, fence])
-@pytest.mark.parametrize(("name", "f_number", "focus"), [("50mm_f1.2_1966", 2.0, 1.4), ("58mm_f1.4_1927", None, 5.0)])
-def test_the_renderer_agrees_with_traced_rays_on_larger_scenes(scene, name, f_number, focus):
+@pytest.mark.parametrize(("scene", "focus"), [(portrait, 1.2), (portrait, 6.0), (fence, 1.4), (fence, 5.0)])
+@pytest.mark.parametrize("f_number", [None, 2.0, 4.0])
+@pytest.mark.parametrize("name", ["50mm_f1.2_1966", "50mm_f1.4_1971", "58mm_f1.4_1927"])
+def test_the_renderer_agrees_with_traced_rays_on_larger_scenes(name, f_number, scene, focus):
     trial, layers = Trial(name, f_number, focus), scene((60, 80))
+    truth = encoded(trial.traced(layers, 1))
+    picture = encoded(trial.rendered(layers, known=True))
+    assert decibels(picture, truth) > 38
+    assert decibels(picture, truth, trial.band(layers)) > 35
+    # hidden things of pixel-fine texture cannot be guessed
+    guessed = encoded(trial.rendered(layers))
+    assert decibels(guessed, truth) > (38 if scene is portrait else 33)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("scene", "focus"), [(portrait, 6.0), (fence, 1.4)])
+def test_traced_rays_agree_with_other_rays(scene, focus):
+    trial, layers = Trial("50mm_f1.2_1966", None, focus), scene((60, 80))
     one, other = (encoded(trial.traced(layers, seed)) for seed in (1, 2))
     assert decibels(one, other) > 50
-    picture = encoded(trial.rendered(layers, known=True))
-    assert decibels(picture, one) > 37.5
-    assert decibels(picture, one, trial.band(layers)) > 35

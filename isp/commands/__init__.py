@@ -35,15 +35,15 @@ def main(args: Sequence[str] | None = None) -> int:
         5 limit exceeded, 6 cannot write, 7 not finite or not converged, 129 hung up, 130 interrupted,
         141 stdout closed, 143 terminated.
     """
-    before = _catch_signals()
+    before, caught = _catch_signals()
     try:
-        return _run(args)
+        return _run(args, caught)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _run(args: Sequence[str] | None) -> int:
+def _run(args: Sequence[str] | None, caught: Sequence[Stopped]) -> int:
     from isp.commands.console import BROKEN_PIPE, OutputClosed, complain, exit_code
     from isp.errors import IspError
 
@@ -77,6 +77,10 @@ def _run(args: Sequence[str] | None) -> int:
         complain("not enough memory for this picture")
         return exit_code(error)
     except Exception as error:
+        if caught:
+            # compiled code that a signal unwinds, such as a module being imported, may make another error of it
+            complain(caught[0])
+            return caught[0].exit_code
         import traceback
 
         traceback.print_exc()
@@ -89,23 +93,28 @@ def _hint(error: Exception) -> str:
     return f"(see: {context.command_path} --help)" if context is not None else ""
 
 
-def _catch_signals() -> dict[signal.Signals, Any]:
-    """Let the first signal unwind the stack; a second one of any kind ends the process at once."""
+def _catch_signals() -> tuple[dict[signal.Signals, Any], list[Stopped]]:
+    """Let the first signal unwind the stack; a second one of any kind ends the process at once.
+
+    Returns the handlers there were, and a list that will hold what the first signal raised.
+    """
     before: dict[signal.Signals, Any] = {}
+    caught: list[Stopped] = []
     if threading.current_thread() is not threading.main_thread():
-        return before
+        return before, caught
 
     def stop(number: int, frame: FrameType | None) -> None:
         for other in before:
             signal.signal(other, signal.SIG_DFL)
-        raise Stopped(number)
+        caught.append(Stopped(number))
+        raise caught[0]
 
     for number in _SIGNALS:
         # nohup and background jobs ask for a signal to be ignored
         if signal.getsignal(number) is not signal.SIG_IGN:
             before[number] = signal.getsignal(number)
             signal.signal(number, stop)
-    return before
+    return before, caught
 
 
 def script() -> None:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from sensors.plan import Plan
 
 SCENES = (
-    "uniform, dark, chart, grey-steps, slanted-edge, siemens, dead-leaves, dots, composed, photo:FILE, "
-    "hdr:FILE, spectral:FILE, rgbd:FILE,DEPTH"
+    "uniform, dark, chart, grey-steps, slanted-edge, siemens, dead-leaves, dots, composed, night-street, portrait, "
+    "fence, photo:FILE, hdr:FILE, spectral:FILE, rgbd:FILE,DEPTH"
 )
 
 

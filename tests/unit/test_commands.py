@@ -163,6 +163,18 @@ def test_signals_unwind_and_become_exit_codes(plugin, capsys, number, code):
     assert err.count("\n") == 1
 
 
+def test_a_signal_that_compiled_code_makes_another_error_of_is_still_that_signal(plugin, capsys):
+    def load() -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except BaseException:
+            raise ImportError("initialization failed") from None
+
+    plugin("load", load)
+    assert main(["load"]) == 143
+    assert capsys.readouterr().err == "error: terminated\n"
+
+
 def test_stopped_is_no_ordinary_exception():
     # a stage that catches Exception must not swallow Ctrl-C
     assert not issubclass(Stopped, Exception)

@@ -1,6 +1,4 @@
-"""The compiled loops of the lens look: splitting a picture into a layer, turning spots into kernels, gathering light
-through them, and laying one layer behind another.
-"""
+"""The compiled loops of the lens look, by name."""
 
 from __future__ import annotations
 
@@ -9,11 +7,11 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from isp.engine.programs import obtain
 from isp.engine.runtime import Program, buffer_of
+from isp.lens_look import layer_loops, table_loops
 
 Array = NDArray[Any]
 
@@ -25,371 +23,29 @@ def run(name: str, *arrays: Array) -> None:
 
 @cache
 def _program(name: str) -> Program:
-    source = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    for file in ("layer_loops.py", "table_loops.py"):
+        digest.update(Path(__file__).with_name(file).read_bytes())
+    source = digest.hexdigest()
     build, arguments = _BUILDERS[name]
     return obtain(f"lens look {name} {source}", arguments, f"lens look {name}", build)
 
 
-def _vars(names: str) -> list[Any]:
-    import halide as hl
-
-    return [hl.Var(n) for n in names.split()]
-
-
-def _split_layer(two_sheets: bool) -> tuple[Any, list[Any]]:
-    """Light (3), coverage and continuation of a layer, in pixels of its level.
-
-    light, layer, reach (and alpha, hidden layer and light) of the region; box (factor, factor) of weights; place:
-    (first column, row of the output in the region, layer); tone: (optical centre x, y in the region, fields per squared
-    distance, gain of highlights, threshold, 1 / ramp); illumination by field squared.
-    """
-    import halide as hl
-
-    x, y, c = _vars("x y c")
-    light = hl.ImageParam(hl.Float(32), 3, "light")
-    alpha = hl.ImageParam(hl.UInt(8), 2, "alpha")
-    layer, reach, hidden = (hl.ImageParam(hl.Int(16), 2, n) for n in ("layer", "reach", "hidden"))
-    behind = hl.ImageParam(hl.Float(32), 3, "behind")
-    place = hl.ImageParam(hl.Int(32), 1, "place")
-    tone = hl.ImageParam(hl.Float(32), 1, "tone")
-    falloff = hl.ImageParam(hl.Float(32), 1, "falloff")
-    box = hl.ImageParam(hl.Float(32), 2, "box")
-    factor, number = box.dim(0).extent(), place[2]
-    u, v = _vars("u v")
-    # what is asked for lies in the region
-    px, py = (
-        hl.unsafe_promise_clamped(w + place[k] * factor, 0, light.dim(k).extent() - 1) for k, w in enumerate((u, v))
-    )
-
-    def bright(source: Any) -> list[Any]:
-        rgb = [source[px, py, k] for k in range(3)]
-        top = hl.max(rgb[0], hl.max(rgb[1], rgb[2]))
-        t = hl.clamp((top - tone[4]) * tone[5], hl.f32(0), hl.f32(1))
-        gain = hl.f32(1) + tone[3] * t * t * (hl.f32(3) - hl.f32(2) * t)
-        return [v * gain for v in rgb]
-
-    dx, dy = hl.f32(px) - tone[0], hl.f32(py) - tone[1]
-    at = (dx * dx + dy * dy) * tone[2]
-    last = falloff.dim(0).extent() - 1
-    low = hl.clamp(hl.i32(at), 0, last - 1)
-    part = hl.clamp(at - hl.f32(low), hl.f32(0), hl.f32(1))
-    lit = falloff[low] + (falloff[low + 1] - falloff[low]) * part
-    one, zero = hl.f32(1), hl.f32(0)
-    i16 = hl.i16(number)
-    full = hl.select(hidden[px, py] > -16384, hl.f32(alpha[px, py]) * hl.f32(1 / 255), one) if two_sheets else one
-    own = hl.select(layer[px, py] == i16, full, zero)
-    cover = own
-    rgb = [own * lit * v for v in bright(light)]
-    same = hl.select((layer[px, py] < i16) & (i16 <= reach[px, py]), full, zero)
-    inputs = [light, layer, reach, box, place, tone, falloff]
-    if two_sheets:
-        far = hl.select(hidden[px, py] == i16, one, zero)
-        rgb = [a + far * lit * b for a, b in zip(rgb, bright(behind), strict=True)]
-        cover = cover + far
-        inputs = [light, alpha, layer, reach, hidden, behind, box, place, tone, falloff]
-    parts = [*rgb, cover, same]
-    full, sums, output = hl.Func("full"), hl.Func("sums"), hl.Func("output")
-    full[u, v, c] = hl.mux(c, parts)
-    r = hl.RDom([(0, factor), (0, factor)], "r")
-    sums[x, y, c] = zero
-    sums[x, y, c] += full[x * factor + r.x, y * factor + r.y, c] * box[r.x, r.y]
-    output[x, y, c] = sums[x, y, c]
-    output.bound(c, 0, 5).reorder(c, x, y).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
-    sums.compute_at(output, x).vectorize(x, 8).unroll(c)
-    sums.update().reorder(c, x, r.x, r.y).vectorize(x, 8).unroll(c)
-    full.compute_at(output, y).bound(c, 0, 5).reorder(c, u, v).unroll(c).vectorize(u, 8, hl.TailStrategy.GuardWithIf)
-    return output, inputs
-
-
-def _make_kernels(turning: bool) -> tuple[Any, list[Any]]:
-    """Kernels of blocks from the spots of one part of the pupil.
-
-    table (x, y, colour, field, turn); half: half the side of each field's table; place: (x, y of the first block's
-    centre from the axis, step of blocks, pixel size, middle tap x, y, fields per pixel, turns per radian).
-    """
-    import halide as hl
-
-    x, y, bx, by, c = _vars("x y bx by c")
-    table = hl.ImageParam(hl.Float(32), 5, "table")
-    half = hl.ImageParam(hl.Float(32), 1, "half")
-    place = hl.ImageParam(hl.Float(32), 1, "place")
-    n = table.dim(0).extent()
-    fields, turns = table.dim(3).extent(), table.dim(4).extent()
-    ux, uy = ((hl.f32(v) - place[5 + k]) * place[4] for k, v in enumerate((x, y)))
-    # where the light comes from that this tap brings
-    qx, qy = place[0] + hl.f32(bx) * place[2] + ux, place[1] + hl.f32(by) * place[3] + uy
-    r = hl.sqrt(qx * qx + qy * qy)
-    inverse = hl.select(r > hl.f32(1e-3), hl.f32(1) / hl.max(r, hl.f32(1e-3)), hl.f32(0))
-    ex, ey = hl.select(r > hl.f32(1e-3), qx * inverse, hl.f32(1)), qy * inverse
-    along, across = -(ux * ex + uy * ey), -(uy * ex - ux * ey)
-    at = hl.clamp(r * place[7], hl.f32(0), hl.f32(fields - 1))
-    low = hl.clamp(hl.i32(at), 0, fields - 2)
-    mix = at - hl.f32(low)
-
-    def sample(field: Any, turn: Any) -> Any:
-        scale = hl.f32(n) / (hl.f32(2) * half[field])
-        tx, ty = (v * scale + hl.f32(n) * hl.f32(0.5) - hl.f32(0.5) for v in (along, across))
-        # the rim of a table is dark
-        tx, ty = (hl.clamp(v, hl.f32(0), hl.f32(n) - hl.f32(1.001)) for v in (tx, ty))
-        ix, iy = hl.i32(tx), hl.i32(ty)
-        fx, fy = tx - hl.f32(ix), ty - hl.f32(iy)
-
-        def line(row: Any) -> Any:
-            left = table[ix, row, c, field, turn]
-            return left + (table[ix + 1, row, c, field, turn] - left) * fx
-
-        top = line(iy)
-        return top + (line(iy + 1) - top) * fy
-
-    def turned(turn: Any) -> Any:
-        inner = sample(low, turn)
-        return inner + (sample(low + 1, turn) - inner) * mix
-
-    if turning:
-        angle = (hl.atan2(qy, qx) + hl.f32(2 * np.pi)) * place[8]
-        first = hl.i32(angle)
-        value = turned(first % turns)
-        value = value + (turned((first + 1) % turns) - value) * (angle - hl.f32(first))
-    else:
-        value = turned(0)
-    output = hl.Func("output")
-    output[x, y, bx, by, c] = value
-    output.bound(c, 0, 4).reorder(c, x, y, bx, by).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
-    return output, [table, half, place]
-
-
-def _gather(lanes: int, alone: bool) -> tuple[Any, list[Any]]:
-    """A layer through the kernel of each block: light (3), the coverages of red, green and blue, and continuation; of
-    a layer that is `alone` its light.
-
-    source (x, y, 5); kernels (x, y, block x, block y, 4) of an even number of rows; the output has dimensions (x, y in
-    the block, block x, block y, 7 or 3).
-    """
-    import halide as hl
-
-    xi, yi, bx, by, c, xo, yo = _vars("xi yi bx by c xo yo")
-    source = hl.ImageParam(hl.Float(32), 3, "source")
-    kernels = hl.ImageParam(hl.Float(32), 5, "kernels")
-    side = hl.ImageParam(hl.Int(32), 1, "side")
-    # two rows at a time share what they read
-    r = hl.RDom([(0, kernels.dim(0).extent()), (0, 2), (0, kernels.dim(1).extent() // 2)], "r")
-    row = r.z * 2 + r.y
-    gathered, output = hl.Func("gathered"), hl.Func("output")
-    colour = hl.min(c, 2) if alone else hl.select(c < 6, c % 3, 3)
-    plane = hl.min(c, 2) if alone else hl.select(c < 3, hl.min(c, 2), hl.select(c < 6, 3, 4))
-    gathered[xi, yi, bx, by, c] = hl.f32(0)
-    gathered[xi, yi, bx, by, c] += (
-        source[bx * side[0] + xi + r.x, by * side[0] + yi + row, plane] * kernels[r.x, row, bx, by, colour]
-    )
-    output[xi, yi, bx, by, c] = gathered[xi, yi, bx, by, c]
-    output.split(xi, xo, xi, lanes, hl.TailStrategy.RoundUp).split(yi, yo, yi, 64 // lanes, hl.TailStrategy.RoundUp)
-    output.reorder(xi, yi, xo, yo, bx, by, c).vectorize(xi, 8).unroll(xi).unroll(yi).never_partition_all()
-    gathered.compute_at(output, xo).vectorize(xi, 8).unroll(xi).unroll(yi).never_partition_all()
-    gathered.update().reorder(xi, yi, r.y, r.x, r.z).vectorize(xi, 8).unroll(xi).unroll(yi).unroll(r.y)
-    return output, [source, kernels, side]
-
-
-def _compose(shared: bool) -> tuple[Any, list[Any]]:
-    """Light (3) and coverage (3) seen of layers one behind another, added to what other parts of the pupil see.
-
-    packed: planes of all layers; layers (9, layer): where the first of seven planes begins, steps of planes and rows,
-    last column and row to interpolate from, where the shares begin, their steps of planes, rows and columns; places
-    (4, layer): pixels of the layer per pixel, column and row of the origin in it, weight; grid: (x, y of the first
-    sample, step, 1 if things hide each other); seen (x, y, 6).
-    """
-    import halide as hl
-
-    x, y, c = _vars("x y c")
-    packed, seen = hl.ImageParam(hl.Float(32), 1, "packed"), hl.ImageParam(hl.Float(32), 3, "seen")
-    layers, places = hl.ImageParam(hl.Int(32), 2, "layers"), hl.ImageParam(hl.Float(32), 2, "places")
-    grid = hl.ImageParam(hl.Float(32), 1, "grid")
-    r = hl.RDom([(0, layers.dim(1).extent())], "r")
-    one, least = hl.f32(1), hl.f32(1e-4)
-
-    def spot(v: Any, axis: int) -> tuple[Any, Any]:
-        at = (grid[axis] + hl.f32(v) * grid[2]) * places[0, r.x] + places[1 + axis, r.x]
-        low = hl.clamp(hl.i32(hl.floor(at)), 0, layers[3 + axis, r.x])
-        return low, hl.clamp(at - hl.f32(low), hl.f32(0), one)
-
-    (ix, fx), (iy, fy) = spot(x, 0), spot(y, 1)
-
-    def smooth(start: int, plane: int, rows: Any, columns: Any) -> Any:
-        first = layers[start, r.x] + plane * layers[start + 1, r.x] + iy * rows + ix * columns
-
-        def value(at: Any) -> Any:
-            return packed[hl.unsafe_promise_clamped(at, 0, packed.dim(0).extent() - 1)]
-
-        def line(at: Any) -> Any:
-            left = value(at)
-            return left + (value(at + columns) - left) * fx
-
-        top = line(first)
-        return top + (line(first + rows) - top) * fy
-
-    state = hl.Func("state")
-    # what is left comes last: elements of a tuple are updated one after another
-    state[x, y] = (*(seen[x, y, k] for k in range(6)), one, one, one)
-    planes = [smooth(0, k, layers[2, r.x], 1) for k in range(7)]
-    shares = [smooth(5, k, layers[7, r.x], layers[8, r.x]) if shared else one for k in range(4)]
-    light, cover, left = ([state[x, y][3 * n + k] for k in range(3)] for n in range(3))
-    ordered, weight = grid[3] > 0, places[3, r.x]
-    same = planes[6] / hl.max(shares[3], least)
-    found = []
-    for k in range(3):
-        opaque = planes[3 + k] / hl.max(shares[k], least)
-        gain = hl.select(ordered, left[k] / hl.max(hl.max(one - same, opaque), least), one)
-        after = hl.select(ordered, hl.max(left[k] - gain * opaque, hl.f32(0)), one)
-        found.append((light[k] + gain * weight * planes[k], cover[k] + gain * weight * planes[3 + k], after))
-    state[x, y] = tuple(triple[n] for n in range(3) for triple in found)
-    output = hl.Func("output")
-    output[x, y, c] = hl.mux(c, [state[x, y][k] for k in range(6)])
-    output.bound(c, 0, 6).reorder(c, x, y).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
-    state.compute_at(output, x).vectorize(x, 8)
-    state.update().reorder(x, r.x).vectorize(x, 8)
-    return output, [packed, layers, places, grid, seen]
-
-
-def _show(coarse: bool) -> tuple[Any, list[Any]]:
-    """Light per coverage (channel, x, y) of what is seen (x, y, 6); if `coarse` in pixels of factor[0], from one before
-    the first on.
-    """
-    import halide as hl
-
-    x, y, c = _vars("x y c")
-    seen, factor = hl.ImageParam(hl.Float(32), 3, "seen"), hl.ImageParam(hl.Float(32), 1, "factor")
-    color, output = hl.Func("color"), hl.Func("output")
-    color[x, y, c] = seen[x, y, c] / hl.max(seen[x, y, c + 3], hl.f32(1e-6))
-
-    def weights(v: Any, axis: int) -> tuple[Any, list[Any]]:
-        # a quadratic B-spline: straight lines between samples would show as steps along the edges of bright discs
-        at = (hl.f32(v) + hl.f32(0.5)) * factor[0] + hl.f32(0.5)
-        nearest = hl.clamp(hl.i32(at + hl.f32(0.5)), 1, seen.dim(axis).extent() - 2)
-        t = at - hl.f32(nearest)
-        before, after = hl.f32(0.5) - t, hl.f32(0.5) + t
-        return nearest - 1, [before * before * hl.f32(0.5), hl.f32(0.75) - t * t, after * after * hl.f32(0.5)]
-
-    if coarse:
-        (ix, wx), (iy, wy) = weights(x, 0), weights(y, 1)
-        rows = [sum((color[ix + k, iy + row, c] * w for k, w in enumerate(wx)), hl.f32(0)) for row in range(3)]
-        output[c, x, y] = sum((row * w for row, w in zip(rows, wy, strict=True)), hl.f32(0))
-        color.compute_root().vectorize(x, 8, hl.TailStrategy.GuardWithIf)
-    else:
-        output[c, x, y] = color[x, y, c] + hl.f32(0) * factor[0]
-    output.bound(c, 0, 3).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
-    return output, [seen, factor]
-
-
-def _cells() -> tuple[Any, list[Any]]:
-    """Least and greatest layer in cells of the size of box; place: (column, row) of the first pixel in its cell."""
-    import halide as hl
-
-    x, y, c = _vars("x y c")
-    layer = hl.ImageParam(hl.Int(16), 2, "layer")
-    place, box = hl.ImageParam(hl.Int(32), 1, "place"), hl.ImageParam(hl.Float(32), 2, "box")
-    r = hl.RDom([(0, box.dim(0).extent()), (0, box.dim(1).extent())], "r")
-    at = [
-        hl.clamp(v * box.dim(k).extent() + q - place[k], 0, layer.dim(k).extent() - 1)
-        for k, (v, q) in enumerate(((x, r.x), (y, r.y)))
-    ]
-    ends = hl.Func("ends")
-    ends[x, y] = (hl.i16(32767), hl.i16(-32768))
-    ends[x, y] = (hl.min(ends[x, y][0], layer[at[0], at[1]]), hl.max(ends[x, y][1], layer[at[0], at[1]]))
-    output = hl.Func("output")
-    output[x, y, c] = hl.select(c == 0, ends[x, y][0], ends[x, y][1])
-    output.bound(c, 0, 2).reorder(c, x, y).unroll(c).parallel(y)
-    ends.compute_at(output, x)
-    return output, [layer, place, box]
-
-
-def _cell_colour() -> tuple[Any, list[Any]]:
-    """Sums of light (3) and count of the pixels of each cell in layers beyond `beyond`."""
-    import halide as hl
-
-    x, y, c = _vars("x y c")
-    light = hl.ImageParam(hl.Float(32), 3, "light")
-    layer, beyond = (hl.ImageParam(hl.Int(16), 2, n) for n in ("layer", "beyond"))
-    place, box = hl.ImageParam(hl.Int(32), 1, "place"), hl.ImageParam(hl.Float(32), 2, "box")
-    r = hl.RDom([(0, box.dim(0).extent()), (0, box.dim(1).extent())], "r")
-    px, py = (
-        hl.clamp(v * box.dim(k).extent() + q - place[k], 0, layer.dim(k).extent() - 1)
-        for k, (v, q) in enumerate(((x, r.x), (y, r.y)))
-    )
-    own = hl.select(layer[px, py] > beyond[x, y], hl.f32(1), hl.f32(0))
-    sums = hl.Func("sums")
-    sums[x, y] = (hl.f32(0),) * 4
-    sums[x, y] = (*(sums[x, y][k] + own * light[k, px, py] for k in range(3)), sums[x, y][3] + own)
-    output = hl.Func("output")
-    output[x, y, c] = hl.mux(c, [sums[x, y][k] for k in range(4)])
-    output.bound(c, 0, 4).reorder(c, x, y).unroll(c).parallel(y)
-    sums.compute_at(output, x)
-    return output, [light, layer, beyond, place, box]
-
-
-def _splat() -> tuple[Any, list[Any]]:
-    """Light of divided cells of rays in the cells of tables, (x, y, colour, field).
-
-    at (corner, cell, 2, wavelength, field): places of the corners of the cells of rays in the table; weights (division,
-    cell, field); parts (corner, division); shape (n, n).
-    """
-    import halide as hl
-
-    x, y, c, f = _vars("x y c f")
-    at = hl.ImageParam(hl.Float(32), 5, "at")
-    weights = hl.ImageParam(hl.Float(32), 3, "weights")
-    parts, shape = hl.ImageParam(hl.Float(32), 2, "parts"), hl.ImageParam(hl.Float(32), 2, "shape")
-    n = shape.dim(0).extent()
-    r = hl.RDom([(0, parts.dim(1).extent()), (0, weights.dim(1).extent()), (0, 3)], "r")
-    output = hl.Func("output")
-    output[x, y, c, f] = hl.f32(0)
-
-    def place(axis: int) -> Any:
-        total = at[0, r.y, axis, c * 3 + r.z, f] * parts[0, r.x]
-        for k in range(1, 4):
-            total = total + at[k, r.y, axis, c * 3 + r.z, f] * parts[k, r.x]
-        return hl.clamp(hl.i32(hl.floor(total)), 0, n - 1)
-
-    output[place(0), place(1), c, f] += weights[r.x, r.y, f]
-    return output, [at, weights, parts, shape]
-
-
-def _soften() -> tuple[Any, list[Any]]:
-    """Tables (x, y, colour, field) convolved with the kernel of their field (x, y, field), by whose reach they are
-    larger than the result; the rim of that is left dark.
-    """
-    import halide as hl
-
-    x, y, c, f = _vars("x y c f")
-    light, cone = hl.ImageParam(hl.Float(32), 4, "light"), hl.ImageParam(hl.Float(32), 3, "cone")
-    taps = cone.dim(0).extent()
-    n = light.dim(0).extent() - taps + 1
-    r = hl.RDom([(0, taps), (0, taps)], "r")
-    total = hl.Func("total")
-    total[x, y, c, f] = hl.f32(0)
-    total[x, y, c, f] += light[x + r.x, y + r.y, c, f] * cone[r.x, r.y, f]
-    output = hl.Func("output")
-    inside = (x > 0) & (y > 0) & (x < n - 1) & (y < n - 1)
-    output[x, y, c, f] = hl.select(inside, total[x, y, c, f], hl.f32(0))
-    output.vectorize(x, 8, hl.TailStrategy.ShiftInwards)
-    total.compute_at(output, x).vectorize(x, 8)
-    total.update().reorder(x, r.x, r.y).vectorize(x, 8)
-    return output, [light, cone]
-
-
 _BUILDERS: dict[str, tuple[Any, int]] = {
-    "cells": (_cells, 4),
-    "cell colour": (_cell_colour, 6),
-    "soften": (_soften, 3),
-    "splat": (_splat, 5),
-    "split": (lambda: _split_layer(False), 8),
-    "split sheets": (lambda: _split_layer(True), 11),
-    "kernels": (lambda: _make_kernels(False), 4),
-    "kernels turning": (lambda: _make_kernels(True), 4),
-    "compose": (lambda: _compose(False), 6),
-    "compose parts": (lambda: _compose(True), 6),
-    "show": (lambda: _show(False), 3),
-    "show coarse": (lambda: _show(True), 3),
+    "cells": (table_loops.cells, 4),
+    "cell colour": (table_loops.cell_colour, 6),
+    "soften": (table_loops.soften, 3),
+    "splat": (table_loops.splat, 5),
+    "split": (lambda: layer_loops.split_layer(False), 8),
+    "split sheets": (lambda: layer_loops.split_layer(True), 11),
+    "kernels": (lambda: layer_loops.make_kernels(False), 4),
+    "kernels turning": (lambda: layer_loops.make_kernels(True), 4),
+    "compose": (lambda: layer_loops.compose(False), 6),
+    "compose parts": (lambda: layer_loops.compose(True), 6),
+    "show": (lambda: layer_loops.show(False), 3),
+    "show coarse": (lambda: layer_loops.show(True), 3),
     **{
-        f"gather {lanes}{' alone' * alone}": (partial(_gather, lanes, alone), 4)
+        f"gather {lanes}{' alone' * alone}": (partial(layer_loops.gather, lanes, alone), 4)
         for lanes in (8, 16) for alone in (False, True)
     },
 }

@@ -298,8 +298,8 @@ class Optics:
         pixel, radius = 2.0**level, extent.radius
         half = radius + 1.5 * pixel
         # odd, so that a spot of no size lies in the middle of a cell
-        fine = CELLS if level else SHARP
-        n = int(np.clip(math.ceil(fine * 2 * half.max() / pixel), 32, 144)) | 1
+        wanted = CELLS if level else SHARP
+        n = int(np.clip(math.ceil(wanted * 2 * half.max() / pixel), 32, 144)) | 1
         # no more cells to a pixel than its cone needs
         half = np.maximum(half, n * pixel / (2 * FINE))
         cells = n * pixel / (2 * half)

@@ -1,0 +1,108 @@
+"""Loops that make tables of spots, and look through cells of a picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def variables(names: str) -> list[Any]:
+    """Halide variables of these names, separated by spaces."""
+    import halide as hl
+
+    return [hl.Var(n) for n in names.split()]
+
+
+def cells() -> tuple[Any, list[Any]]:
+    """Least and greatest layer in cells of the size of box; place: (column, row) of the first pixel in its cell."""
+    import halide as hl
+
+    x, y, c = variables("x y c")
+    layer = hl.ImageParam(hl.Int(16), 2, "layer")
+    place, box = hl.ImageParam(hl.Int(32), 1, "place"), hl.ImageParam(hl.Float(32), 2, "box")
+    r = hl.RDom([(0, box.dim(0).extent()), (0, box.dim(1).extent())], "r")
+    at = [
+        hl.clamp(v * box.dim(k).extent() + q - place[k], 0, layer.dim(k).extent() - 1)
+        for k, (v, q) in enumerate(((x, r.x), (y, r.y)))
+    ]
+    ends = hl.Func("ends")
+    ends[x, y] = (hl.i16(32767), hl.i16(-32768))
+    ends[x, y] = (hl.min(ends[x, y][0], layer[at[0], at[1]]), hl.max(ends[x, y][1], layer[at[0], at[1]]))
+    output = hl.Func("output")
+    output[x, y, c] = hl.select(c == 0, ends[x, y][0], ends[x, y][1])
+    output.bound(c, 0, 2).reorder(c, x, y).unroll(c).parallel(y)
+    ends.compute_at(output, x)
+    return output, [layer, place, box]
+
+
+def cell_colour() -> tuple[Any, list[Any]]:
+    """Sums of light (3) and count of the pixels of each cell in layers beyond `beyond`."""
+    import halide as hl
+
+    x, y, c = variables("x y c")
+    light = hl.ImageParam(hl.Float(32), 3, "light")
+    layer, beyond = (hl.ImageParam(hl.Int(16), 2, n) for n in ("layer", "beyond"))
+    place, box = hl.ImageParam(hl.Int(32), 1, "place"), hl.ImageParam(hl.Float(32), 2, "box")
+    r = hl.RDom([(0, box.dim(0).extent()), (0, box.dim(1).extent())], "r")
+    px, py = (
+        hl.clamp(v * box.dim(k).extent() + q - place[k], 0, layer.dim(k).extent() - 1)
+        for k, (v, q) in enumerate(((x, r.x), (y, r.y)))
+    )
+    own = hl.select(layer[px, py] > beyond[x, y], hl.f32(1), hl.f32(0))
+    sums = hl.Func("sums")
+    sums[x, y] = (hl.f32(0),) * 4
+    sums[x, y] = (*(sums[x, y][k] + own * light[k, px, py] for k in range(3)), sums[x, y][3] + own)
+    output = hl.Func("output")
+    output[x, y, c] = hl.mux(c, [sums[x, y][k] for k in range(4)])
+    output.bound(c, 0, 4).reorder(c, x, y).unroll(c).parallel(y)
+    sums.compute_at(output, x)
+    return output, [light, layer, beyond, place, box]
+
+
+def splat() -> tuple[Any, list[Any]]:
+    """Light of divided cells of rays in the cells of tables, (x, y, colour, field).
+
+    at (corner, cell, 2, wavelength, field): places of the corners of the cells of rays in the table; weights (division,
+    cell, field); parts (corner, division); shape (n, n).
+    """
+    import halide as hl
+
+    x, y, c, f = variables("x y c f")
+    at = hl.ImageParam(hl.Float(32), 5, "at")
+    weights = hl.ImageParam(hl.Float(32), 3, "weights")
+    parts, shape = hl.ImageParam(hl.Float(32), 2, "parts"), hl.ImageParam(hl.Float(32), 2, "shape")
+    n = shape.dim(0).extent()
+    r = hl.RDom([(0, parts.dim(1).extent()), (0, weights.dim(1).extent()), (0, 3)], "r")
+    output = hl.Func("output")
+    output[x, y, c, f] = hl.f32(0)
+
+    def place(axis: int) -> Any:
+        total = at[0, r.y, axis, c * 3 + r.z, f] * parts[0, r.x]
+        for k in range(1, 4):
+            total = total + at[k, r.y, axis, c * 3 + r.z, f] * parts[k, r.x]
+        return hl.clamp(hl.i32(hl.floor(total)), 0, n - 1)
+
+    output[place(0), place(1), c, f] += weights[r.x, r.y, f]
+    return output, [at, weights, parts, shape]
+
+
+def soften() -> tuple[Any, list[Any]]:
+    """Tables (x, y, colour, field) convolved with the kernel of their field (x, y, field), by whose reach they are
+    larger than the result; the rim of that is left dark.
+    """
+    import halide as hl
+
+    x, y, c, f = variables("x y c f")
+    light, cone = hl.ImageParam(hl.Float(32), 4, "light"), hl.ImageParam(hl.Float(32), 3, "cone")
+    taps = cone.dim(0).extent()
+    n = light.dim(0).extent() - taps + 1
+    r = hl.RDom([(0, taps), (0, taps)], "r")
+    total = hl.Func("total")
+    total[x, y, c, f] = hl.f32(0)
+    total[x, y, c, f] += light[x + r.x, y + r.y, c, f] * cone[r.x, r.y, f]
+    output = hl.Func("output")
+    inside = (x > 0) & (y > 0) & (x < n - 1) & (y < n - 1)
+    output[x, y, c, f] = hl.select(inside, total[x, y, c, f], hl.f32(0))
+    output.vectorize(x, 8, hl.TailStrategy.ShiftInwards)
+    total.compute_at(output, x).vectorize(x, 8)
+    total.update().reorder(x, r.x, r.y).vectorize(x, 8)
+    return output, [light, cone]

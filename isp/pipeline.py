@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from isp.engine.execute import MEANING, Pixels, Plan
 from isp.engine.plan import Placed
 from isp.engine.segment import Datapath, Step, make_step
 from isp.errors import InputError, ProfileError, UsageError
+from isp.processors import cores
 from isp.stage import DOMAINS, Context, Domain, Stage, blamed
 from isp.values import (
     Companions,
@@ -570,8 +570,7 @@ def _cropped(value: Mosaic | Picture, encoding: tuple[str, str]) -> Mosaic | Pic
 def _use_threads(threads: int | None) -> None:
     from isp.engine.runtime import set_threads
 
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    set_threads(threads or available)
+    set_threads(threads or cores())
 
 
 def _typical() -> RawFrame:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from isp.errors import IspError
+from isp.processors import cores
 
 GRACE = 2.0
 """How long pieces may take to stop after an interruption, before the process ends with them [s]."""
@@ -186,11 +187,6 @@ def at_once(files: Sequence[Path]) -> int:
             sizes.append(path.stat().st_size)
     each = PIECE_BYTES + FILE_FACTOR * max(sizes)
     return max(1, min(len(files), cores(), memory() // 2 // each))
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def memory() -> int:

@@ -111,8 +111,7 @@ def _described(dump: Any) -> RawFrame:
     from isp.values import RawFrame
 
     pixels = np.zeros((dump.height, dump.width), np.uint16 if dump.bits <= 16 else np.uint32)
-    info = {} if dump.iso is None else {"iso": dump.iso}
-    return RawFrame.from_array(pixels, dump.cfa, dump.black, dump.white_level, **info)
+    return RawFrame.from_array(pixels, dump.cfa, dump.black, dump.white_level, iso=dump.iso)
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isp.engine import cache
+from isp.processors import cores
 
 
 class _Dimension(ctypes.Structure):
@@ -111,7 +112,7 @@ class _Runtime:
         self._handler = handler_type(on_error)  # must live as long as the runtime
         install = ctypes.CFUNCTYPE(ctypes.c_void_p, handler_type)(self.address("halide_set_error_handler"))
         install(self._handler)
-        self.threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.threads = cores()
         self._set_threads = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)(self.address("halide_set_num_threads"))
 
     @classmethod

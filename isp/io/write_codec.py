@@ -7,13 +7,14 @@ libavif with libaom).
 
 from __future__ import annotations
 
-import os
 import struct
 import zlib
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from isp.processors import cores
 
 PRIMARIES = {"srgb": 1, "rec2020": 9, "display_p3": 12, "camera": 2}
 """H.273, table 2; 2 is unspecified."""
@@ -65,7 +66,7 @@ def avif(pixels: NDArray[Any], bits: int, space: str, transfer: str, quality: in
     """An AVIF file of codes (H, W, 3): uint8 for 8 bits, uint16 for 10 or 12. Full range."""
     import imagecodecs
 
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = cores()
     data = imagecodecs.avif_encode(
         np.ascontiguousarray(pixels),
         quality,

@@ -118,8 +118,8 @@ class Sheets:
         box = slice(int(down[0]), int(down[-1]) + 1), slice(int(across[0]), int(across[-1]) + 1)
         behind = np.zeros((3, *layer.shape), np.float32)
         for into, plane in zip(behind, self.behind, strict=True):
-            part = _smooth(plane, spots[0][box[0]], self.cell)
-            into[box] = _smooth(part.T, spots[1][box[1]], self.cell).T
+            part = smooth(plane, spots[0][box[0]], self.cell)
+            into[box] = smooth(part.T, spots[1][box[1]], self.cell).T
         return reach, np.where(hides, hidden, np.int16(NOTHING)), behind
 
 
@@ -161,7 +161,7 @@ def known(layer: Int16, hidden: Int16, behind: Float32, steps: int) -> Sheets:
     return Sheets(1, (0, 0), layer, _one_surface(layer, layer, steps), hidden, light)
 
 
-def _smooth(plane: Float32, spots: Indices, cell: int) -> Float32:
+def smooth(plane: Float32, spots: Indices, cell: int) -> Float32:
     """Lines of a plane of cells at pixels, straight between the middles of cells."""
     if cell == 1:
         return plane[spots]

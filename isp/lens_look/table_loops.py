@@ -12,6 +12,16 @@ def variables(names: str) -> list[Any]:
     return [hl.Var(n) for n in names.split()]
 
 
+def _pixel(layer: Any, place: Any, box: Any, cell: tuple[Any, Any], within: Any) -> list[Any]:
+    """The pixel of `layer` at a place `within` a cell, no farther than its edges."""
+    import halide as hl
+
+    steps = zip(cell, (within.x, within.y), strict=True)
+    return [
+        hl.clamp(v * box.dim(k).extent() + q - place[k], 0, layer.dim(k).extent() - 1) for k, (v, q) in enumerate(steps)
+    ]
+
+
 def cells() -> tuple[Any, list[Any]]:
     """Least and greatest layer in cells of the size of box; place: (column, row) of the first pixel in its cell."""
     import halide as hl
@@ -20,13 +30,10 @@ def cells() -> tuple[Any, list[Any]]:
     layer = hl.ImageParam(hl.Int(16), 2, "layer")
     place, box = hl.ImageParam(hl.Int(32), 1, "place"), hl.ImageParam(hl.Float(32), 2, "box")
     r = hl.RDom([(0, box.dim(0).extent()), (0, box.dim(1).extent())], "r")
-    at = [
-        hl.clamp(v * box.dim(k).extent() + q - place[k], 0, layer.dim(k).extent() - 1)
-        for k, (v, q) in enumerate(((x, r.x), (y, r.y)))
-    ]
+    px, py = _pixel(layer, place, box, (x, y), r)
     ends = hl.Func("ends")
     ends[x, y] = (hl.i16(32767), hl.i16(-32768))
-    ends[x, y] = (hl.min(ends[x, y][0], layer[at[0], at[1]]), hl.max(ends[x, y][1], layer[at[0], at[1]]))
+    ends[x, y] = (hl.min(ends[x, y][0], layer[px, py]), hl.max(ends[x, y][1], layer[px, py]))
     output = hl.Func("output")
     output[x, y, c] = hl.select(c == 0, ends[x, y][0], ends[x, y][1])
     output.bound(c, 0, 2).reorder(c, x, y).unroll(c).parallel(y)
@@ -43,10 +50,7 @@ def cell_colour() -> tuple[Any, list[Any]]:
     layer, beyond = (hl.ImageParam(hl.Int(16), 2, n) for n in ("layer", "beyond"))
     place, box = hl.ImageParam(hl.Int(32), 1, "place"), hl.ImageParam(hl.Float(32), 2, "box")
     r = hl.RDom([(0, box.dim(0).extent()), (0, box.dim(1).extent())], "r")
-    px, py = (
-        hl.clamp(v * box.dim(k).extent() + q - place[k], 0, layer.dim(k).extent() - 1)
-        for k, (v, q) in enumerate(((x, r.x), (y, r.y)))
-    )
+    px, py = _pixel(layer, place, box, (x, y), r)
     own = hl.select(layer[px, py] > beyond[x, y], hl.f32(1), hl.f32(0))
     sums = hl.Func("sums")
     sums[x, y] = (hl.f32(0),) * 4

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from isp.engine.strips import mirrored
 from isp.lens_look.blocks import Blocks, Layer, Span
 from isp.lens_look.programs import run
 from isp.lens_look.squares import SQUARE, Flags, Squares
@@ -45,7 +46,8 @@ class Tile:
     ) -> None:
         self.renderer, self.corner, self.size, self.around = renderer, corner, renderer.size, around
         rows, columns = (
-            _mirrored(start - around, self.size + 2 * around, n) for start, n in zip(corner, layer.shape, strict=True)
+            mirrored(np.arange(start - around, start + self.size + around), n)
+            for start, n in zip(corner, layer.shape, strict=True)
         )
         place = np.ix_(rows, columns) if _bent(rows) or _bent(columns) else (_whole(rows), _whole(columns))
         self._layer = np.ascontiguousarray(layer[place])
@@ -224,15 +226,6 @@ class Tile:
         sheets = self._alpha, self._layer, reach, hidden, behind
         run("split sheets", self._light, *sheets, box, place, tone, falloff, inside)
         return source
-
-
-def _mirrored(start: int, count: int, size: int) -> NDArray[np.intp]:
-    """Indices of `count` pixels from `start` on, mirrored at the edges of 0..`size` - 1 (which is not repeated)."""
-    at = np.arange(start, start + count)
-    if start < 0 or start + count > size:
-        period = max(2 * (size - 1), 1)
-        at = np.abs((at + size - 1) % period - (size - 1)) if size > 1 else np.zeros_like(at)
-    return at
 
 
 def _bent(indices: NDArray[np.intp]) -> bool:

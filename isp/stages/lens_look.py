@@ -147,21 +147,16 @@ class LensLook(Stage):
         """
         from isp.lens_look import fans
         from isp.lens_look.spots import Optics
-        from isp.lenses import load_lens
 
         frame = _place(values, shape).frame
         width = float(values["sensor_width"])
         sensor = tuple(width * n / max(frame) for n in frame)
-        nominal, f_number = float(values["focal_length"]), float(values["f_number"])
-        if values["lens"] == IDEAL:
-            nominal, f_number, own = nominal or 50.0, f_number or 1.4, nominal or 50.0
-            light = fans.ideal(own, f_number, fans.widest_tangent(own, sensor))
-        else:
-            own = load_lens(name=values["lens"]).focal_length
-            light = fans.prepare(values["lens"], None, fans.widest_tangent(nominal or own, sensor))
-            f_number = f_number or light.f_number
+        own, focal_length, f_number = _lens(values)
+        tangent = fans.widest_tangent(focal_length, sensor)
+        ideal = values["lens"] == IDEAL
+        light = fans.ideal(own, f_number, tangent) if ideal else fans.prepare(values["lens"], None, tangent)
         # a lens scaled to another focal length sees the world scaled the other way
-        scale = own / (nominal or own)
+        scale = own / focal_length
         blades, onion = int(values["blades"]), values["onion"]
         focus = FAR if values["focus"] == "anywhere" else float(values["focus"])
         return Optics(
@@ -199,16 +194,21 @@ def own_blur(values: Mapping[str, Plain]) -> float:
     if not values["phone"]:
         return 1.0
     focal, number, width = values["phone"]
+    _, focal_length, f_number = _lens(values)
+    wanted = focal_length**2 / f_number / float(values["sensor_width"])
+    return math.sqrt(max(1.0 - (focal**2 / number / width / wanted) ** 2, 0.0))
+
+
+def _lens(values: Mapping[str, Plain]) -> tuple[float, float, float]:
+    """Focal length as the lens was built, that to which it is scaled [mm], and the f-number in use."""
     from isp.lenses import load_lens
 
+    focal_length, f_number = float(values["focal_length"]), float(values["f_number"])
     if values["lens"] == IDEAL:
-        own, widest = 50.0, 1.4
-    else:
-        lens = load_lens(name=values["lens"])
-        own, widest = lens.focal_length, lens.f_number
-    own = float(values["focal_length"]) or own
-    wanted = own**2 / (float(values["f_number"]) or widest) / float(values["sensor_width"])
-    return math.sqrt(max(1.0 - (focal**2 / number / width / wanted) ** 2, 0.0))
+        own = focal_length or 50.0
+        return own, own, f_number or 1.4
+    lens = load_lens(name=values["lens"])
+    return lens.focal_length, focal_length or lens.focal_length, f_number or lens.f_number
 
 
 def _place(values: Mapping[str, Plain], shape: tuple[int, int]) -> Place:
@@ -276,6 +276,8 @@ def _bent(light: Float32, values: Mapping[str, Any], context: Context) -> Float3
 
 
 def _veiled(light: Float32, amount: float) -> Float32:
+    from isp.lens_look.distance import ROWS
+    from isp.lens_look.sheets import smooth
     from isp.stages.glare import veil
     from isp.stages.guide import shrunk
 
@@ -284,20 +286,9 @@ def _veiled(light: Float32, amount: float) -> Float32:
     small = shrunk(np.maximum(light, 0).astype(np.float64), side)
     scattered = veil(small, _GLARE_RADIUS * math.hypot(*small.shape[:2])).astype(np.float32)
     result = light * np.float32(1 - amount)
-    at_x = (np.arange(width) + 0.5) / side - 0.5
-    at_y = np.clip((np.arange(height) + 0.5) / side - 0.5, 0, small.shape[0] - 1)
-    columns = np.stack([_along(scattered[..., c].T, at_x).T for c in range(3)], axis=-1)
-    low = np.minimum(at_y.astype(np.intp), max(small.shape[0] - 2, 0))
-    for row in range(height):
-        part = np.float32(at_y[row] - low[row])
-        upper, lower = columns[low[row]], columns[min(low[row] + 1, len(columns) - 1)]
-        result[row] += np.float32(amount) * (upper + (lower - upper) * part)
+    columns = np.stack([smooth(scattered[..., c].T, np.arange(width), side).T for c in range(3)], axis=-1)
+    lines = columns.reshape(len(columns), -1)
+    for top in range(0, height, ROWS):
+        part = result[top : top + ROWS]
+        part += np.float32(amount) * smooth(lines, np.arange(top, top + len(part)), side).reshape(part.shape)
     return result
-
-
-def _along(plane: Float32, at: Any) -> Float32:
-    last = len(plane) - 1
-    at = np.clip(at, 0, last)
-    low = np.minimum(at.astype(np.intp), max(last - 1, 0))
-    part = (at - low).astype(np.float32)[:, None]
-    return np.asarray(plane[low] + (plane[np.minimum(low + 1, last)] - plane[low]) * part, np.float32)

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isp.errors import IspError, OutputError
+from isp.processors import cores
 from isp.profile.text import one_line
-from isp.spread import Lost, Piece, checkpoint, cores, spread
+from isp.spread import Lost, Piece, checkpoint, spread
 from reports.estimate import Estimate
 from reports.matrix.journal import Journal, open_journal
 from reports.matrix.measure import METRICS, measure_cell

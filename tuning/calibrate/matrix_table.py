@@ -109,7 +109,7 @@ def color_matrices(
     ccts = [temperature_of(light) for light in named]
     if len(set(ccts)) < len(ccts):
         raise UsageError(f"two lights of one temperature: {', '.join(f'{c:.0f} K' for c in ccts)}")
-    fits = {cct: _alone(light, lights[light], options) for cct, light in zip(ccts, named, strict=True)}
+    fits = {cct: fit_light(light, lights[light], options) for cct, light in zip(ccts, named, strict=True)}
     own = {cct: fit.stage_matrix() for cct, fit in fits.items()}
     matrices, stiffness = (own, 0.0) if len(own) == 1 or rise == 0 else _smooth(fits, own, rise)
     mired = 1e6 / np.array(ccts)
@@ -121,7 +121,8 @@ def color_matrices(
     )  # fmt: skip
 
 
-def _alone(light: float | str, given: tuple[ArrayLike, ArrayLike], options: Mapping[str, Any]) -> ColorFit:
+def fit_light(light: float | str, given: tuple[ArrayLike, ArrayLike], options: Mapping[str, Any]) -> ColorFit:
+    """`ccm` of one light, its name in front of errors; options per patch may be a mapping by light."""
     mine = {key: value[light] if isinstance(value, Mapping) else value for key, value in options.items()}
     try:
         return ccm(*given, **mine)

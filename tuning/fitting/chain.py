@@ -72,8 +72,8 @@ class Chain:
 
     def __init__(self, walk: Walk, parameters: Parameters, vector: Float64, threads: int) -> None:
         self.walk, self.parameters, self.threads = walk, parameters, threads
-        stops = self._stops(vector)
-        self.reached = self._reached(vector)
+        stops = self._stops(vector, dtype=np.float64)
+        self.reached = self._reached(vector, stops)
         self.first = min((i for names in self.reached for i, _ in names), default=len(stops[-1].steps))
         steps = stops[-1].steps
         host = [p.step.stage.name for p in steps[self.first :] if is_host(p)]
@@ -168,9 +168,8 @@ class Chain:
         offset = float(vector[-1]) if len(vector) > len(self.parameters.start) else 0.0
         return self.walk.stops(self.parameters.values(vector), after, offset, last, dtype)
 
-    def _reached(self, vector: Float64) -> list[frozenset[tuple[int, str]]]:
+    def _reached(self, vector: Float64, stops: Sequence[Stop]) -> list[frozenset[tuple[int, str]]]:
         """For each parameter the arrays that depend on it, as (number of the step, name)."""
-        stops = self._stops(vector, dtype=np.float64)
         here = [p.step.arrays for p in stops[-1].steps]
         result = []
         for index in range(len(vector)):

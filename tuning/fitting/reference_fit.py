@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from isp.errors import UsageError
+from isp.processors import cores
 from isp.profile import Profile, read_profile
 from tuning.fitting.journal import Journal
 from tuning.fitting.loss import Space
@@ -101,7 +101,7 @@ def fit(
         raise UsageError(f"{bare[0]} has no reference to match; write RAW:REFERENCE, or name a goal (--objective)")
     names = asked(base, _split(params), _split(freeze))
     options = Options(
-        optimiser, space, register, own_exposure, seed, trials, seconds, evaluations, threads or _processors()
+        optimiser, space, register, own_exposure, seed, trials, seconds, evaluations, threads or cores()
     )
     return Fit(base, taken, held, names, objective, options, journal or Journal(), tell).run()
 
@@ -121,7 +121,3 @@ def _split(names: str | Iterable[str]) -> list[str]:
     """Names from ``a,b.c``, or from a sequence of such."""
     parts = [names] if isinstance(names, str) else list(names)
     return [word.strip() for part in parts for word in part.split(",") if word.strip()]
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -13,10 +13,11 @@ from isp.values import Float64
 from tuning.fitting.loss import Space
 from tuning.fitting.problem import Problem, Work
 from tuning.fitting.result import Trial
+from tuning.fitting.search import Sampler
 
 Optimiser = Literal["auto", "gauss_newton", "l_bfgs", "cmaes", "tpe", "random"]
-OPTIMISERS = ("auto", "gauss_newton", "l_bfgs", "cmaes", "tpe", "random")
-SEARCHES = ("cmaes", "tpe", "random")
+OPTIMISERS: tuple[str, ...] = get_args(Optimiser)
+SEARCHES: tuple[str, ...] = get_args(Sampler)
 TRIALS = 40
 """Trials of a search unless told otherwise."""
 

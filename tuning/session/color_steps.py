@@ -14,9 +14,8 @@ from isp.values import Float64
 from reports.charts.references import SPECTRA, reference_lab
 from reports.light import lab_to_xyz
 from tuning.calibrate.chart_patches import patches_from
-from tuning.calibrate.color_fit import ccm
 from tuning.calibrate.color_result import ColorFit
-from tuning.calibrate.matrix_table import MatrixTable, color_matrices
+from tuning.calibrate.matrix_table import MatrixTable, color_matrices, fit_light
 from tuning.calibrate.patch_classes import class_weights
 from tuning.calibrate.residual_table import ResidualLut, residual_lut
 from tuning.session.captures import Shots
@@ -85,9 +84,7 @@ def chart_colors(work: Work) -> ChartColors:
             notes.append(f"{options.color}: a profile holds one table behind its matrices, for one light; "
                          f"charts of {len(given)} lights give matrices only")
         elif options.color == "root_polynomial":
-            ((light, patches),) = given.items()
-            own = {key: value[light] if isinstance(value, dict) else value for key, value in how.items()}
-            richer = ccm(*patches, method="root_polynomial", **own)
+            richer = fit_light(*next(iter(given.items())), {**how, "method": "root_polynomial"})
         elif options.color == "residual":
             richer = residual_lut(*table.fits.values())
         notes = [*dict.fromkeys(notes), *table.warnings, *(() if richer is None else richer.warnings)]

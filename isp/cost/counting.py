@@ -3,27 +3,35 @@
 The rules:
 
 - A count is per pixel of the stage's output: the mean over the period of its CFA sites, all channels together.
-- Each operation counts as one: a multiply-add is two, a clamp two. What several results share is there once.
-- What is the same for all pixels (``1 / gain``) does not count, nor does the arithmetic of addresses.
+- Each operation counts as one: a multiply-add is two, a clamp two, an absolute value one. What several results share
+  is there once. Casts and floors are told apart but are no operations: in fixed point they choose bits.
+- What is the same for all pixels (``1 / gain``), or all along a row, does not count, nor does the arithmetic of
+  addresses. A division by such a number is a multiplication.
 - A value that the definition keeps (a stored Func) is computed once for each of its pixels, written once, and read by
   each pixel that uses it. A look-up in a table is a table access; parameters at fixed places are registers.
-- Rows: a value must be there from the row that computes it until the last row that reads it, where every Func follows
-  its inputs as soon as their rows are there. This is (rows - 1) lines for a stencil of so many rows, and as many lines
-  as a branch waits for the others.
+- Rows: time goes by rows of the output, and every Func lags behind the source by so many. A row of a plane is there
+  from when it is computed until the last reader has passed: (rows - 1) lines for a stencil of so many rows, and more where a
+  branch waits for another or rows are used again (a plane of half the rows is used for two rows of its readers, so one
+  line). The lags are those of the least latency, and among them of the least memory.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
-from math import ceil, lcm
+from math import ceil, isinf, lcm
 from typing import TYPE_CHECKING, Any, Final
+
+import halide as hl
 
 from isp.cost.notation import parse
 from isp.cost.numbering import OPERATIONS, At, Definition, Node, Numbering, Read, X, Y, definition
+from isp.cost.streaming import Kept, schedule
+from isp.engine.build import build_segment
+from isp.engine.graph import Expr, Graph, Image
 
 if TYPE_CHECKING:
     from isp.engine.segment import Segment
@@ -88,8 +96,8 @@ class StageCount:
 
     @property
     def total(self) -> float:
-        """Operations of all classes."""
-        return sum(self.operations.values())
+        """All operations; conversions are none."""
+        return sum(number for kind, number in self.operations.items() if kind != "convert")
 
     def line_bits(self, width: int, bits: int) -> int:
         """All its line buffers for rows of `width` output pixels [bits]."""
@@ -105,18 +113,22 @@ class _Wanted:
     y: Fraction = Fraction(0)
 
 
+_Plane = tuple[str, int, int]
+"""A stored Func, the number of its value, and that of the channel."""
+
+
 @dataclass(frozen=True)
 class _Edge:
     """`reader` at row y reads rows (rate y + first) to (rate y + last) of `read`."""
 
     reader: str
-    read: str
+    read: _Plane
     first: Fraction
     last: Fraction
 
 
 def count_segment(segment: Segment) -> StageCount:
-    """The count of a segment that holds one stage; the rounding of a datapath behind it is wiring and not counted.
+    """The count of a segment that holds one stage, without the rounding to a datapath or to codes of a file behind it.
 
     Raises
     ------
@@ -125,21 +137,39 @@ def count_segment(segment: Segment) -> StageCount:
     """
     if len(segment.steps) > 1:
         raise ValueError("stages are counted one by one")
-    return _Walk(replace(segment, datapath=None, round_source=False)).result()
+    sink = replace(segment.sink, dtype="float32")
+    return _Walk(replace(segment, datapath=None, round_source=False, sink=sink)).result()
+
+
+class NamedGraph(Graph):
+    """A graph in which each value of a Func that computes several is read by a name of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements: dict[str, tuple[str, int]] = {}
+        """By that name, the Func and the number of the value."""
+
+    def bundle(
+        self, name: str, exprs: Sequence[Expr], planes: int, *, rows: int = 1, fan: int = 1
+    ) -> tuple[Image, ...]:
+        """As the engine's, for reading only."""
+        images = super().bundle(name, exprs, planes, rows=rows, fan=fan)
+        func = self.nodes[-1].func
+        for number, image in enumerate(images if len(images) > 1 else ()):
+            image.source = hl.ImageParam(hl.Float(32), func.dimensions(), f"{self.stage}_{name}_{number}")
+            self.elements[hl.Func(image.source).name()] = (func.name(), number)
+        return images
 
 
 class _Walk:
     """From the output back to the source: what is wanted of each stored value, and what that takes."""
 
     def __init__(self, segment: Segment) -> None:
-        import halide as hl
-
-        from isp.engine.build import build_segment
-
-        built = build_segment(segment)
+        graph = NamedGraph()
+        built = build_segment(segment, graph)
         self._step = segment.steps[0] if segment.steps else None
-        nodes = built.graph.nodes
-        read = partial(parse, names=[n.func.name() for n in nodes])
+        nodes, self._elements = graph.nodes, graph.elements
+        read = partial(parse, names=[*(n.func.name() for n in nodes), *self._elements])
         self._source = hl.Func(built.inputs[0]).name()
         self._arrays = {hl.Func(p).name(): n for p, n in zip(built.inputs[1:], self._array_names(), strict=True)}
         self._funcs: dict[str, Definition] = {}
@@ -150,6 +180,11 @@ class _Walk:
             self._funcs[node.func.name()] = definition(node.func, read, stored=node in stored)
             if node.sums is not None:
                 self._funcs[node.sums.name()] = definition(node.sums, read, stored=False, sums=node.window)
+        self._lengths = {
+            f"{p.name()}.extent.{axis}": length
+            for p, n in zip(built.inputs[1:], self._array_names(), strict=True)
+            for axis, length in enumerate(reversed(self._step.arrays[n].shape if self._step is not None else ()))
+        }
         self._stored = [n.func.name() for n in stored]
         self._funcs[_OUTPUT] = definition(built.output, read, stored=True)
         self._wanted: dict[str, _Wanted] = defaultdict(_Wanted)
@@ -157,7 +192,7 @@ class _Walk:
         self._edges: list[_Edge] = []
         self._tables: set[str] = set()
         self._operations: dict[str, Fraction] = dict.fromkeys(OPERATIONS, Fraction(0))
-        self._row_reads: dict[str, Fraction] = defaultdict(Fraction)
+        self._row_reads: dict[_Plane, Fraction] = defaultdict(Fraction)
         self._reads = self._writes = self._table_reads = Fraction(0)
 
     def _array_names(self) -> list[str]:
@@ -167,7 +202,7 @@ class _Walk:
         for name in (_OUTPUT, *reversed(self._stored)):
             if name in self._wanted:
                 self._visit(name)
-        latency = self._latencies()
+        latency, lines = self._lines()
         arrays = self._step.arrays if self._step is not None else {}
         tables = {n: arrays[n].size for n in sorted(self._tables)}
         return StageCount(
@@ -176,8 +211,8 @@ class _Walk:
             reads=float(self._reads),
             writes=float(self._writes),
             table_reads=float(self._table_reads),
-            lines=tuple(self._kept(latency)),
-            latency=ceil(latency[_OUTPUT]),
+            lines=tuple(lines),
+            latency=ceil(latency),
             tables=tables,
             registers=sum(a.size for n, a in arrays.items() if n not in tables),
         )
@@ -186,7 +221,7 @@ class _Walk:
 
     def _visit(self, name: str) -> None:
         wanted = self._wanted[name]
-        numbering = Numbering(self._funcs, [self._source])
+        numbering = Numbering(self._funcs, [self._source], self._elements, self._lengths)
         sites: list[tuple[int, int]] = [(_FAR, _FAR)]
         found: dict[tuple[int, int], list[Node]] = {}
         while missing := [site for site in sites if site not in found]:
@@ -195,7 +230,7 @@ class _Walk:
             sites = list(_sites(numbering))
         share = wanted.x * wanted.y / len(sites)
         rates: dict[str, tuple[Fraction, Fraction]] = {}
-        offsets: dict[str, list[Fraction]] = defaultdict(list)
+        offsets: dict[_Plane, list[Fraction]] = defaultdict(list)
         for x, y in sites:
             nodes = found[x, y]
             for kind, number in numbering.operations(nodes).items():
@@ -204,13 +239,13 @@ class _Walk:
             self._tables |= {self._arrays[n] for n in tables if n in self._arrays}
             self._table_reads += share * len(tables)
             reads = numbering.reads(nodes)
-            for row in {_row(read, n) for n, read in enumerate(reads)}:
-                self._row_reads[row[0]] += share
+            for plane, _ in {_row(read, n) for n, read in enumerate(reads)}:
+                self._row_reads[plane] += share
             for read in reads:
                 if read.name not in rates:
                     rates |= self._rates(numbering, name, x, y, reads)
                 self._want(read, wanted, rates[read.name])
-                offsets[read.name] += self._rows(read, y, rates[read.name][1])
+                offsets[_plane(read)] += self._rows(read, y, rates[read.name][1])
                 self._reads += share
         self._writes += wanted.x * wanted.y * len(wanted.planes) * len(self._funcs[name].terms)
         self._edges += [_Edge(name, n, min(rows), max(rows)) for n, rows in offsets.items()]
@@ -233,47 +268,50 @@ class _Walk:
 
     def _want(self, read: Read, reader: _Wanted, rate: tuple[Fraction, Fraction]) -> None:
         wanted = self._wanted[read.name]
-        wanted.planes.add((read.place[2] or 0) if len(read.place) > 2 else 0)
+        wanted.planes.add(read.plane)
         wanted.x, wanted.y = max(wanted.x, reader.x * rate[0]), max(wanted.y, reader.y * rate[1])
 
     def _rows(self, read: Read, y: int, rate: Fraction) -> list[Fraction]:
-        row = read.place[1]
-        if row is not None:
-            return [row - rate * y]
-        # at places computed for each pixel: anywhere the stage says it reaches
-        reach = self._step.reach if self._step is not None else 0
-        return [Fraction(-reach), Fraction(reach)]
+        low, high = read.place[1]
+        if isinf(low) or isinf(high):
+            # nothing in the definition bounds it: anywhere the stage says it reaches
+            reach = self._step.reach if self._step is not None else 0
+            return [Fraction(-reach), Fraction(reach)]
+        return [Fraction(low) - rate * y, Fraction(high) - rate * y]
 
     # -- rows in a stream ----------------------------------------------------------------------------------------
 
-    def _latencies(self) -> dict[str, Fraction]:
-        """Rows of the output by which each value lags behind the source."""
-        latency = {self._source: Fraction(0)}
-        free = []
-        for name in (*self._stored, _OUTPUT):
-            edges = [e for e in self._edges if e.reader == name and e.read in latency]
-            if edges:
-                latency[name] = max(latency[e.read] + e.last / self._wanted[e.read].y for e in edges)
-            else:
-                free.append(name)
-        # what does not depend on the source (noise to be added) is made when it is needed
-        for name in reversed(free):
-            edges = [e for e in self._edges if e.read == name]
-            needed = [latency[e.reader] - e.last / self._wanted[name].y for e in edges]
-            latency[name] = min(needed, default=Fraction(0))
-        return latency
+    def _lines(self) -> tuple[Fraction, list[Lines]]:
+        """The latency in rows of the output, and the rows that are kept.
 
-    def _kept(self, latency: Mapping[str, Fraction]) -> Iterator[Lines]:
-        for name in (self._source, *self._stored):
-            readers = [e for e in self._edges if e.read == name]
-            wanted = self._wanted[name]
-            lines = max((ceil((latency[e.reader] - latency[name]) * wanted.y - e.first) for e in readers), default=0)
-            if lines > 0:
-                elements = len(self._funcs[name].terms) if name in self._funcs else 1
-                label = "source" if name == self._source else name
-                planes = len(wanted.planes) * elements
-                accesses = self._row_reads[name] + wanted.x * wanted.y * planes
-                yield Lines(label, lines, planes, wanted.x, float(accesses))
+        The lags are those of an integer linear program, as in J. Hegarty et al., "Darkroom: compiling high-level image
+        processing code into hardware pipelines", ACM TOG 33(4), 2014.
+        """
+        alike: dict[tuple[str, frozenset[_Edge]], list[_Plane]] = defaultdict(list)
+        by_plane: dict[_Plane, list[_Edge]] = defaultdict(list)
+        for edge in self._edges:
+            by_plane[edge.read].append(edge)
+        for plane, edges in by_plane.items():
+            if self._wanted[plane[0]].y:  # of what is there once a frame there are no rows
+                readers = frozenset(replace(e, read=(plane[0], 0, 0)) for e in edges)
+                alike[plane[0], readers].append(plane)
+        names = [self._source, *self._stored, _OUTPUT]
+        rates = {name: self._wanted[name].y for name in names}
+        kept = [
+            Kept(name, tuple((e.reader, e.first, e.last) for e in readers), len(planes) * self._wanted[name].x)
+            for (name, readers), planes in alike.items()
+        ]
+        latency, lines = schedule(names, rates, kept)
+        together: dict[tuple[str, int], list[_Plane]] = defaultdict(list)
+        for (name, _), planes, count in zip(alike, alike.values(), lines, strict=True):
+            if count and self._wanted[name].x:  # a line that is as long for every width is a table's
+                together[name, count] += planes
+        return latency, [self._kept(name, count, planes) for (name, count), planes in together.items()]
+
+    def _kept(self, name: str, lines: int, planes: Sequence[_Plane]) -> Lines:
+        wanted = self._wanted[name]
+        accesses = sum(self._row_reads[p] for p in planes) + wanted.x * wanted.y * len(planes)
+        return Lines("source" if name == self._source else name, lines, len(planes), wanted.x, float(accesses))
 
 
 def _sites(numbering: Numbering) -> Iterator[tuple[int, int]]:
@@ -284,15 +322,16 @@ def _sites(numbering: Numbering) -> Iterator[tuple[int, int]]:
             yield _FAR + x, _FAR + y
 
 
-def _row(read: Read, number: int) -> tuple[str, ...]:
+def _plane(read: Read) -> _Plane:
+    return read.name, read.element, read.plane
+
+
+def _row(read: Read, number: int) -> tuple[_Plane, float | str]:
     """Reads of one row at known places are one access; at computed places each is its own."""
-    known = None not in read.place[:2]
-    return read.name, str(read.element), str(read.place[1:]) if known else f"#{number}"
+    return _plane(read), read.place[1][0] if read.known else f"#{number}"
 
 
 def _rate(name: str, here: list[Read], there: list[Read], axis: int) -> Fraction:
-    """Pixels of `name` that are read for each pixel of the reader along an axis; 1 where places are computed."""
-    places = [[v for r in reads if r.name == name and (v := r.place[axis]) is not None] for reads in (here, there)]
-    if not all(places):
-        return Fraction(1)
-    return Fraction(min(places[1]) - min(places[0]), _FAR)
+    """Pixels of `name` that are read for each pixel of the reader along an axis; 1 where nothing bounds the places."""
+    least = [min(r.place[axis][0] for r in reads if r.name == name) for reads in (here, there)]
+    return Fraction(1) if any(map(isinf, least)) else Fraction(int(least[1] - least[0]), _FAR)

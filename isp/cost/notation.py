@@ -1,8 +1,9 @@
 """Halide's notation of expressions, read back: what `str` gives of the value of a `halide.Func`.
 
 The Python package of Halide has no visitor for expressions, but it prints them completely: operators in parentheses,
-``(let t = value in body)``, calls ``(float32)name(x + 1, y)[1]``, casts ``int32(value)``, constants ``0.5f`` and
-``(uint32)5``. Numbers are rounded to six digits, which changes no count.
+``(let t = value in body)``, calls ``(float32)name(x + 1, y)``, casts ``int32(value)``, constants ``0.5f`` and
+``(uint32)5``, bits taken as another type ``reinterpret<int32>(value)``. Numbers are rounded to six digits, which
+changes no count; which value of a Func of several is read is not printed (`isp.cost.counting.NamedGraph`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _WORD: Final = r"[A-Za-z_][\w$]*(?:\.[\w$]+)*"
 _TOKEN: Final = (
     r"\s*(?:(?P<number>\d+(?:\.\d+)?(?:e[+-]?\d+)?f?)"
     r"|(?P<name>{words})"
-    r"|(?P<sign>&&|\|\||==|!=|<=|>=|[-+*/%<>!(),\[\]=]))"
+    r"|(?P<sign>&&|\|\||==|!=|<=|>=|[-+*/%<>!(),=]))"
 )
 _BINDS: Final = {
     "||": 1, "&&": 2, "==": 3, "!=": 3, "<": 4, "<=": 4, ">": 4, ">=": 4, "+": 5, "-": 5, "*": 6, "/": 6, "%": 6,
@@ -41,12 +42,11 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """An operator, a cast (`function` is a type) or a call; `element` of what gives several values."""
+    """An operator, a cast (`function` is a type) or a call."""
 
     function: str
     arguments: tuple[Term, ...]
     type: str = ""
-    element: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +145,10 @@ class _Reader:
         return Number(inner.value, kind) if isinstance(inner, Number) else Apply(kind, (inner,), kind)
 
     def _named(self, name: str, kind: str) -> Term:
+        if name == "reinterpret":
+            self._take("<")
+            kind = self._next()[1]
+            self._take(">")
         if self._peek()[1] != "(":
             return Name(name)
         self._next()
@@ -154,12 +158,7 @@ class _Reader:
             if self._peek()[1] == ",":
                 self._next()
         self._take(")")
-        element = 0
-        if self._peek()[1] == "[":
-            self._next()
-            element = int(self._next()[1])
-            self._take("]")
-        return Apply(name, tuple(arguments), name if TYPES.match(name) else kind, element)
+        return Apply(name, tuple(arguments), name if TYPES.match(name) else kind)
 
     def _lets(self) -> Term:
         # in a loop, as hundreds of them nest

@@ -34,9 +34,9 @@ def host_target() -> Any:
     return hl.get_host_target().with_feature(hl.TargetFeature.StrictFloat)
 
 
-def build_segment(segment: Segment) -> Built:
-    """The segment's definitions, chained into one graph."""
-    graph = Graph()
+def build_segment(segment: Segment, graph: Graph | None = None) -> Built:
+    """The segment's definitions, chained into one graph, which may be given."""
+    graph = Graph() if graph is None else graph
     dims = 2 if segment.source.channels == 1 else 3
     source = hl.ImageParam(_TYPES[segment.source.dtype], dims, "source")
     inputs: list[Any] = [source]

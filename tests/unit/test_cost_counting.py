@@ -51,12 +51,14 @@ def count(stages, frame, name):
 def test_notation():
     half = Number(0.5, "float32")
     assert parse("(a + (b*0.500000f))") == Apply("+", (Name("a"), Apply("*", (Name("b"), half))))
-    assert parse("(float32)f$1(x + -2, y)[1]") == Apply(
-        "f$1", (Apply("+", (Name("x"), Number(-2, "int32"))), Name("y")), "float32", 1
+    assert parse("(float32)f$1(x + -2, y)") == Apply(
+        "f$1", (Apply("+", (Name("x"), Number(-2, "int32"))), Name("y")), "float32"
     )
     assert parse("(let t1 = a in (let t2 = t1 in t2))") == Let((("t1", Name("a")), ("t2", Name("t1"))), Name("t2"))
     assert parse("(uint8)3") == Number(3, "uint8")
     assert parse("int32(p.extent.0)") == Apply("int32", (Name("p.extent.0"),), "int32")
+    bits = Apply("reinterpret", (Name("a"),), "int32")
+    assert parse("(reinterpret<int32>(a) < 3)") == Apply("<", (bits, Number(3, "int32")))
     assert parse("((x > 3) || !(y < 2))").function == "||"
     assert parse("near-1_squares(x)", ["near-1_squares"]).function == "near-1_squares"
 

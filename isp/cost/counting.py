@@ -10,9 +10,9 @@ The rules:
 - A value that the definition keeps (a stored Func) is computed once for each of its pixels, written once, and read by
   each pixel that uses it. A look-up in a table is a table access; parameters at fixed places are registers.
 - Rows: time goes by rows of the output, and every Func lags behind the source by so many. A row of a plane is there
-  from when it is computed until the last reader has passed: (rows - 1) lines for a stencil of so many rows, and more where a
-  branch waits for another or rows are used again (a plane of half the rows is used for two rows of its readers, so one
-  line). The lags are those of the least latency, and among them of the least memory.
+  from when it is computed until its last reader has passed: (rows - 1) lines for a stencil of so many rows; more where
+  a branch waits for another, or where rows are used again (a plane of half the rows serves two rows of its readers: a
+  line). The lags are those of the least latency, and among them of the least memory (`isp.cost.streaming`).
 """
 
 from __future__ import annotations

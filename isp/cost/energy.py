@@ -37,14 +37,15 @@ class Energy:
 
 
 def operation_pj(bits: int) -> Mapping[str, float]:
-    """Energy of each class of operation on numbers of so many bits, in 45 nm [pJ]."""
+    """Energy of each class of operation on numbers of so many bits, in 45 nm [pJ]; a conversion is wiring."""
     facts = energy_facts()
     add = _line(facts["add_pj"].value, bits)
     multiply = _power(facts["multiply_pj"].value, bits)
     return {
         "add": add,
         "multiply": multiply,
-        **{kind: add * facts[f"{kind}_add"].value for kind in ("compare", "select", "convert", "bitwise")},
+        "convert": 0.0,
+        **{kind: add * facts[f"{kind}_add"].value for kind in ("compare", "select", "bitwise")},
         **{kind: multiply * facts[f"{kind}_multiply"].value for kind in ("divide", "special")},
     }
 

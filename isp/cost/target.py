@@ -56,7 +56,6 @@ _FACTORS: Final[Mapping[str, Param]] = MappingProxyType(
     {
         "compare_add": _number("A comparison, in additions", 0, 100),
         "select_add": _number("A selection, in additions", 0, 100),
-        "convert_add": _number("A conversion or rounding, in additions", 0, 100),
         "bitwise_add": _number("A bit operation, in additions", 0, 100),
         "divide_multiply": _number("A division, in multiplications", 0, 100),
         "special_multiply": _number("A root, power, logarithm, ..., in multiplications", 0, 100),

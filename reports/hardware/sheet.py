@@ -14,7 +14,7 @@ from reports.model import Quantity, Report, Section, Verdict
 
 _WORDS = {
     "add": "+ -", "multiply": "×", "divide": "/", "compare": "< min max", "select": "select", "special": "√ exp log",
-    "convert": "round, cast", "bitwise": "bits",
+    "convert": "cast, floor (free)", "bitwise": "bits",
 }  # fmt: skip
 
 
@@ -71,7 +71,8 @@ def _operations(cost: HardwareCost) -> Part:
             words = f"{of}{', '.join(each) or 'none'}; {_accesses(stage)}"
         quantities.append(Quantity(f"operations.{stage.name}", stage.name, "operations", (value,), note=words))
     counted = [s for s in stages if s.count is not None]
-    parts = {_WORDS[kind]: [s.count.operations[kind] for s in counted if s.count] for kind in OPERATIONS}
+    kinds = [kind for kind in OPERATIONS if kind != "convert"]
+    parts = {_WORDS[kind]: [s.count.operations[kind] for s in counted if s.count] for kind in kinds}
     figure = stacked(
         "Operations per pixel", [s.name for s in counted], parts, "operations per pixel",
         caption="Per pixel of what the stage gives, all channels; each operation counts as one.",
@@ -152,6 +153,8 @@ def _energy(cost: HardwareCost) -> Part:
                                    (Estimate(1000 * value, unit="mJ", reason=why),),
                                    note=f"{value * cost.fps:.3g} W at {cost.fps:.4g}/s"))  # fmt: skip
     for kind, pj in operation_pj(bits).items():
+        if kind == "convert":
+            continue
         source = facts["multiply_pj" if kind in ("multiply", "divide", "special") else "add_pj"].source
         factor = next((facts[k] for k in (f"{kind}_add", f"{kind}_multiply") if k in facts), None)
         reason = source if factor is None else f"{source}; times {factor.value:g}: {factor.source}"

@@ -26,6 +26,7 @@ from isp.values import (
     Statistics,
     pattern_to_sites,
     sites_to_pattern,
+    typical,
 )
 
 if TYPE_CHECKING:
@@ -250,7 +251,7 @@ class Pipeline:
 
     def explain(self, raw: Given | None = None) -> list[str]:
         """What fuses and where memory goes, a line each; for a typical 4032x3024 Bayer frame if none is given."""
-        value = _single(raw) if raw is not None else _typical()
+        value = _single(raw) if raw is not None else typical(iso=100)
         frame = _Resolver(self.profile, value, Companions(), None, _Clock(), self.threads)
         plan = frame.plan(_sink(self.profile.output.bits, frame.gives))
         ran = [p for part in (frame, *frame.branches[:1]) for p in part.steps]
@@ -571,7 +572,3 @@ def _use_threads(threads: int | None) -> None:
     from isp.engine.runtime import set_threads
 
     set_threads(threads or cores())
-
-
-def _typical() -> RawFrame:
-    return RawFrame.from_array(np.zeros((3024, 4032), np.uint16), "RGGB", 64, 1023, iso=100)

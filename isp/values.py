@@ -275,6 +275,14 @@ class RawFrame:
         return replace(self, info=replace(self.info, **changes))
 
 
+def typical(
+    cfa: str | Cfa = "RGGB", size: tuple[int, int] = (4032, 3024), iso: float | None = None
+) -> RawFrame:
+    """A frame without a picture: a phone's 12 MP, 10 bits, black 64 and white 1023; `size` is (width, height) [px]."""
+    width, height = size
+    return RawFrame.from_array(np.zeros((height, width), np.uint16), cfa, 64, 1023, iso=iso)
+
+
 def sites_to_pattern(values: ArrayLike, cfa: Cfa) -> Float64:
     """Four values for R, Gr, Gb, B as the pattern they form from the top-left pixel of `cfa`; (2, 2) for Bayer."""
     return np.asarray(values, np.float64)[_sites(cfa, 2 * cfa.block)]

@@ -93,7 +93,7 @@ def _frame(
     """What the frames are like: a raw file, the description of a dump, or a phone's 12 MP with `cfa` and `size`."""
     from isp.commands.developer import reading
     from isp.io import read_raw
-    from isp.native.library import typical
+    from isp.values import typical
 
     if (like is not None or raw is not None) and (cfa or size):
         raise UsageError("--cfa and --size describe frames without --like and --raw, which say both")

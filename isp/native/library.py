@@ -22,7 +22,7 @@ from isp.native.states import States, arrays_of, signature
 from isp.native.tables import Key, Setting, Tabulated, find_plans, settings, tabulate
 from isp.pipeline import Planned
 from isp.profile import Profile
-from isp.values import RawFrame
+from isp.values import RawFrame, typical
 
 _MOST_ARRAYS = 60
 """Arrays of one segment; `isp.c` holds as many arguments."""
@@ -150,12 +150,6 @@ def compile_profile(
         sum(len(code) for code in binary.values()), _table_bytes(tables),
         {"resolve": resolved - start, "compile": done - resolved}, known, stages, arrays, states.first.warnings,
     )
-
-
-def typical(cfa: str = "RGGB", size: tuple[int, int] = (4032, 3024)) -> RawFrame:
-    """A frame without a picture: a phone's 12 MP, 10 bits, black 64 and white 1023; `size` is (width, height) [px]."""
-    width, height = size
-    return RawFrame.from_array(np.zeros((height, width), np.uint16), cfa, 64, 1023)
 
 
 def _check_profile(profile: Profile) -> None:

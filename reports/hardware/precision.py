@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,8 +77,9 @@ def precision_sweep(
 ) -> Precision:
     """Render a frame with every width of the datapath and in floating point.
 
-    Headroom and rounding are the profile's own `datapath`'s, or its defaults. Every stage is compiled once, alone; all
-    widths run the same programs.
+    Headroom and rounding are the profile's own `datapath`'s, or its defaults. What the profile takes from the frame (an
+    exposure, say) is decided once, in floating point: another choice is no error of arithmetic. Every stage is compiled
+    once, alone; all widths run the same programs.
 
     Parameters
     ----------
@@ -106,14 +107,16 @@ def precision_sweep(
     if not profile.complete:
         raise ProfileError("a precision sweep needs a profile that ends in a picture")
     # finer than the datapath, so that only the datapath rounds
-    fine = profile.with_settings(["output.format=png", "output.bits=16"])
+    fine = _decided(profile.with_settings(["output.format=png", "output.bits=16"]), frame)
     path = profile.datapath
+    headroom, rounding = (2, "nearest") if path is None else (path.headroom, path.rounding)
     bits = tuple(range(first, last + 1))
     done = 0
 
     def rendered(width: int | None) -> tuple[StageCost, ...]:
         nonlocal done
-        found = _stages(fine if width is None else fine.with_settings([f"datapath.bits={width}"]), frame)
+        words = [f"datapath.bits={width}", f"datapath.headroom={headroom}", f"datapath.rounding={rounding}"]
+        found = _stages(fine if width is None else fine.with_settings(words), frame)
         done += 1
         if progress is not None:
             progress(done, len(bits) + 1)
@@ -133,8 +136,8 @@ def precision_sweep(
         profile=profile.name,
         frame=frame.origin.name,
         bits=bits,
-        headroom=path.headroom if path is not None else 2,
-        rounding=path.rounding if path is not None else "nearest",
+        headroom=headroom,
+        rounding=rounding,
         stages={name: tuple(values) for name, values in errors.items()},
         mean=mean,
         high=high,
@@ -168,6 +171,17 @@ def sample_frame(
     if not isinstance(frame, RawFrame):
         raise UsageError(f"{found.name}: a single frame is needed")
     return frame
+
+
+def _decided(profile: Profile, frame: RawFrame) -> Profile:
+    """The profile without a datapath, and with every value written out that it takes from the frame."""
+    from isp import Pipeline
+    from isp.profile import freeze
+    from isp.profile.resolve import ResolvedStage
+
+    plain = replace(profile, datapath=None)
+    found = Pipeline(plain).run(frame).stages
+    return freeze(plain, {s.name: ResolvedStage(s.values, s.origins) for s in found})
 
 
 def _stages(profile: Profile, frame: RawFrame) -> tuple[StageCost, ...]:

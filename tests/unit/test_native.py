@@ -11,7 +11,7 @@ import pytest
 from isp import Pipeline, read_profile
 from isp.color.white_curve import WhiteCurve
 from isp.errors import OutputError, ProfileError, UsageError
-from isp.native.library import compile_profile, typical
+from isp.native.library import compile_profile
 from isp.native.link import find_compiler, link_example
 from isp.native.machines import find_machine
 from isp.native.states import GAIN_NODES, Axis
@@ -19,7 +19,7 @@ from isp.native.tables import look_up
 from isp.profile import Profile, shipped_profiles
 from isp.profile.model import StageEntry
 from isp.stage import Stage
-from isp.values import ColorCalibration, NoiseModel, Picture
+from isp.values import ColorCalibration, NoiseModel, Picture, typical
 from tests.native_code import Refused, develop, needs_arm, needs_cc, picture_raw, shared_library
 
 CCT = {

@@ -219,6 +219,12 @@ def _build(name: str, document: Document) -> Target:
         value = facts["blocks"].value
         if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
             raise document.error(("blocks",), "blocks must be a mapping of stage to block: {demosaic: DEMOSAIC}")
+        from isp.stages import stage_names
+
+        for stage in value:
+            if stage not in (names := stage_names()):
+                hint = did_you_mean(str(stage), names, "stages")
+                raise document.error(("blocks", "value", stage), f"blocks: no stage {quoted(stage)}; {hint}")
         facts["blocks"] = _with(facts["blocks"], MappingProxyType(dict(value)))
     words = {key: str(tree.get(key, "")) for key in ("maker", "description")}
     return Target(name, facts=MappingProxyType(facts), **words)

@@ -272,6 +272,7 @@ def test_an_isp_of_ones_own(tmp_path):
         ("modules: {value: {a: 1}, source: A}", "modules must be a list of {name, lines, bits}"),
         ("bits: {value: 12, source: [[A]]}", "no source ['A']"),
         ("blocks: {value: [a], source: A}", "blocks must be a mapping of stage to block"),
+        ("blocks: {value: {demosaik: A}, source: A}", "blocks: no stage 'demosaik'; did you mean 'demosaic'"),
     ],
 )
 def test_a_wrong_file_ends_in_one_line(tmp_path, text, words):

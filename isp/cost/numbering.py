@@ -46,10 +46,12 @@ _FREE: Final = ("&&", "||", "!", "const", "symbol", "register", "likely", "reint
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """An integer that is known, and the axes of the frame it moves along (`X`, `Y`, both, or 0)."""
+    """An integer that is known, the axes of the frame it moves along (`X`, `Y`, both, or 0), and in how many pixels it
+    makes a whole number of steps (``x // 4``: 4)."""
 
     value: int
     axes: int = 0
+    stride: int = 1
 
 
 Value = At | int
@@ -217,13 +219,14 @@ class Numbering:
     def _integer(self, name: str, a: Value, b: Value) -> Value | None:
         """The result where it is known; None where the operation stays."""
         if isinstance(a, At) and isinstance(b, At):
-            axes = a.axes | b.axes
+            axes, stride = a.axes | b.axes, math.lcm(a.stride, b.stride)
             if name in ("/", "%") and not b.axes:
+                stride *= abs(b.value)
                 for axis in (X, Y):
                     if a.axes & axis:
-                        self.periods[axis].add(abs(b.value))
+                        self.periods[axis].add(stride)
                 axes = 0 if name == "%" else axes
-            return At(int(_INTEGER[name](a.value, b.value)), axes)
+            return At(int(_INTEGER[name](a.value, b.value)), axes, stride if axes else 1)
         if name in ("&&", "||"):
             for known, other in ((a, b), (b, a)):
                 if isinstance(known, At):

@@ -14,7 +14,7 @@ from reports.model import Quantity, Report, Section, Verdict
 
 _WORDS = {
     "add": "+ -", "multiply": "×", "divide": "/", "compare": "< min max", "select": "select", "special": "√ exp log",
-    "convert": "cast, floor (free)", "bitwise": "bits",
+    "convert": "cast (free)", "bitwise": "bits",
 }  # fmt: skip
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
-from isp import Pipeline, read_profile
+from isp import Pipeline, Profile, read_profile
+from isp.cfa import Cfa
 from isp.cost import count_segment
 from isp.cost.counting import Lines
 from isp.cost.streaming import Kept, schedule
+from isp.values import NoiseModel, RawFrame
 
 
 def ops(add=0, multiply=0, divide=0, compare=0, select=0, special=0):
@@ -166,6 +169,40 @@ def test_lines_of_the_noise_reduction(counted):
         ("linear", 1): 2,  # the lower of two rows of the mosaic waits
     }
     assert counted["noise_reduction"].line_bits(4096, 18) == 280 * 4096 * 18
+
+
+def quad(name):
+    """A stage of a mosaic of blocks of 2 x 2."""
+    cfa = Cfa("RRGG/RRGG/GGBB/GGBB")
+    noise = NoiseModel([1e-4] * 4, [1e-6] * 4)
+    frame = RawFrame.from_array(np.full((64, 64), 300, np.uint16), cfa, 64, 1023, iso=100, noise=noise)
+    stages = ["black_level", "defect_correction", "white_balance", ("highlights", {"knee": 0.9})]
+    pieces = Pipeline(Profile.from_stages(stages)).planned(frame, apart=True).plan.pieces
+    return count_segment(next(s for s, run in pieces if run and run[0].step.stage.name == name))
+
+
+def test_sites_of_blocks():
+    """Red and blue sites look at 8 neighbours of other colours, green ones at 4: all four blocks are looked at."""
+    saturated = ops(multiply=2, add=1, compare=2)
+    # the dimmest of four, its share of the level, from where to where; the roof
+    roof = plus(ops(compare=7), ops(multiply=2, add=1, compare=2), ops(multiply=2, add=1))
+    # of each neighbour its size, square and what is free of it, three sums of each of two kinds
+    around = plus((6, ops(compare=1, multiply=2, add=1)), ops(add=3 * (6 + 2) // 2))
+    opposed = plus((2, ops(compare=1, divide=2)), (2, ops(add=3, multiply=1, compare=1)))
+    rebuilt = plus(ops(add=3, multiply=2, compare=1), ops(add=2, multiply=1, compare=1))
+    chosen = ops(compare=8 + 1 + 1 + 1, select=2)
+    found = quad("highlights")
+    assert total(found) == plus(saturated, roof, around, opposed, rebuilt, chosen)
+    assert (found.reads, found.writes, found.latency) == (1 + 5 + 2 + 6 + 6 + 9, 3, 3 * 2)
+
+
+def test_lines_of_blocks():
+    """The nearest site of a colour is up to 3 rows away, and relief is looked at 2 rows around."""
+    found = quad("defect_correction")
+    assert {(e.name.partition("$")[0], e.lines) for e in found.lines} == {
+        ("source", (3 + 2) + 3), ("defect_correction_relief", 4)
+    }  # fmt: skip
+    assert found.latency == 5
 
 
 # -- lags --------------------------------------------------------------------------------------------------------------

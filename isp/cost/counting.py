@@ -22,14 +22,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
-from math import ceil, isinf, lcm
+from math import ceil, inf, isinf, lcm
 from typing import TYPE_CHECKING, Any, Final
 
 import halide as hl
 
 from isp.cost.notation import parse
 from isp.cost.numbering import OPERATIONS, At, Definition, Node, Numbering, Read, X, Y, definition
-from isp.cost.streaming import Kept, schedule
+from isp.cost.streaming import Kept, Reader, schedule
 from isp.engine.build import build_segment
 from isp.engine.graph import Expr, Graph, Image
 
@@ -287,20 +287,16 @@ class _Walk:
         The lags are those of an integer linear program, as in J. Hegarty et al., "Darkroom: compiling high-level image
         processing code into hardware pipelines", ACM TOG 33(4), 2014.
         """
-        alike: dict[tuple[str, frozenset[_Edge]], list[_Plane]] = defaultdict(list)
-        by_plane: dict[_Plane, list[_Edge]] = defaultdict(list)
+        by_plane: dict[_Plane, list[Reader]] = defaultdict(list)
         for edge in self._edges:
-            by_plane[edge.read].append(edge)
-        for plane, edges in by_plane.items():
+            by_plane[edge.read].append((edge.reader, edge.first, edge.last))
+        alike: dict[tuple[str, tuple[Reader, ...]], list[_Plane]] = defaultdict(list)
+        for plane, readers in by_plane.items():
             if self._wanted[plane[0]].y:  # of what is there once a frame there are no rows
-                readers = frozenset(replace(e, read=(plane[0], 0, 0)) for e in edges)
-                alike[plane[0], readers].append(plane)
+                alike[plane[0], tuple(sorted(readers))].append(plane)
         names = [self._source, *self._stored, _OUTPUT]
         rates = {name: self._wanted[name].y for name in names}
-        kept = [
-            Kept(name, tuple((e.reader, e.first, e.last) for e in readers), len(planes) * self._wanted[name].x)
-            for (name, readers), planes in alike.items()
-        ]
+        kept = [Kept(name, found, len(planes) * self._wanted[name].x) for (name, found), planes in alike.items()]
         latency, lines = schedule(names, rates, kept)
         together: dict[tuple[str, int], list[_Plane]] = defaultdict(list)
         for (name, _), planes, count in zip(alike, alike.values(), lines, strict=True):
@@ -333,5 +329,5 @@ def _row(read: Read, number: int) -> tuple[_Plane, float | str]:
 
 def _rate(name: str, here: list[Read], there: list[Read], axis: int) -> Fraction:
     """Pixels of `name` that are read for each pixel of the reader along an axis; 1 where nothing bounds the places."""
-    least = [min(r.place[axis][0] for r in reads if r.name == name) for reads in (here, there)]
+    least = [min((r.place[axis][0] for r in reads if r.name == name), default=-inf) for reads in (here, there)]
     return Fraction(1) if any(map(isinf, least)) else Fraction(int(least[1] - least[0]), _FAR)

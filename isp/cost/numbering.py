@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from operator import add, eq, floordiv, ge, gt, le, lt, mod, mul, ne, sub
 from typing import Any, Final
@@ -51,7 +51,7 @@ class At:
 
     value: int
     axes: int = 0
-    stride: int = 1
+    stride: int = field(default=1, compare=False)
 
 
 Value = At | int

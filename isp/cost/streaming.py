@@ -11,6 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+Reader = tuple[str, Fraction, Fraction]
+"""(name, first, last): row y of that Func needs rows (rate y + first) to (rate y + last)."""
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -19,12 +22,12 @@ class Kept:
     Parameters
     ----------
     name : of the Func it belongs to
-    readers : (name, first, last): row y of that Func needs rows (rate y + first) to (rate y + last)
+    readers : tuple of Reader
     size : of one of its lines, in lines of the output
     """
 
     name: str
-    readers: tuple[tuple[str, Fraction, Fraction], ...]
+    readers: tuple[Reader, ...]
     size: Fraction
 
 
@@ -43,6 +46,11 @@ def schedule(
     -------
     latency : rows of the output by which it lags behind the input
     lines : rows of each of `kept` that wait, beside the one that is being computed, where most of them do
+
+    Raises
+    ------
+    ValueError
+        A value reads rows that are computed from its own.
     """
     import numpy as np
     from scipy.optimize import LinearConstraint, milp
@@ -75,6 +83,8 @@ def schedule(
         cost, integrality=whole, bounds=(low, high),
         constraints=[LinearConstraint(np.array(rows), np.array(least), np.inf)] if rows else [],
     )  # fmt: skip
+    if found.x is None:
+        raise ValueError(f"no lags of {', '.join(names)} are possible: {found.message}")
     return latency, tuple(round(v) for v in found.x[len(names) :])
 
 

@@ -246,3 +246,10 @@ def test_a_plane_of_half_the_rows_keeps_one_for_its_second_use():
         Kept("half", (("out", -half, Fraction(0)),), half),
     ]  # fmt: skip
     assert schedule(names, {"in": ONE, "half": half, "out": ONE}, kept) == (1, (1, 1))
+
+
+def test_rows_that_come_from_a_value_itself_are_no_stream():
+    names = ["in", "a", "out"]
+    kept = [stencil("in", "a", 0, 0), stencil("a", "a", 0, 1), stencil("a", "out", 0, 0)]
+    with pytest.raises(ValueError, match="no lags of in, a, out are possible"):
+        schedule(names, dict.fromkeys(names, ONE), kept)

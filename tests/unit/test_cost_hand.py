@@ -13,6 +13,7 @@ from isp.cfa import Cfa
 from isp.cost import count_segment
 from isp.cost.counting import Lines
 from isp.cost.streaming import Kept, schedule
+from isp.engine.strips import FrameSource, Grid, SegmentSource
 from isp.values import NoiseModel, RawFrame
 
 
@@ -32,13 +33,18 @@ def plus(*parts):
 
 
 @pytest.fixture(scope="module")
-def counted():
+def pieces():
+    """By stage, its place in `natural` and its segment."""
     from reports.hardware.frame import even_frame
 
+    found = Pipeline(read_profile("natural")).planned(even_frame("xiaomi_12t_pro/main"), apart=True).plan.pieces
+    return {run[0].step.stage.name: (run[0], segment) for segment, run in found if run}
+
+
+@pytest.fixture(scope="module")
+def counted(pieces):
     wanted = ("lens_shading", "noise_reduction", "chromatic_aberration", "distortion", "tone_curve", "encode")
-    pieces = Pipeline(read_profile("natural")).planned(even_frame("xiaomi_12t_pro/main"), apart=True).plan.pieces
-    named = {run[0].step.stage.name: segment for segment, run in pieces if run}
-    return {name: count_segment(named[name]) for name in wanted}
+    return {name: count_segment(pieces[name][1]) for name in wanted}
 
 
 def total(count):
@@ -203,6 +209,17 @@ def test_lines_of_blocks():
         ("source", (3 + 2) + 3), ("defect_correction_relief", 4)
     }  # fmt: skip
     assert found.latency == 5
+
+
+@pytest.mark.parametrize(("name", "above", "below"), [("chromatic_aberration", 4, 4), ("distortion", 33, 34)])
+def test_rows_at_computed_places_are_those_that_the_engine_asks_for(pieces, counted, name, above, below):
+    placed, segment = pieces[name]
+    shape = (192, 640, 3)[: 2 if segment.source.channels == 1 else 3]
+    source = FrameSource(np.zeros(shape, segment.source.dtype), placed.before.phase)
+    chain = SegmentSource(segment, segment.program(), source, Grid((192, 640), placed.after.phase), 64)
+    _, (top, bottom) = chain._needs(64, 128)
+    assert (64 - top, bottom - 128) == (above, below)
+    assert counted[name].latency == below
 
 
 # -- lags --------------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isp.lens_look.programs import run
 from isp.values import Float32
@@ -116,7 +117,7 @@ class Layer:
         source = source[:, y : y + down * side + taps[0] - 1, x : x + across * side + taps[1] - 1]
         view = into.reshape(-1, down, side, across, side).transpose(0, 1, 3, 2, 4)
         program = f"gather {8 if side % 16 else 16}{' alone' * (len(into) == 3)}"
-        run(program, source, kernels, np.array([side], np.int32), view)
+        run(program, source, kernels, _lit(kernels), np.array([side], np.int32), view)
 
     def _part(self, parts: int, part: int, axis: int) -> tuple[slice, Float32]:
         """Rows (axis 0) or columns of kernels, and how much of each, where rays from a strip of the pupil land.
@@ -135,3 +136,11 @@ class Layer:
         share = np.clip((np.minimum(last, high) - np.maximum(first, low)) / np.maximum(last - first, 1e-9), 0, 1)
         held = np.flatnonzero(share > 0)
         return slice(int(held[0]), int(held[-1]) + 1), share[held].astype(np.float32)
+
+
+def _lit(kernels: Float32) -> NDArray[np.int32]:
+    """(blocks down, blocks across, pairs of rows, 2) the columns in which pairs of rows of kernels have light."""
+    lit = (kernels > 0).any(axis=0)
+    pairs = lit.reshape(*lit.shape[:2], -1, 2, lit.shape[-1]).any(axis=3)
+    first, after = pairs.argmax(axis=-1), pairs.shape[-1] - pairs[..., ::-1].argmax(axis=-1)
+    return np.stack([first, np.where(pairs.any(axis=-1), after, first)], axis=-1).astype(np.int32)

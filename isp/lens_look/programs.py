@@ -40,12 +40,13 @@ _BUILDERS: dict[str, tuple[Any, int]] = {
     "split sheets": (lambda: layer_loops.split_layer(True), 11),
     "kernels": (lambda: layer_loops.make_kernels(False), 4),
     "kernels turning": (lambda: layer_loops.make_kernels(True), 4),
-    "compose": (lambda: layer_loops.compose(False), 6),
-    "compose parts": (lambda: layer_loops.compose(True), 6),
+    "compose": (lambda: layer_loops.compose(False), 7),
+    "compose parts": (lambda: layer_loops.compose(True), 7),
+    "lay": (layer_loops.lay, 4),
     "show": (lambda: layer_loops.show(False), 3),
     "show coarse": (lambda: layer_loops.show(True), 3),
     **{
-        f"gather {lanes}{' alone' * alone}": (partial(layer_loops.gather, lanes, alone), 4)
+        f"gather {lanes}{' alone' * alone}": (partial(layer_loops.gather, lanes, alone), 5)
         for lanes in (8, 16) for alone in (False, True)
     },
 }

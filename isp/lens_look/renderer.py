@@ -157,7 +157,7 @@ class Renderer:
     def size(self) -> int:
         """Side of a tile: of small frames, no more than they need."""
         largest = max(self.place.frame)
-        return min(TILE, 64 * math.ceil(largest / 64))
+        return min(TILE, SQUARE * math.ceil(largest / SQUARE))
 
     def _tiles(self) -> Iterable[tuple[int, int]]:
         """Top-left corners of all tiles [px of the picture], on a lattice of the frame."""

@@ -126,7 +126,7 @@ class Layer:
         pupil are those parts of the light.
         """
         light = self.kernels[3].sum(axis=(0, 1, 3 - axis), dtype=np.float64)
-        ends = np.concatenate([[0.0], np.cumsum(light)]) / light.sum()
+        ends = np.concatenate([[0.0], np.cumsum(light)]) / max(light.sum(), 1e-9)
         if self.blur < 0:
             ends = 1 - ends
         first, last = np.minimum(ends[1:], ends[:-1]), np.maximum(ends[1:], ends[:-1])
@@ -134,8 +134,10 @@ class Layer:
         # area of a disc up to a chord
         low, high = 0.5 + (edge * np.sqrt(1 - edge**2) + np.arcsin(edge)) / np.pi
         share = np.clip((np.minimum(last, high) - np.maximum(first, low)) / np.maximum(last - first, 1e-9), 0, 1)
-        held = np.flatnonzero(share > 0)
-        return slice(int(held[0]), int(held[-1]) + 1), share[held].astype(np.float32)
+        # there may be dark rows between others, and nothing but dark ones beyond the lens's field
+        lit = np.flatnonzero(share > 0)
+        held = slice(int(lit[0]), int(lit[-1]) + 1) if lit.size else slice(len(share))
+        return held, share[held].astype(np.float32)
 
 
 def _lit(kernels: Float32) -> NDArray[np.int32]:

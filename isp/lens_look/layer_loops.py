@@ -242,8 +242,8 @@ def lay() -> tuple[Any, list[Any]]:
 
 
 def show(coarse: bool) -> tuple[Any, list[Any]]:
-    """Light per coverage (channel, x, y) of what is seen (x, y, 6 or more); if `coarse` in pixels of factor[0], from one before
-    the first on.
+    """Light per coverage (channel, x, y) of what is seen (x, y, 6 or more planes); if `coarse` in pixels of factor[0],
+    from one before the first on.
     """
     import halide as hl
 
@@ -269,3 +269,46 @@ def show(coarse: bool) -> tuple[Any, list[Any]]:
         output[c, x, y] = color[x, y, c] + hl.f32(0) * factor[0]
     output.bound(c, 0, 3).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
     return output, [seen, factor]
+
+
+def bend() -> tuple[Any, list[Any]]:
+    """Light (channel, x, y) fetched from elsewhere: `factor` by the squared distance from the axis; place: (axis x, y,
+    places of the table per squared pixel).
+    """
+    import halide as hl
+
+    x, y, c = variables("x y c")
+    light, factor = hl.ImageParam(hl.Float(32), 3, "light"), hl.ImageParam(hl.Float(32), 1, "factor")
+    place = hl.ImageParam(hl.Float(32), 1, "place")
+    half, one = hl.f32(0.5), hl.f32(1)
+    away = [hl.f32(v) - place[axis] for axis, v in enumerate((x, y))]
+    at = (away[0] * away[0] + away[1] * away[1]) * place[2]
+    low = hl.clamp(hl.i32(at), 0, factor.dim(0).extent() - 2)
+    scale = factor[low] + (factor[low + 1] - factor[low]) * (at - hl.f32(low))
+
+    def taps(axis: int) -> list[tuple[Any, Any]]:
+        """Indices and weights of four pixels."""
+        last = light.dim(axis + 1).extent() - 1
+        shift = away[axis] * (scale - one)
+        first = hl.floor(shift)
+        f = shift - first
+        weights = [
+            ((-half * f + one) * f - half) * f, (hl.f32(1.5) * f - hl.f32(2.5)) * f * f + one,
+            ((hl.f32(-1.5) * f + hl.f32(2)) * f + half) * f, (half * f - half) * f * f,
+        ]
+        return [(hl.clamp((x, y)[axis] + hl.i32(first) + k - 1, 0, last), weight) for k, weight in enumerate(weights)]
+
+    across, down = taps(0), taps(1)
+    found = []
+    for k in range(3):
+        rows = [[light[k, column, row] for column, _ in across] for row, _ in down]
+        lines = [sum((v * w for v, (_, w) in zip(row, across, strict=True)), hl.f32(0)) for row in rows]
+        total = sum((line * w for line, (_, w) in zip(lines, down, strict=True)), hl.f32(0))
+        ends = [rows[0][0], rows[0][0]]
+        for value in [v for row in rows for v in row][1:]:
+            ends = [hl.min(ends[0], value), hl.max(ends[1], value)]
+        found.append(hl.clamp(total, *ends))
+    output = hl.Func("output")
+    output[c, x, y] = hl.mux(c, found)
+    output.bound(c, 0, 3).reorder(c, x, y).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf).parallel(y, 16)
+    return output, [light, factor, place]

@@ -63,15 +63,15 @@ def batches(layers: Sequence[Layer], reached: NDArray[np.bool_], where: Flags) -
     alike: dict[tuple[int, ...], list[tuple[Span, list[list[int]]]]] = {}
     for row, column in np.argwhere(where):
         here = np.flatnonzero(reached[:, row, column])
-        runs = [(int(factor), list(run)) for factor, run in groupby(here, key=lambda k: factors[k])]
+        runs = [(int(factor), list(numbers)) for factor, numbers in groupby(here, key=lambda k: factors[k])]
         key = tuple(factor for factor, _ in runs)
-        alike.setdefault(key, []).append(((row, column), [run for _, run in runs]))
+        alike.setdefault(key, []).append(((row, column), [numbers for _, numbers in runs]))
     found = []
     for key, members in alike.items():
         flags = np.zeros((len(key), len(members), len(layers)), bool)
         for n, (_, held) in enumerate(members):
-            for k, run in enumerate(held):
-                flags[k, n, run] = True
+            for k, numbers in enumerate(held):
+                flags[k, n, numbers] = True
         found.append(Batch(np.array([square for square, _ in members]), tuple(zip(key, flags, strict=True))))
     return found
 

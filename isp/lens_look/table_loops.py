@@ -95,7 +95,7 @@ def soften() -> tuple[Any, list[Any]]:
     """
     import halide as hl
 
-    x, y, c, f = variables("x y c f")
+    x, y, c, f, xo = variables("x y c f xo")
     light, cone = hl.ImageParam(hl.Float(32), 4, "light"), hl.ImageParam(hl.Float(32), 3, "cone")
     taps = cone.dim(0).extent()
     n = light.dim(0).extent() - taps + 1
@@ -106,7 +106,7 @@ def soften() -> tuple[Any, list[Any]]:
     output = hl.Func("output")
     inside = (x > 0) & (y > 0) & (x < n - 1) & (y < n - 1)
     output[x, y, c, f] = hl.select(inside, total[x, y, c, f], hl.f32(0))
-    output.vectorize(x, 8, hl.TailStrategy.ShiftInwards)
-    total.compute_at(output, x).vectorize(x, 8)
-    total.update().reorder(x, r.x, r.y).vectorize(x, 8)
+    output.split(x, xo, x, 32, hl.TailStrategy.ShiftInwards).vectorize(x, 8).unroll(x)
+    total.compute_at(output, xo).vectorize(x, 8).unroll(x)
+    total.update().reorder(x, r.x, r.y).vectorize(x, 8).unroll(x)
     return output, [light, cone]

@@ -33,6 +33,7 @@ def _program(name: str) -> Program:
 
 _BUILDERS: dict[str, tuple[Any, int]] = {
     "cells": (table_loops.cells, 4),
+    "presence": (table_loops.presence, 5),
     "cell colour": (table_loops.cell_colour, 6),
     "soften": (table_loops.soften, 3),
     "splat": (table_loops.splat, 5),

@@ -41,6 +41,33 @@ def cells() -> tuple[Any, list[Any]]:
     return output, [layer, place, box]
 
 
+def presence() -> tuple[Any, list[Any]]:
+    """In which cells of the size of box layers are, (cell x, cell y, layer - first): 1, plus 2 where something is
+    hidden there, plus 4 where both are blurred.
+
+    layer, and hidden of the same size or a single pixel; limits: (first layer, least blurred layer, layer of nothing).
+    """
+    import halide as hl
+
+    x, y, k = variables("x y k")
+    layer, hidden = (hl.ImageParam(hl.Int(16), 2, n) for n in ("layer", "hidden"))
+    limits, box = hl.ImageParam(hl.Int(32), 1, "limits"), hl.ImageParam(hl.UInt(8), 2, "box")
+    side = box.dim(0).extent()
+    r = hl.RDom([(0, side), (0, layer.dim(0).extent() // side), (0, layer.dim(1).extent())], "r")
+    px, py = r.y * side + r.x, r.z
+    own = hl.i32(layer[px, py])
+    other = hl.i32(hidden[hl.min(px, hidden.dim(0).extent() - 1), hl.min(py, hidden.dim(1).extent() - 1)])
+    hides = other > limits[2]
+    meets = (hl.max(own, -own) >= limits[1]) & (hl.max(other, -other) >= limits[1])
+    both = hl.select(hides, hl.select(meets, hl.u8(7), hl.u8(3)), hl.u8(0))
+    output = hl.Func("output")
+    output[x, y, k] = hl.u8(0)
+    for number, kind in ((own, both | hl.u8(1)), (hl.select(hides, other, own), both)):
+        at = hl.unsafe_promise_clamped(number - limits[0], 0, output.output_buffer().dim(2).extent() - 1)
+        output[r.y, py // side, at] = output[r.y, py // side, at] | kind
+    return output, [layer, hidden, limits, box]
+
+
 def cell_colour() -> tuple[Any, list[Any]]:
     """Sums of light (3) and count of the pixels of each cell in layers beyond `beyond`."""
     import halide as hl

@@ -55,7 +55,9 @@ class Bend:
         fine = np.linspace(0, heights[-1], PLACES)
         image = fine * PchipInterpolator(heights, stretch)(fine)
         # past its field a lens may fold back
-        image = np.maximum.accumulate(image)
+        falling = np.flatnonzero(np.diff(image) <= 0)
+        end = int(falling[0]) + 1 if falling.size else PLACES
+        fine, image = fine[:end], image[:end]
         within = (fine > 0) & (fine <= corner)
         if np.abs(image - fine)[within].max(initial=0) < LEAST:
             return None
@@ -86,7 +88,7 @@ class Bend:
             np.clip(np.rint((v * factor + start + 0.5) / size * n - 0.5), 0, n - 1).astype(np.intp)
             for v, start, size, n in zip((y, x), self.axis[::-1], shape, plane.shape, strict=True)
         ]
-        return plane[index[0], index[1]]
+        return np.asarray(plane[index[0], index[1]])
 
 
 def _places(corner: float) -> Float64:

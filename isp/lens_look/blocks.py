@@ -142,7 +142,7 @@ class Layer:
 
 def _lit(kernels: Float32) -> NDArray[np.int32]:
     """(blocks down, blocks across, pairs of rows, 2) the columns in which pairs of rows of kernels have light."""
-    lit = (kernels > 0).any(axis=0)
-    pairs = lit.reshape(*lit.shape[:2], -1, 2, lit.shape[-1]).any(axis=3)
+    lit = np.asarray((kernels > 0).any(axis=0))
+    pairs = np.asarray(lit.reshape(*lit.shape[:2], -1, 2, lit.shape[-1]).any(axis=3))
     first, after = pairs.argmax(axis=-1), pairs.shape[-1] - pairs[..., ::-1].argmax(axis=-1)
     return np.stack([first, np.where(pairs.any(axis=-1), after, first)], axis=-1).astype(np.int32)

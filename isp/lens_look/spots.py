@@ -200,7 +200,7 @@ class Optics:
         # nearer than any that was traced, rims are those of the nearest
         w = min(max(w, VERGENCES[0]), VERGENCES[-1])
         stop_x, stop_y, rims = (_between(a[field], w) for a in (fans.stop_x, fans.stop_y, fans.clearance))
-        return np.minimum(rims, opening.clearance(stop_x, stop_y))
+        return np.asarray(np.minimum(rims, opening.clearance(stop_x, stop_y)))
 
     @property
     def turns(self) -> int:
@@ -251,7 +251,7 @@ class Optics:
         x = x + self.plane * slope_x - self._chief(field, vergence)
         y = y + self.plane * slope_y
         along, across = (self.strength / self.pitch / float(s[field]) for s in self.stretch)
-        both = np.stack([x * along, y * across])
+        both = np.stack([x * along, y * across], dtype=np.float32)
         places = both.reshape(2, both.shape[1], -1)[:, :, corners]
         if self._stop.radius < NARROWEST:
             # of each colour about its own middle

@@ -63,7 +63,7 @@ def batches(layers: Sequence[Layer], reached: NDArray[np.bool_], where: Flags) -
     alike: dict[tuple[int, ...], list[tuple[Span, list[list[int]]]]] = {}
     for row, column in np.argwhere(where):
         here = np.flatnonzero(reached[:, row, column])
-        runs = [(int(factor), list(numbers)) for factor, numbers in groupby(here, key=lambda k: factors[k])]
+        runs = [(int(factor), [int(k) for k in numbers]) for factor, numbers in groupby(here, key=lambda k: factors[k])]
         key = tuple(factor for factor, _ in runs)
         alike.setdefault(key, []).append(((row, column), [numbers for _, numbers in runs]))
     found = []

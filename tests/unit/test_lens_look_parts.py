@@ -7,7 +7,7 @@ import pytest
 
 from isp.errors import InputError, UsageError
 from isp.lens_look import distance, matte, sheets
-from isp.lens_look.blocks import Blocks
+from isp.lens_look.blocks import Blocks, Layer
 from isp.lens_look.fans import ideal, widest_tangent
 from isp.lens_look.spots import Optics
 from isp.lens_look.squares import Squares
@@ -170,3 +170,31 @@ def test_squares_know_what_reaches_them():
     assert squares.near("meets", {-9: 100.0, 7: 10.0}).all()
     layer[:, 40:50] = -2
     assert not Squares(256, 32, layer, hidden).near("meets", {-2: 100.0, 7: 100.0}).any()
+
+
+def test_parts_of_the_pupil_are_the_whole_even_where_rows_of_a_spot_are_dark():
+    kernels = np.zeros((4, 1, 1, 8, 8), np.float32)
+    # two strips of light, as of a spot with a gap
+    kernels[..., 1, 1:6], kernels[..., 5, 2:7] = 0.1, 0.1
+    source = np.random.Generator(np.random.Philox(3)).random((5, 8 + 8, 8 + 7)).astype(np.float32)
+    blocks = Blocks(1, 8, 1)
+    layer = Layer(-9, -9.0, blocks, ((0, 1), (0, 1)), source, kernels)
+    whole, total = np.empty((7, 8, 8), np.float32), np.zeros((11, 8, 8), np.float32)
+    layer.gather(layer.spans, whole)
+    for part in range(4):
+        into = np.empty((11, 8, 8), np.float32)
+        layer.gather_part(layer.spans, 2, part, into)
+        total += into
+    np.testing.assert_allclose(total[:7], whole, rtol=1e-5)
+    np.testing.assert_allclose(total[7:], 1, rtol=1e-5)
+    plain = sum(kernels[0, 0, 0, y, x] * source[0, y : y + 8, x : x + 8] for y in range(8) for x in range(8))
+    np.testing.assert_allclose(whole[0], plain, rtol=1e-5)
+
+
+def test_beyond_the_field_of_a_lens_nothing_is_gathered():
+    blocks = Blocks(1, 8, 1)
+    dark = np.zeros((4, 1, 1, 8, 8), np.float32)
+    layer = Layer(-9, -9.0, blocks, ((0, 1), (0, 1)), np.ones((5, 16, 15), np.float32), dark)
+    into = np.ones((11, 8, 8), np.float32)
+    layer.gather_part(layer.spans, 2, 0, into)
+    assert (into == 0).all()

@@ -30,7 +30,7 @@ _CHUNK = 2_000_000
 
 def refined(
     light: Float32, layer: Int16, radius: int, pool: Executor
-) -> tuple[Float32, Int16, NDArray[np.uint8]]:
+) -> tuple[Float32, Int16, NDArray[np.uint8], NDArray[np.bool_]]:
     """A picture whose pixels within `radius` of a jump are near, far, or near by some part.
 
     Parameters
@@ -41,8 +41,8 @@ def refined(
 
     Returns
     -------
-    light, layer, alpha
-        (H, W, 3) float32; (H, W) int16; (H, W) uint8, coverage in 255ths
+    light, layer, alpha, sure
+        (H, W, 3) float32; (H, W) int16; (H, W) uint8, coverage in 255ths; (H, W) bool, pixels away from jumps
     """
     height, width = layer.shape
     band = _beside_jumps(layer, radius)
@@ -77,7 +77,7 @@ def refined(
 
     for _ in pool.map(part, range(0, len(y), count)):
         pass
-    return bright, layers, alpha
+    return bright, layers, alpha, ~_beside_jumps(layer, radius + 1)
 
 
 def _beside_jumps(layer: Int16, radius: int) -> NDArray[np.bool_]:

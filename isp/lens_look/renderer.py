@@ -110,7 +110,7 @@ class Renderer:
 
     def render(
         self, light: Float32, layer: Int16, threads: int, alpha: NDArray[np.uint8] | None = None,
-        hidden: tuple[Float32, Int16] | None = None,
+        hidden: tuple[Float32, Int16] | None = None, sure: NDArray[np.bool_] | None = None,
     ) -> Float32:
         """The picture through the lens, without distortion.
 
@@ -122,6 +122,7 @@ class Renderer:
         alpha : (H, W) uint8, how much of a pixel its layer covers, 255 all; the rest shows what is hidden there
         hidden : light (H, W, 3) and layer (H, W) of what is behind what shows, where that is known; it is guessed
             otherwise
+        sure : (H, W) bool, pixels that hold no light of what lies beside them; all by default
 
         Returns
         -------
@@ -138,7 +139,7 @@ class Renderer:
             if hidden is not None:
                 hiding = sheets.known(layer, hidden[1], hidden[0], cell * steps)
             elif len(present) > 1:
-                hiding = sheets.uncover(light, layer, offset, cell, steps)
+                hiding = sheets.uncover(light, layer, offset, cell, steps, sure)
             around = LATTICE * math.ceil(_around(radius) / LATTICE)
 
             def one(corner: tuple[int, int]) -> None:

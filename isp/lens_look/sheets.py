@@ -123,7 +123,9 @@ class Sheets:
         return reach, np.where(hides, hidden, np.int16(NOTHING)), behind
 
 
-def uncover(light: Float32, layer: Int16, offset: tuple[int, int], cell: int, steps: int) -> Sheets | None:
+def uncover(
+    light: Float32, layer: Int16, offset: tuple[int, int], cell: int, steps: int, sure: NDArray[np.bool_] | None = None
+) -> Sheets | None:
     """What hides what in a picture; None where nothing does.
 
     Parameters
@@ -133,7 +135,10 @@ def uncover(light: Float32, layer: Int16, offset: tuple[int, int], cell: int, st
     offset : (row, column) of the first pixel in the lattice of cells, below `cell`
     cell : side of a cell [px]
     steps : over how many cells hidden things are continued
+    sure : (H, W) bool, pixels that hold no light of what lies beside them; all by default
     """
+    from isp.lens_look import guess
+
     shape = tuple(-(-(n + first) // cell) for n, first in zip(layer.shape, offset, strict=True))
     place = np.array([offset[1], offset[0]], np.int32)
     box = np.zeros((cell, cell), np.float32)
@@ -142,9 +147,17 @@ def uncover(light: Float32, layer: Int16, offset: tuple[int, int], cell: int, st
     front, back = ends
     if not _jumps(front, back):
         return None
-    colour = np.empty((4, *shape), np.float32)
-    run("cell colour", light, layer, (back - np.int16(JUMP)).astype(np.int16), place, box, colour)
-    hidden, behind = _continue(front, back, colour[:3] / np.maximum(colour[3], 1), steps)
+    beyond = (back - np.int16(JUMP)).astype(np.int16)
+
+    def colour(of: Int16) -> tuple[Float32, NDArray[np.bool_]]:
+        sums = np.empty((4, *shape), np.float32)
+        run("cell colour", light, of, beyond, place, box, sums)
+        return sums[:3] / np.maximum(sums[3], 1), sums[3] > 0
+
+    mean, known = colour(layer if sure is None else np.where(sure, layer, np.int16(NOTHING)))
+    if not known.all():
+        mean = np.where(known, mean, colour(layer)[0])
+    hidden, behind = guess.continued(front, back, mean, known, steps)
     return Sheets(cell, offset, front, _one_surface(front, back, steps), hidden, behind)
 
 

@@ -96,7 +96,7 @@ def _edge(at=20.3, width=40, height=12):
 def test_a_pixel_that_an_edge_crosses_is_divided(at, radius):
     light, layer, cover, near = _edge(at)
     with ThreadPoolExecutor(2) as pool:
-        bright, layers, alpha = matte.refined(light, layer, radius, pool)
+        bright, layers, alpha, _ = matte.refined(light, layer, radius, pool)
     part = alpha[6] / 255 * (layers[6] == -10)
     np.testing.assert_allclose(part, cover, atol=0.01)
     mixed = (cover > 0.03) & (cover < 0.97)
@@ -108,7 +108,7 @@ def test_an_edge_without_contrast_stays_where_the_depth_has_it():
     light = np.full((10, 30, 3), 0.3, np.float32)
     layer = np.where(np.arange(30) < 15, 0, 20).astype(np.int16)[None].repeat(10, 0)
     with ThreadPoolExecutor(1) as pool:
-        bright, layers, alpha = matte.refined(light, layer, 2, pool)
+        bright, layers, alpha, _ = matte.refined(light, layer, 2, pool)
     assert np.array_equal(layers, layer)
     assert (alpha == 255).all()
     assert np.array_equal(bright, light)

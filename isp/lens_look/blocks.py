@@ -134,4 +134,6 @@ class Layer:
         low, high = 0.5 + (edge * np.sqrt(1 - edge**2) + np.arcsin(edge)) / np.pi
         share = np.clip((np.minimum(last, high) - np.maximum(first, low)) / np.maximum(last - first, 1e-9), 0, 1)
         held = np.flatnonzero(share > 0)
-        return slice(int(held[0]), int(held[-1]) + 1), share[held].astype(np.float32)
+        # a spot may have a gap
+        kept = slice(int(held[0]), int(held[-1]) + 1)
+        return kept, share[kept].astype(np.float32)

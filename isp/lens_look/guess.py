@@ -85,6 +85,26 @@ def continued(
     return hidden, behind.reshape(colour.shape)
 
 
+def surfaces(front: Int16, back: Int16, place: Array, steps: int) -> tuple[Array, Int16]:
+    """In which of some cells something is hidden, and its layer.
+
+    Parameters
+    ----------
+    front, back : (h, w) int16, the nearest and the farthest layer of each cell
+    place : (n,) indices of cells
+    steps : over how many cells hidden things are continued
+
+    Returns
+    -------
+    (m,) and (m,) int16
+    """
+    mixed = (back - front).ravel()[place] >= JUMP
+    simple = place[~mixed]
+    ends, _, length = _ends(front, back, np.ones(front.shape, bool), simple, steps)
+    found, layers, _ = _surfaces(back, ends, length)
+    return np.concatenate([place[mixed], simple[found]]), np.concatenate([back.ravel()[place[mixed]], layers])
+
+
 def _may_hide(front: Int16, back: Int16, steps: int) -> NDArray[np.bool_]:
     """Cells that are within `steps` of a jump from something that is not nearer to something farther."""
     from scipy.ndimage import maximum_filter1d

@@ -27,7 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isp.lens_look import sheets
-from isp.lens_look.sheets import EVENED, Int16, Layers
+from isp.lens_look.guess import EVENED
+from isp.lens_look.sheets import Int16, Layers
 from isp.lens_look.spots import FINEST, LARGEST, LEVELS, Extent, Optics, Table
 from isp.lens_look.squares import CELL, SQUARE
 from isp.lens_look.tile import Tile

@@ -1,48 +1,52 @@
-"""What is hidden behind the edges of what is in front, guessed from both sides of it.
+"""What is hidden behind the edges of what is in front, guessed from all sides of it.
 
 *Which surface.* From a cell rays go out along `LINES` lines until they come out from under what hides it. The two ends
-of a line that lie on one surface span a chord of it; the shortest chord says what is hidden. Under a straight strip
-that is exact for a straight edge between two surfaces: where it comes out on both sides it is joined by a straight
-line, as no chord of one surface crosses a chord of the other.
+of a line that lie on one surface span a chord of it, and the shortest chord says what is hidden. Under a straight strip
+this joins the two ends of an edge between two surfaces by a straight line: no chord of one crosses a chord of the other.
 
-*Its light.* The ends of all lines on that surface, each by the inverse of its distance: the transfinite mean value
-interpolation of C. Dyken and M. Floater (Computer Aided Geometric Design 26, 2009). From there, steps towards the
-surface of least third derivative (polyharmonic interpolation: J. Duchon, "Splines minimizing rotation-invariant
-semi-norms in Sobolev spaces", 1977), by the Chebyshev semi-iteration (G. Golub and R. Varga, Numerische Mathematik 3,
-1961): in gaps of a few cells they arrive and texture goes on; in wide ones what is smooth stays so.
+*Its light.* The mean of the ends on that surface, weighted by the inverse of their distance: transfinite mean value
+interpolation (C. Dyken and M. Floater, Computer Aided Geometric Design 26, 2009). From there steps lead towards the
+polyharmonic continuation, of least third derivatives (J. Duchon, "Splines minimizing rotation-invariant semi-norms in
+Sobolev spaces", 1977), by the Chebyshev semi-iteration (G. Golub and R. Varga, Numerische Mathematik 3, 1961). Across
+a few cells they arrive, and texture goes on; across many it stays smooth. All of this is in logarithms of light, so
+that a lamp does not ring.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from isp.lens_look.sheets import JUMP, NOTHING, Int16
 from isp.values import Float32
 
-JUMP = 3
-NOTHING = -16384
 LINES = 16
 """Directions in which chords are looked for, of 180 degrees."""
 ALONE = 16
 """A ray that comes out on one side only counts as a chord so many times as long."""
-ORDER = 3
-EVENED = 32
-"""Steps towards the smoothest continuation."""
-SPREAD = 1000.0
-OFFSET = 0.02
-CLIP = 0.25
 DEEPER = 2
-UNSURE = 1e-4
+"""Cells by which a ray goes on to light that is sure."""
+UNSURE = np.float32(1e-4)
+"""Weight of light that is not sure: it counts where there is no other."""
+ORDER = 3
+"""Of derivatives that are least; the operator is the graph's Laplacian to this power."""
+EVENED = 36
+"""Steps towards the polyharmonic continuation."""
+CONDITION = 1000.0
+"""Ratio of eigenvalues that the steps are made for: that of a gap of five cells."""
+DARK = np.float32(0.02)
+"""Added to light before its logarithm is taken, about the noise of shadows."""
 
-Int16 = NDArray[np.int16]
 Array = NDArray[Any]
+Flags = NDArray[np.bool_]
 
 
 def continued(
-    front: Int16, back: Int16, colour: Float32, known: NDArray[np.bool_], steps: int
+    front: Int16, back: Int16, colour: Float32, known: Flags, steps: int, beyond: float
 ) -> tuple[Int16, Float32]:
     """Layer and light of what is hidden.
 
@@ -52,36 +56,38 @@ def continued(
     colour : (3, h, w) float32, the light of the farthest
     known : (h, w) bool, where that is free of what lies beside it
     steps : over how many cells hidden things are continued
+    beyond : by how much light may leave the range of what is seen around, relative to that range
 
     Returns
     -------
-    (h, w) int16, `NOTHING` where nothing is hidden; (3, h, w) float32, what can be seen there
+    (h, w) int16, `NOTHING` where nothing is hidden; (3, h, w) float32, the light of what is hidden or else of `back`
     """
     mixed = back - front >= JUMP
     hidden = np.where(mixed, back, np.int16(NOTHING))
-    place = np.flatnonzero(_may_hide(front, back, steps) & ~mixed)
+    place = np.flatnonzero(_beside_jumps(front, back, steps) & ~mixed)
     ends, sources, length = _ends(front, back, known, place, steps)
     found, layers, taken = _surfaces(back, ends, length)
     place, sources = place[found], sources[:, found]
     hidden.ravel()[place] = layers
-    # what is not known for sure counts where there is nothing else
-    weight = np.where(taken, 1 / length[:, found], 0).astype(np.float32)
-    weight *= np.where(known.ravel()[sources], np.float32(1), np.float32(UNSURE))
-    tone = np.log(np.maximum(colour.reshape(3, -1), 0) + np.float32(OFFSET))
+    weight = np.where(taken, 1 / length[:, found], np.float32(0))
+    weight *= np.where(known.ravel()[sources], np.float32(1), UNSURE)
+    weight /= weight.sum(axis=0)
+    counts = weight > UNSURE
+    tone = np.log(np.maximum(colour.reshape(3, -1), 0) + DARK)
     mean, low, high = (np.empty((3, len(place)), np.float32) for _ in range(3))
-    total = weight.sum(axis=0)
-    sure = weight > 2 * np.float32(UNSURE) * weight.max(axis=0)
     for k, plane in enumerate(tone):
         seen = plane[sources]
-        mean[k] = (weight * seen).sum(axis=0) / total
-        low[k] = np.where(sure, seen, np.inf).min(axis=0)
-        high[k] = np.where(sure, seen, -np.inf).max(axis=0)
-    more = np.float32(CLIP) * (high - low)
-    nodes, smooth = _smooth(back, hidden, known | mixed, tone, place, mean)
-    smooth[:, : len(place)] = np.clip(smooth[:, : len(place)], low - more, high + more)
+        mean[k] = (weight * seen).sum(axis=0)
+        low[k] = np.where(counts, seen, np.float32(np.inf)).min(axis=0)
+        high[k] = np.where(counts, seen, np.float32(-np.inf)).max(axis=0)
+    more = np.float32(beyond) * (high - low)
+    nodes, light = _polyharmonic(hidden, back, known, tone, place, mean)
+    count = len(place)
+    light[:, :count] = np.clip(light[:, :count], low - more, high + more)
     behind = colour.reshape(3, -1).copy()
-    # what is hidden comes last: it is what shows through
-    behind[:, nodes[::-1]] = np.maximum(np.exp(smooth[:, ::-1]) - np.float32(OFFSET), 0)
+    # a cell that is both seen and hides something shows the latter
+    for part in (slice(count, None), slice(count)):
+        behind[:, nodes[part]] = np.maximum(np.exp(light[:, part]) - DARK, 0)
     return hidden, behind.reshape(colour.shape)
 
 
@@ -96,171 +102,147 @@ def surfaces(front: Int16, back: Int16, place: Array, steps: int) -> tuple[Array
 
     Returns
     -------
-    (m,) and (m,) int16
+    (m,) indices and (m,) int16
     """
     mixed = (back - front).ravel()[place] >= JUMP
-    simple = place[~mixed]
-    ends, _, length = _ends(front, back, np.ones(front.shape, bool), simple, steps)
+    single = place[~mixed]
+    ends, _, length = _ends(front, back, np.ones(front.shape, bool), single, steps)
     found, layers, _ = _surfaces(back, ends, length)
-    return np.concatenate([place[mixed], simple[found]]), np.concatenate([back.ravel()[place[mixed]], layers])
+    return np.concatenate([place[mixed], single[found]]), np.concatenate([back.ravel()[place[mixed]], layers])
 
 
-def _may_hide(front: Int16, back: Int16, steps: int) -> NDArray[np.bool_]:
-    """Cells that are within `steps` of a jump from something that is not nearer to something farther."""
+def _beside_jumps(front: Int16, back: Int16, steps: int) -> Flags:
+    """Cells no more than `steps` from a near side of a jump."""
     from scipy.ndimage import maximum_filter1d
 
-    edge = back - front >= JUMP
+    near = back - front >= JUMP
     h, w = front.shape
     for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)):
         one = np.s_[: h - dy, max(0, -dx) : w - max(0, dx)]
         other = np.s_[dy:, max(0, dx) : w + min(0, dx)]
-        edge[one] |= back[other] - front[one] >= JUMP
-        edge[other] |= back[one] - front[other] >= JUMP
+        near[one] |= back[other] - front[one] >= JUMP
+        near[other] |= back[one] - front[other] >= JUMP
     for axis in (0, 1):
-        edge = maximum_filter1d(edge.view(np.uint8), 2 * steps + 1, axis=axis, mode="constant").view(bool)
-    return edge
+        near = maximum_filter1d(near.view(np.uint8), 2 * steps + 1, axis=axis, mode="constant").view(bool)
+    return near
 
 
-def _ends(
-    front: Int16, back: Int16, known: NDArray[np.bool_], place: Array, steps: int
-) -> tuple[Array, Array, Array]:
-    """Where rays from cells come out, (2 LINES, n) cells, where the light there is taken from, and how far they go,
-    infinite where they do not come out.
+def _ends(front: Int16, back: Int16, known: Flags, place: Array, steps: int) -> tuple[Array, Array, Array]:
+    """Where rays from cells come out, (2 LINES, n) cells, where from there the light is taken, and how far it is to
+    come out, infinite where they do not.
     """
-    h, w = front.shape
-    border = steps + DEEPER + 1
-    near = np.pad(front, border, constant_values=NOTHING).ravel()
-    far = np.pad(back, border, constant_values=NOTHING).ravel()
-    clear = np.pad(known, border).ravel()
-    width = w + 2 * border
-    start = (place // w + border) * width + place % w + border
-    wanted = near[start] + np.int16(JUMP)
-    ends = np.zeros((2 * LINES, len(place)), np.intp)
-    sources = np.zeros_like(ends)
+    border = steps + DEEPER
+    width = front.shape[1] + 2 * border
+    near, far = (np.pad(plane, border, constant_values=NOTHING).ravel() for plane in (front, back))
+    sure = np.pad(known, border).ravel()
+    rows, columns = np.divmod(place, front.shape[1])
+    start = (rows + border) * width + columns + border
+    ends, sources = (np.zeros((2 * LINES, len(place)), np.intp) for _ in range(2))
     length = np.full((2 * LINES, len(place)), np.inf, np.float32)
     for k in range(2 * LINES):
-        angle = math.pi * k / LINES
-        dy, dx = math.sin(angle), math.cos(angle)
-        most = max(abs(dy), abs(dx))
-        dy, dx = dy / most, dx / most
-        jumps = [round(t * dy) * width + round(t * dx) for t in range(steps + DEEPER + 1)]
-        left, target, before = np.arange(len(place)), wanted, near[start]
+        dy, dx = math.sin(math.pi * k / LINES), math.cos(math.pi * k / LINES)
+        unit = 1 / max(abs(dy), abs(dx))
+        path = [round(t * unit * dy) * width + round(t * unit * dx) for t in range(border + 1)]
+        rays, before = np.arange(len(place)), near[start]
+        wanted = before + np.int16(JUMP)
         for t in range(1, steps + 1):
-            at = start[left] + jumps[t]
+            at = start[rays] + path[t]
             there = far[at]
-            out = there >= target
+            out = there >= wanted
             if out.any():
+                # a slope may lead as far without a jump
                 hit = out & (there - before >= JUMP)
-                rays, cells = left[hit], at[hit]
-                ends[k, rays] = cells
-                length[k, rays] = t * math.hypot(dy, dx)
+                found, cell = rays[hit], at[hit]
+                ends[k, found], length[k, found] = cell, t * unit
                 for more in range(1, DEEPER + 1):
-                    onward = start[rays] + jumps[t + more]
-                    pass_on = ~clear[cells] & (np.abs(far[onward] - far[cells]) < JUMP)
-                    cells = np.where(pass_on, onward, cells)
-                sources[k, rays] = cells
-                on = ~out
-                left, target, at = left[on], target[on], at[on]
+                    on = start[found] + path[t + more]
+                    cell = np.where(~sure[cell] & (np.abs(far[on] - far[cell]) < JUMP), on, cell)
+                sources[k, found] = cell
+                rays, wanted, at = rays[~out], wanted[~out], at[~out]
             before = near[at]
     for cells in (ends, sources):
         rows, columns = np.divmod(cells, width)
-        cells[:] = np.where(np.isfinite(length), (rows - border) * w + columns - border, 0)
+        cells[:] = np.where(np.isfinite(length), (rows - border) * front.shape[1] + columns - border, 0)
     return ends, sources, length
 
 
-def _surfaces(back: Int16, ends: Array, length: Array) -> tuple[Array, Int16, Array]:
-    """Of which cells something is known, its layer, and the ends that lie on it."""
-    n = LINES
-    layer = back.ravel()[ends].astype(np.float32)
-    layer[~np.isfinite(length)] = np.nan
-    chord = np.where(np.abs(layer[:n] - layer[n:]) < JUMP, length[:n] + length[n:], np.inf)
-    cost = np.concatenate([chord, np.float32(ALONE) * length])
-    best = cost.argmin(axis=0)
-    every = np.arange(cost.shape[1])
-    found = np.isfinite(cost[best, every])
-    k = np.where(best < n, best, best - n)
-    a, b, p, q = layer[k, every], layer[(k + n) % (2 * n), every], length[k, every], length[(k + n) % (2 * n), every]
+def _surfaces(back: Int16, ends: Array, length: Array) -> tuple[Array, Int16, Flags]:
+    """Indices of the cells under which there is something, its layer, and which ends lie on that."""
+    layer = np.where(np.isfinite(length), back.ravel()[ends].astype(np.float32), np.float32(np.nan))
+    one, other = np.split(np.arange(2 * LINES), 2)
+    chord = np.where(np.abs(layer[one] - layer[other]) < JUMP, length[one] + length[other], np.float32(np.inf))
+    best = np.argmin(np.concatenate([chord, ALONE * length]), axis=0)
+    line = best % LINES, np.arange(len(best))
+    a, b, p, q = layer[one][line], layer[other][line], length[one][line], length[other][line]
     with np.errstate(invalid="ignore"):
-        chosen = np.where(best < n, np.rint((a * q + b * p) / (p + q)), a)
+        between = np.rint((a * q + b * p) / (p + q))
+    chosen = np.where(best < LINES, between, layer[best - LINES, line[1]])
+    found = np.flatnonzero(np.isfinite(chosen))
     layers = chosen[found].astype(np.int16)
-    taken = np.abs(layer[:, found] - layers) < JUMP
-    return found, layers, taken
+    return found, layers, np.abs(layer[:, found] - layers) < JUMP
 
 
-def _smooth(
-    back: Int16, hidden: Int16, known: NDArray[np.bool_], tone: Array, place: Array, mean: Array
+def _polyharmonic(
+    hidden: Int16, back: Int16, known: Flags, tone: Array, place: Array, mean: Array
 ) -> tuple[Array, Array]:
-    """Cells (m,) and their values (3, m) that go on from what is known: hidden ones, of which there is a first guess,
-    and ones that are seen but not known.
+    """Cells and their values (3, m): those at `place`, where something is hidden, from the values `mean` on; and those
+    close by of which what is seen is not known.
     """
     from scipy.ndimage import maximum_filter
     from scipy.sparse import csr_array
 
-    shape = back.shape
-    size = back.size
-    under = np.zeros(size, bool)
-    under[place] = True
-    near = maximum_filter(under.reshape(shape).view(np.uint8), 2 * (ORDER + DEEPER) + 1, mode="constant").view(bool)
-    near = near.ravel()
-    unsure = np.flatnonzero(near & ~known.ravel())
-    seen = np.concatenate([unsure, np.flatnonzero(near & known.ravel())])
-    # nodes: hidden cells, and then cells that are seen, the unsure first
-    ids = np.full((2, size), -1, np.int32)
-    ids[0, place] = np.arange(len(place))
-    ids[1, seen] = len(place) + np.arange(len(seen))
-    ids = ids.reshape(2, *shape)
-    layers = np.stack([hidden, back])
-    rows, columns = [], []
-    for axis in (1, 2):
-        one, other = (np.moveaxis(a, axis, 0) for a in (ids, layers))
-        pairs = {
-            (i, j): (one[:-1, i] >= 0) & (one[1:, j] >= 0) & (np.abs(other[:-1, i] - other[1:, j]) < JUMP)
-            for i in (0, 1) for j in (0, 1)
-        }
-        # a node goes on in one node of each neighbour
-        straight = pairs[0, 0] | pairs[1, 1]
-        for (i, j), joined in pairs.items():
-            join = joined if i == j else joined & ~straight
-            rows += [one[:-1, i][join], one[1:, j][join]]
-            columns += [one[1:, j][join], one[:-1, i][join]]
-    row, column = np.concatenate(rows), np.concatenate(columns)
-    count = len(place) + len(seen)
-    degree = np.bincount(row, minlength=count).astype(np.float32)
-    row, column = np.concatenate([row, np.arange(count)]), np.concatenate([column, np.arange(count)])
-    matrix = csr_array((np.concatenate([np.full(len(row) - count, -1, np.float32), degree]), (row, column)), (count, count))
-    values = np.concatenate([mean.T, tone.T[seen]]).astype(np.float32)
-    n = len(place) + len(unsure)
-    if len(unsure):
-        _spread(matrix, values, len(place), n)
+    under = np.zeros(back.shape, np.uint8)
+    under.ravel()[place] = 1
+    near = maximum_filter(under, 2 * (ORDER + DEEPER) + 1, mode="constant").view(bool)
+    unsure, sure = (np.flatnonzero(near & flags) for flags in (~known, known))
+    nodes, free = np.concatenate([place, unsure, sure]), len(place) + len(unsure)
+    number = np.full((2, back.size), -1, np.int32)
+    number[0, place] = np.arange(len(place))
+    number[1, nodes[len(place) :]] = np.arange(len(place), len(nodes))
+    edges = list(_joined(number.reshape(2, *back.shape), np.stack([hidden, back])))
+    one, other = (np.concatenate([edge[k] for edge in edges] + [edge[1 - k] for edge in edges]) for k in (0, 1))
+    size = len(nodes), len(nodes)
+    links = csr_array((np.ones(len(one), np.float32), (one, other)), size)
+    degree = links.sum(axis=1).astype(np.float32)[:, None]
+    values = np.ascontiguousarray(np.concatenate([mean, tone[:, nodes[len(place) :]]], axis=1).T, np.float32)
+    _fill(links, degree, values, len(place), free)
     most = 8.0**ORDER
-    least = most / SPREAD
-    middle, half = (most + least) / 2, (most - least) / 2
-    ratio = half / middle
-    step = None
-    for _ in range(EVENED):
+    middle, half = (most * (1 + sign / CONDITION) / 2 for sign in (1, -1))
+    step, ratio = np.zeros((free, 3), np.float32), 0.0
+    for k in range(EVENED):
         rest = values
         for _ in range(ORDER):
-            rest = matrix @ rest
-        if step is None:
-            step = -rest[:n] / middle
-        else:
-            after = 1 / (2 * middle / half - ratio)
-            step = (after * ratio) * step - (2 * after / half) * rest[:n]
-            ratio = after
-        values[:n] += step.astype(np.float32)
-    return np.concatenate([place, unsure]), values[:n].T.copy()
+            rest = degree * rest - links @ rest
+        after = 1 / (2 * middle / half - ratio) if k else half / middle
+        scale = 2 * after / half if k else 1 / middle
+        step = np.float32(after * ratio) * step - np.float32(scale) * rest[:free]
+        values[:free] += step
+        ratio = after
+    return nodes[:free], values[:free].T.copy()
 
 
-def _spread(matrix: Any, values: Array, first: int, last: int) -> None:
-    """Put means of what neighbours know into nodes `first` to `last`, from near to far."""
+def _joined(number: NDArray[np.int32], layer: Int16) -> Iterator[tuple[Array, Array]]:
+    """Pairs of nodes side by side on one surface: number (2, h, w) of what is hidden and what is seen, or -1."""
+    for axis in (1, 2):
+        nodes, layers = np.moveaxis(number, axis, 0), np.moveaxis(layer, axis, 0)
+        pairs = [
+            (nodes[:-1, i], nodes[1:, j], np.abs(layers[:-1, i] - layers[1:, j]) < JUMP)
+            for i, j in ((0, 0), (1, 1), (0, 1), (1, 0))
+        ]
+        # each goes on in one node of its neighbour
+        straight = pairs[0][2] | pairs[1][2]
+        for k, (one, other, same) in enumerate(pairs):
+            join = (one >= 0) & (other >= 0) & (same if k < 2 else same & ~straight)
+            yield one[join], other[join]
+
+
+def _fill(links: Any, degree: Array, values: Array, first: int, last: int) -> None:
+    """Replace the values of nodes `first` to `last` by means of their neighbours', inwards from what is known."""
     there = np.ones((len(values), 1), np.float32)
     there[first:last] = 0
-    part = matrix[first:last]
-    own = np.asarray(part.diagonal(k=first))[:, None]
+    part = links[first:last]
     for _ in range(DEEPER + 1):
-        inside = there[first:last]
-        count = own * inside - part @ there
-        total = own * inside * values[first:last] - part @ (there * values)
-        new = (inside == 0) & (count > 0)
+        count, total = part @ there, part @ (there * values)
+        new = (there[first:last] == 0) & (count > 0)
         values[first:last] = np.where(new, total / np.maximum(count, 1), values[first:last])
-        there[first:last] = np.where(new, 1, inside)
+        there[first:last] += new

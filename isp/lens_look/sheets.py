@@ -26,6 +26,8 @@ JUMP = 3
 """Layers from which on two neighbours belong to different things: 3 px or 12 % of blur."""
 NOTHING = -16384
 """In place of a layer where nothing is hidden."""
+BEYOND = 0.25
+"""By how much continued light may leave the range of what is seen; means of cells are rough, and may not."""
 FINER = 4
 """Into how many along each side cells are divided where an edge is hidden."""
 BEND = round(1 / RATIO)
@@ -179,7 +181,7 @@ def uncover(
     mean, known = colour(layer if sure is None else np.where(sure, layer, np.int16(NOTHING)))
     if not known.all():
         mean = np.where(known, mean, colour(layer)[0])
-    hidden, behind = guess.continued(front, back, mean, known, steps)
+    hidden, behind = guess.continued(front, back, mean, known, steps, BEYOND if cell == 1 else 0.0)
     shown = np.where(hidden > NOTHING, hidden, back)
     near = [np.abs(n - shown) >= JUMP for n in _neighbours(shown, _SIDES + _CORNERS)]
     fine, detail = _finer(layer, place, cell, steps, front, hidden)

@@ -14,13 +14,14 @@ that a lamp does not ring.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from isp.lens_look.programs import run
+from isp.lens_look.ray_loops import DEEPER, LANES
 from isp.lens_look.sheets import JUMP, NOTHING, Int16
 from isp.values import Float32
 
@@ -28,8 +29,6 @@ LINES = 16
 """Directions in which chords are looked for, of 180 degrees."""
 ALONE = 16
 """A ray that comes out on one side only counts as a chord so many times as long."""
-DEEPER = 2
-"""Cells by which a ray goes on to light that is sure."""
 UNSURE = np.float32(1e-4)
 """Weight of light that is not sure: it counts where there is no other."""
 ORDER = 3
@@ -134,35 +133,21 @@ def _ends(front: Int16, back: Int16, known: Flags, place: Array, steps: int) -> 
     border = steps + DEEPER
     width = front.shape[1] + 2 * border
     near, far = (np.pad(plane, border, constant_values=NOTHING).ravel() for plane in (front, back))
-    sure = np.pad(known, border).ravel()
+    sure = np.pad(known, border).ravel().view(np.uint8)
     rows, columns = np.divmod(place, front.shape[1])
-    start = (rows + border) * width + columns + border
-    ends, sources = (np.zeros((2 * LINES, len(place)), np.intp) for _ in range(2))
-    length = np.full((2 * LINES, len(place)), np.inf, np.float32)
-    for k in range(2 * LINES):
-        dy, dx = math.sin(math.pi * k / LINES), math.cos(math.pi * k / LINES)
-        unit = 1 / max(abs(dy), abs(dx))
-        path = [round(t * unit * dy) * width + round(t * unit * dx) for t in range(border + 1)]
-        rays, before = np.arange(len(place)), near[start]
-        wanted = before + np.int16(JUMP)
-        for t in range(1, steps + 1):
-            at = start[rays] + path[t]
-            there = far[at]
-            out = there >= wanted
-            if out.any():
-                # a slope may lead as far without a jump
-                hit = out & (there - before >= JUMP)
-                found, cell = rays[hit], at[hit]
-                ends[k, found], length[k, found] = cell, t * unit
-                for more in range(1, DEEPER + 1):
-                    on = start[found] + path[t + more]
-                    cell = np.where(~sure[cell] & (np.abs(far[on] - far[cell]) < JUMP), on, cell)
-                sources[k, found] = cell
-                rays, wanted, at = rays[~out], wanted[~out], at[~out]
-            before = near[at]
-    for cells in (ends, sources):
-        rows, columns = np.divmod(cells, width)
-        cells[:] = np.where(np.isfinite(length), (rows - border) * front.shape[1] + columns - border, 0)
+    start = np.zeros(-(-len(place) // LANES) * LANES, np.int32)
+    start[: len(place)] = (rows + border) * width + columns + border
+    angle = np.pi * np.arange(2 * LINES) / LINES
+    unit = 1 / np.maximum(np.abs(np.sin(angle)), np.abs(np.cos(angle)))
+    along = np.arange(border + 1) * unit[:, None]
+    path = np.rint(along * np.sin(angle)[:, None]) * width + np.rint(along * np.cos(angle)[:, None])
+    walks = np.empty((3, 2 * LINES, len(start)), np.int32)
+    run("come out", near, far, sure, start, path.astype(np.int32), np.array([JUMP], np.int32), walks)
+    walks = walks[..., : len(place)]
+    taken = walks[2] > 0
+    length = np.where(taken, walks[2] * unit[:, None].astype(np.float32), np.float32(np.inf))
+    rows, columns = np.divmod(walks[:2], width)
+    ends, sources = np.where(taken, (rows - border) * front.shape[1] + columns - border, 0)
     return ends, sources, length
 
 

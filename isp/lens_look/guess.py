@@ -2,7 +2,7 @@
 
 *Which surface.* From a cell rays go out along `LINES` lines until they come out from under what hides it. The two ends
 of a line that lie on one surface span a chord of it, and the shortest chord says what is hidden. Under a straight strip
-this joins the two ends of an edge between two surfaces by a straight line: no chord of one crosses a chord of the other.
+the two ends of an edge are so joined by a straight line: no chord of one surface crosses a chord of the other.
 
 *Its light.* The mean of the ends on that surface, weighted by the inverse of their distance: transfinite mean value
 interpolation (C. Dyken and M. Floater, Computer Aided Geometric Design 26, 2009). From there steps lead towards the
@@ -33,10 +33,12 @@ UNSURE = np.float32(1e-4)
 """Weight of light that is not sure: it counts where there is no other."""
 ORDER = 3
 """Of derivatives that are least; the operator is the graph's Laplacian to this power."""
-EVENED = 36
-"""Steps towards the polyharmonic continuation."""
-CONDITION = 1000.0
-"""Ratio of eigenvalues that the steps are made for: that of a gap of five cells."""
+EVENED, ROUGHLY = 48, 16
+"""Steps towards the polyharmonic continuation: of pixels, and of means of cells, which are rough."""
+CONDITION = 2000.0
+"""Ratio of eigenvalues that the steps are made for: that of a gap of six cells."""
+BEYOND = 0.25
+"""By how much continued pixels may leave the range of what is seen around, relative to it; means of cells may not."""
 DARK = np.float32(0.02)
 """Added to light before its logarithm is taken, about the noise of shadows."""
 
@@ -45,7 +47,7 @@ Flags = NDArray[np.bool_]
 
 
 def continued(
-    front: Int16, back: Int16, colour: Float32, known: Flags, steps: int, beyond: float
+    front: Int16, back: Int16, colour: Float32, known: Flags, steps: int, pixels: bool
 ) -> tuple[Int16, Float32]:
     """Layer and light of what is hidden.
 
@@ -55,7 +57,7 @@ def continued(
     colour : (3, h, w) float32, the light of the farthest
     known : (h, w) bool, where that is free of what lies beside it
     steps : over how many cells hidden things are continued
-    beyond : by how much light may leave the range of what is seen around, relative to that range
+    pixels : cells are pixels
 
     Returns
     -------
@@ -79,8 +81,8 @@ def continued(
         mean[k] = (weight * seen).sum(axis=0)
         low[k] = np.where(counts, seen, np.float32(np.inf)).min(axis=0)
         high[k] = np.where(counts, seen, np.float32(-np.inf)).max(axis=0)
-    more = np.float32(beyond) * (high - low)
-    nodes, light = _polyharmonic(hidden, back, known, tone, place, mean)
+    more = np.float32(BEYOND * pixels) * (high - low)
+    nodes, light = _polyharmonic(hidden, back, known, tone, place, mean, EVENED if pixels else ROUGHLY)
     count = len(place)
     light[:, :count] = np.clip(light[:, :count], low - more, high + more)
     behind = colour.reshape(3, -1).copy()
@@ -168,10 +170,10 @@ def _surfaces(back: Int16, ends: Array, length: Array) -> tuple[Array, Int16, Fl
 
 
 def _polyharmonic(
-    hidden: Int16, back: Int16, known: Flags, tone: Array, place: Array, mean: Array
+    hidden: Int16, back: Int16, known: Flags, tone: Array, place: Array, mean: Array, times: int
 ) -> tuple[Array, Array]:
-    """Cells and their values (3, m): those at `place`, where something is hidden, from the values `mean` on; and those
-    close by of which what is seen is not known.
+    """Cells and their values (3, m) after some steps: those at `place`, that hide something, from the values `mean` on;
+    and those close by of which what is seen is not known.
     """
     from scipy.ndimage import maximum_filter
     from scipy.sparse import csr_array
@@ -194,7 +196,7 @@ def _polyharmonic(
     most = 8.0**ORDER
     middle, half = (most * (1 + sign / CONDITION) / 2 for sign in (1, -1))
     step, ratio = np.zeros((free, 3), np.float32), 0.0
-    for k in range(EVENED):
+    for k in range(times):
         rest = values
         for _ in range(ORDER):
             rest = degree * rest - links @ rest

@@ -7,7 +7,8 @@ mean colours of both sides close by, its coverage is
     alpha = (I - B) (F - B) / |F - B|²      (0..1)
 
 (the colour line of E. Ruzon and C. Tomasi, "Alpha estimation in natural images", CVPR 2000), and it becomes a pixel of
-the near layer, of colour F, that covers alpha of what is behind it.
+the near layer, of colour F, that covers alpha of what is behind it. Where three surfaces are close by, it is divided
+between the two whose line its colour is closest to.
 """
 
 from __future__ import annotations
@@ -68,11 +69,10 @@ def refined(
         n = np.flatnonzero(third.any(axis=1))
         if len(n):
             third = third[n]
-            middle, level = _mean(colour[n], third, third), np.where(third, around[n], 0).sum(axis=1) // third.sum(axis=1)
+            middle = _mean(colour[n], third, third)
+            level = np.where(third, around[n], 0).sum(axis=1) // third.sum(axis=1)
             front, back = front.copy(), back.copy()
-            for pair, (one, other), (low, high) in (
-                (0, (near[n], middle), (ends[0][n], level)), (1, (middle, far[n]), (level, ends[1][n])),
-            ):
+            for one, other, low, high in ((near[n], middle, front[n], level), (middle, far[n], level, back[n])):
                 other_share, other_miss = _line(own[n], one, other)
                 fits = other_miss < miss[n]
                 k = n[fits]

@@ -26,8 +26,6 @@ JUMP = 3
 """Layers from which on two neighbours belong to different things: 3 px or 12 % of blur."""
 NOTHING = -16384
 """In place of a layer where nothing is hidden."""
-BEYOND = 0.25
-"""By how much continued light may leave the range of what is seen; means of cells are rough, and may not."""
 FINER = 4
 """Into how many along each side cells are divided where an edge is hidden."""
 BEND = round(1 / RATIO)
@@ -181,7 +179,7 @@ def uncover(
     mean, known = colour(layer if sure is None else np.where(sure, layer, np.int16(NOTHING)))
     if not known.all():
         mean = np.where(known, mean, colour(layer)[0])
-    hidden, behind = guess.continued(front, back, mean, known, steps, BEYOND if cell == 1 else 0.0)
+    hidden, behind = guess.continued(front, back, mean, known, steps, cell == 1)
     shown = np.where(hidden > NOTHING, hidden, back)
     near = [np.abs(n - shown) >= JUMP for n in _neighbours(shown, _SIDES + _CORNERS)]
     fine, detail = _finer(layer, place, cell, steps, front, hidden)
@@ -189,8 +187,10 @@ def uncover(
     return Sheets(cell, offset, front, reach, behind, shown, np.logical_or.reduce(near), fine, detail)
 
 
-def _finer(layer: Int16, place: NDArray[np.int32], cell: int, steps: int, front: Int16, hidden: Int16) -> tuple[int, Int16]:
-    """Side of finer cells, and what is hidden in them: where an edge of it lies under one thing, it is looked for anew."""
+def _finer(
+    layer: Int16, place: NDArray[np.int32], cell: int, steps: int, front: Int16, hidden: Int16
+) -> tuple[int, Int16]:
+    """Side of finer cells, and the layers hidden in them, looked for anew where they change under one thing."""
     from isp.lens_look import guess
 
     beside = zip(_neighbours(front, _SIDES + _CORNERS), _neighbours(hidden, _SIDES + _CORNERS), strict=True)
@@ -204,7 +204,7 @@ def _finer(layer: Int16, place: NDArray[np.int32], cell: int, steps: int, front:
     ends = np.empty((2, front.shape[0] * times, front.shape[1] * times), np.int16)
     run("cells", layer, place, np.zeros((fine, fine), np.float32), ends)
     detail, inside = (np.repeat(np.repeat(plane, times, 0), times, 1) for plane in (hidden, edge))
-    found, layers = guess.surfaces(*ends, np.flatnonzero(inside), steps * times)
+    found, layers = guess.surfaces(ends[0], ends[1], np.flatnonzero(inside), steps * times)
     detail.ravel()[found] = layers
     return fine, detail
 

@@ -35,6 +35,8 @@ ORDER = 3
 """Of derivatives that are least; the operator is the graph's Laplacian to this power."""
 EVENED, ROUGHLY = 48, 16
 """Steps towards the polyharmonic continuation: of pixels, and of means of cells, which are rough."""
+FELT = 20
+"""Cells from the end of a ray over which the steps carry more than 1e-4 of a difference."""
 CONDITION = 2000.0
 """Ratio of eigenvalues that the steps are made for: that of a gap of six cells."""
 BEYOND = 0.25

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isp.lens_look import sheets
-from isp.lens_look.guess import EVENED
+from isp.lens_look.guess import FELT
 from isp.lens_look.sheets import Int16, Layers
 from isp.lens_look.spots import FINEST, LARGEST, LEVELS, Extent, Optics, Table
 from isp.lens_look.squares import CELL, SQUARE
@@ -171,7 +171,7 @@ class Renderer:
         """How far around a pixel the result depends on the picture [px]."""
         radius = max(float(self.extent(k).radius.max()) for k in layers)
         cell, steps = self.continuation
-        return _around(radius) + cell * (steps + EVENED + 2) + SQUARE + CELL
+        return _around(radius) + cell * (steps + FELT + 2) + SQUARE + CELL
 
     @cached_property
     def continuation(self) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -131,18 +132,27 @@ class Sheets:
         return reach, np.where(hides, hidden, np.int16(NOTHING)), behind
 
     def _alike(self, rows: Indices, columns: Indices, layer: Int16) -> Float32:
-        """(3, n) light at single pixels, straight between the cells of a layer alone."""
-        ends = [_between(at, self.cell, n) for at, n in zip((rows, columns), self.front.shape, strict=True)]
+        """(3, n) light at single pixels, straight between the cells of a layer alone; of others where there are none."""
+        (low, down), (left, across) = (
+            _between(at, self.cell, n) for at, n in zip((rows, columns), self.front.shape, strict=True)
+        )
         total, weight = np.zeros((3, len(rows)), np.float32), np.zeros(len(rows), np.float32)
-        for k, v in ((0, 0), (0, 1), (1, 0), (1, 1)):
-            (low, part), (left, across) = ends
-            y, x = np.minimum(low + k, len(self.front) - 1), np.minimum(left + v, self.front.shape[1] - 1)
-            share = (part if k else 1 - part) * (across if v else 1 - across)
-            # where none is of that layer they all count
-            share = share * np.where(np.abs(self.shown[y, x] - layer) < JUMP, np.float32(1), np.float32(1e-6))
-            total += share * self.behind[:, y, x]
-            weight += share
-        return np.asarray(total / np.maximum(weight, 1e-12))
+
+        def add(where: Indices, k: int, v: int, share: Float32) -> None:
+            y, x = (
+                np.clip(first[where] + step, 0, n - 1)
+                for first, step, n in zip((low, left), (k, v), self.front.shape, strict=True)
+            )
+            share = np.where(np.abs(self.shown[y, x] - layer[where]) < JUMP, share, np.float32(1e-6))
+            total[:, where] += share * self.behind[:, y, x]
+            weight[where] += share
+
+        for k, v in product((0, 1), repeat=2):
+            add(np.arange(len(rows)), k, v, (down if k else 1 - down) * (across if v else 1 - across))
+        lost = np.flatnonzero(weight < 1e-5)
+        for k, v in product((-1, 0, 1, 2), repeat=2):
+            add(lost, k, v, np.ones(len(lost), np.float32))
+        return np.asarray(total / weight)
 
 
 def uncover(

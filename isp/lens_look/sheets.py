@@ -132,7 +132,7 @@ class Sheets:
         return reach, np.where(hides, hidden, np.int16(NOTHING)), behind
 
     def _alike(self, rows: Indices, columns: Indices, layer: Int16) -> Float32:
-        """(3, n) light at single pixels, straight between the cells of a layer alone; of others where there are none."""
+        """(3, n) light at single pixels, straight between cells of a layer; of others if there are none."""
         (low, down), (left, across) = (
             _between(at, self.cell, n) for at, n in zip((rows, columns), self.front.shape, strict=True)
         )

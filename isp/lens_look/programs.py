@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from isp.engine.programs import obtain
 from isp.engine.runtime import Program, buffer_of
-from isp.lens_look import layer_loops, table_loops
+from isp.lens_look import layer_loops, ray_loops, table_loops
 
 Array = NDArray[Any]
 
@@ -24,7 +24,7 @@ def run(name: str, *arrays: Array) -> None:
 @cache
 def _program(name: str) -> Program:
     digest = hashlib.sha256()
-    for file in ("layer_loops.py", "table_loops.py"):
+    for file in ("layer_loops.py", "ray_loops.py", "table_loops.py"):
         digest.update(Path(__file__).with_name(file).read_bytes())
     source = digest.hexdigest()
     build, arguments = _BUILDERS[name]
@@ -35,6 +35,7 @@ _BUILDERS: dict[str, tuple[Any, int]] = {
     "cells": (table_loops.cells, 4),
     "presence": (table_loops.presence, 5),
     "cell colour": (table_loops.cell_colour, 6),
+    "come out": (ray_loops.come_out, 7),
     "soften": (table_loops.soften, 3),
     "splat": (table_loops.splat, 5),
     "split": (lambda: layer_loops.split_layer(False), 8),

@@ -27,7 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isp.lens_look import sheets
-from isp.lens_look.sheets import EVENED, Int16, Layers
+from isp.lens_look.guess import FELT
+from isp.lens_look.sheets import Int16, Layers
 from isp.lens_look.spots import FINEST, LARGEST, LEVELS, Extent, Optics, Table
 from isp.lens_look.squares import CELL, SQUARE
 from isp.lens_look.tile import Tile
@@ -110,7 +111,7 @@ class Renderer:
 
     def render(
         self, light: Float32, layer: Int16, threads: int, alpha: NDArray[np.uint8] | None = None,
-        hidden: tuple[Float32, Int16] | None = None,
+        hidden: tuple[Float32, Int16] | None = None, sure: NDArray[np.bool_] | None = None,
     ) -> Float32:
         """The picture through the lens, without distortion.
 
@@ -122,6 +123,7 @@ class Renderer:
         alpha : (H, W) uint8, how much of a pixel its layer covers, 255 all; the rest shows what is hidden there
         hidden : light (H, W, 3) and layer (H, W) of what is behind what shows, where that is known; it is guessed
             otherwise
+        sure : (H, W) bool, pixels that hold no light of what lies beside them; all by default
 
         Returns
         -------
@@ -138,7 +140,7 @@ class Renderer:
             if hidden is not None:
                 hiding = sheets.known(layer, hidden[1], hidden[0], cell * steps)
             elif len(present) > 1:
-                hiding = sheets.uncover(light, layer, offset, cell, steps)
+                hiding = sheets.uncover(light, layer, offset, cell, steps, sure)
             around = LATTICE * math.ceil(_around(radius) / LATTICE)
 
             def one(corner: tuple[int, int]) -> None:
@@ -169,7 +171,7 @@ class Renderer:
         """How far around a pixel the result depends on the picture [px]."""
         radius = max(float(self.extent(k).radius.max()) for k in layers)
         cell, steps = self.continuation
-        return _around(radius) + cell * (steps + EVENED + 2) + SQUARE + CELL
+        return _around(radius) + cell * (steps + FELT + 2) + SQUARE + CELL
 
     @cached_property
     def continuation(self) -> tuple[int, int]:

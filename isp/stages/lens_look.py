@@ -119,7 +119,7 @@ class LensLook(Stage):
         from isp.engine.runtime import threads
         from isp.lens_look import distance, matte
 
-        light, alpha, count = value.data, None, threads()
+        light, alpha, sure, count = value.data, None, None, threads()
         renderer = self.renderer(values, context.shape)
         optics = renderer.optics
         with ThreadPoolExecutor(count) as pool:
@@ -130,9 +130,9 @@ class LensLook(Stage):
                 away = _away(values, context)
                 layer = distance.numbered(away, values["focus"], renderer.layers, context.shape, largest, pool)
                 if values["edge_refine"]:
-                    light, layer, alpha = matte.refined(light, layer, int(values["edge_refine"]), pool)
+                    light, layer, alpha, sure = matte.refined(light, layer, int(values["edge_refine"]), pool)
         if values["strength"] or values["vignetting"]:
-            light = renderer.render(np.ascontiguousarray(light), layer, count, alpha)
+            light = renderer.render(np.ascontiguousarray(light), layer, count, alpha, sure=sure)
         bend = _bend(values, optics, renderer.place)
         if bend is not None:
             light = bend.light(light)

@@ -36,13 +36,20 @@ def come_out() -> tuple[Any, list[Any]]:
 
     r = hl.RDom([(1, path.dim(0).extent() - 1 - DEEPER)], "r")
     walk, output = hl.Func("walk"), hl.Func("output")
-    # where and after how many steps; a third of 1 ends the ray
-    walk[n, k] = (hl.i32(-1), hl.i32(-1), hl.i32(0))
-    at, steps, ended = (walk[n, k][j] for j in range(3))
-    out = (ended == 0) & (layer(far, cell(r)) >= layer(near, cell(0)) + jump)
-    # a slope may lead as far without a jump
-    hit = out & (layer(far, cell(r)) - layer(near, cell(r - 1)) >= jump)
-    walk[n, k] = (hl.select(hit, cell(r), at), hl.select(hit, r.x, steps), hl.select(out, 1, ended))
+    first = layer(near, cell(0))
+    # where and after how many steps it comes out, 1 if it has ended, and what lay before that: its layer and step
+    walk[n, k] = (hl.i32(-1), hl.i32(-1), hl.i32(0), first, hl.i32(0))
+    at, steps, ended, own, last = (walk[n, k][j] for j in range(5))
+    there = layer(far, cell(r))
+    out = (ended == 0) & (there >= first + jump)
+    # a slope leads as far without a jump; under something nearer it may go on by a layer with each cell
+    hit = out & (there - own >= jump + r - 1 - last)
+    on = layer(near, cell(r)) > first - jump
+    walk[n, k] = (
+        hl.select(hit, cell(r), at), hl.select(hit, r.x, steps), hl.select(out, 1, ended),
+        hl.select(on, layer(near, cell(r)), own), hl.select(on, r.x, last),
+    )
+    at, steps = walk[n, k][0], walk[n, k][1]
     source = at
     for more in range(1, DEEPER + 1):
         here, on = hl.max(source, 0), cell(hl.max(steps, 0) + more)

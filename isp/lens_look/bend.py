@@ -8,12 +8,15 @@ than what was there.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from isp.engine.runtime import threads
+from isp.lens_look.distance import ROWS
 from isp.lens_look.programs import run
 from isp.values import Float32, Float64
 
@@ -81,14 +84,25 @@ class Bend:
 
     def plane(self, plane: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
         """A companion plane (h, w) that shows the same as a picture of `shape`, by its nearest samples."""
-        spots = [(np.arange(n) + 0.5) / n * size - 0.5 for n, size in zip(plane.shape, shape, strict=True)]
-        y, x = spots[0][:, None] - self.axis[1], spots[1][None, :] - self.axis[0]
-        factor = np.interp(np.hypot(x, y), _places(self.corner), self.factor)
-        index = [
-            np.clip(np.rint((v * factor + start + 0.5) / size * n - 0.5), 0, n - 1).astype(np.intp)
-            for v, start, size, n in zip((y, x), self.axis[::-1], shape, plane.shape, strict=True)
-        ]
-        return np.asarray(plane[index[0], index[1]])
+        y, x = (
+            ((np.arange(n) + 0.5) / n * size - 0.5 - start).astype(np.float32)
+            for n, size, start in zip(plane.shape, shape, self.axis[::-1], strict=True)
+        )
+        result, step = np.empty_like(plane), (PLACES - 1) / self.corner**2
+
+        def part(top: int) -> None:
+            rows = y[top : top + ROWS, None]
+            factor = self.factor[np.minimum((rows**2 + x**2) * step + 0.5, PLACES - 1).astype(np.intp)]
+            row, column = (
+                np.clip((v * factor + np.float32(start + 0.5)) * np.float32(n / size), 0, n - 1).astype(np.intp)
+                for v, start, size, n in zip((rows, x), self.axis[::-1], shape, plane.shape, strict=True)
+            )
+            result[top : top + ROWS] = plane[row, column]
+
+        with ThreadPoolExecutor(threads()) as pool:
+            for _ in pool.map(part, range(0, len(plane), ROWS)):
+                pass
+        return result
 
 
 def _places(corner: float) -> Float64:

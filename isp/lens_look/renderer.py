@@ -131,9 +131,9 @@ class Renderer:
             (H, W, 3)
         """
         result = np.empty(light.shape, np.float32)
-        present = np.unique(layer if hidden is None else np.concatenate([layer, hidden[1]]))
+        present = sorted(set().union(*(_numbers(plane) for plane in (layer, *(hidden or ())[1:]))))
         with ThreadPoolExecutor(threads) as pool:
-            radius = max(float(e.radius.max()) for e in pool.map(lambda k: self.extent(int(k)), present))
+            radius = max(float(e.radius.max()) for e in pool.map(self.extent, present))
             cell, steps = self.continuation
             offset = self.place.top % cell, self.place.left % cell
             hiding = None
@@ -245,6 +245,12 @@ class Renderer:
         """Side of the blocks that share a kernel [px of a level]."""
         wanted = math.hypot(*self.place.frame) / BLOCKS / factor
         return 1 << min(max(round(math.log2(max(wanted, 1))), 3), 6)
+
+
+def _numbers(layer: Int16) -> set[int]:
+    """Of the layers that there are."""
+    low = int(layer.min())
+    return {low + int(k) for k in np.flatnonzero(np.bincount((layer - low).ravel()))}
 
 
 def _around(radius: float) -> int:

@@ -6,12 +6,13 @@ All is decided from what lies within reach of a square, so that it does not depe
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isp.lens_look.blocks import MEETING
+from isp.lens_look.blocks import MEETING, Span
 from isp.lens_look.programs import run
 from isp.lens_look.sheets import NOTHING
 
@@ -34,13 +35,15 @@ class Squares:
     size : side of the tile [px]
     around : of the region around it [px], whole cells
     layer : (n, n) int16 of the region
-    hidden : (n, n) int16 of the region, what is hidden there; None if nothing is
+    hidden, reach : (n, n) int16 of the region, what is hidden there, and the farthest layer of one surface with what
+        shows; None if nothing is hidden
     """
 
     size: int
     around: int
     layer: Int16
     hidden: Int16 | None
+    reach: Int16 | None = None
     _found: dict[str, dict[int, Flags]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -70,6 +73,23 @@ class Squares:
     def reached(self, number: int, reach: float) -> Flags:
         """(count, count) which squares a layer reaches."""
         return self._grown(self._found["there"][number], reach)
+
+    def box(self, number: int) -> tuple[Span, Span]:
+        """Rows and columns of the region [px] that hold a layer, or what is nearer and of one surface with it."""
+        there = self._found["there"][number]
+        if self._farthest is not None:
+            there = there | (number <= self._farthest)
+        down, across = (np.flatnonzero(there.any(axis=axis)) for axis in (1, 0))
+        rows, columns = ((int(at[0]) * CELL, (int(at[-1]) + 1) * CELL) for at in (down, across))
+        return rows, columns
+
+    @cached_property
+    def _farthest(self) -> Int16 | None:
+        """In each cell the farthest layer of one surface with what shows."""
+        if self.reach is None:
+            return None
+        side = len(self.reach) // CELL
+        return np.asarray(self.reach.reshape(side, CELL, side, CELL).max(axis=1).max(axis=2), np.int16)
 
     def near(self, what: str, reaches: dict[int, float]) -> Flags:
         """(count, count) where light comes from that something "hides", or where it "meets" another blur there.

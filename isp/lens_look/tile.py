@@ -58,7 +58,8 @@ class Tile:
             self._alpha = (
                 np.full_like(self._layer, 255, np.uint8) if alpha is None else np.ascontiguousarray(alpha[place])
             )
-        self._squares = Squares(self.size, around, self._layer, None if self._hidden is None else self._hidden[1])
+        reach, hidden = (None, None) if self._hidden is None else self._hidden[:2]
+        self._squares = Squares(self.size, around, self._layer, hidden, reach)
 
     def render(self, result: Float32) -> None:
         """Put the tile into its place of `result` (H, W, 3)."""
@@ -180,7 +181,6 @@ class Tile:
         renderer = self.renderer
         x, y = renderer.place.axis
         falloff = renderer.falloff(layer)
-        place = np.array([first[1], first[0], layer], np.int32)
         box = np.full((factor, factor), 1 / factor**2, np.float32)
         gain, threshold = renderer.highlights.gain(renderer.layers.blur(layer)), renderer.highlights.threshold
         tone = np.array(
@@ -190,8 +190,14 @@ class Tile:
             ], np.float32,
         )
         source = np.zeros((5, *shape), np.float32)
-        # whole blocks may stick out of the region, where nothing is asked for
-        inside = source[:, *(slice(len(self._layer) // factor - at) for at in first)]
+        spans = [
+            (max(low // factor - at, 0), min(high // factor - at, n))
+            for (low, high), at, n in zip(self._squares.box(layer), first, shape, strict=True)
+        ]
+        if any(low >= high for low, high in spans):
+            return source
+        inside = source[:, *(slice(*span) for span in spans)]
+        place = np.array([first[1] + spans[1][0], first[0] + spans[0][0], layer], np.int32)
         if self._hidden is None:
             run("split", self._light, self._layer, self._layer, box, place, tone, falloff, inside)
             return source

@@ -127,7 +127,9 @@ class Sheets:
             part = smooth(plane, spots[0][box[0]], self.cell)
             into[box] = smooth(part.T, spots[1][box[1]], self.cell).T
         if self.cell > 1:
-            y, x = np.nonzero(hides & self.meets[place])
+            y, x = np.nonzero(hides)
+            several = self.meets[spots[0][y] // self.cell, spots[1][x] // self.cell]
+            y, x = y[several], x[several]
             behind[:, y, x] = self._alike(spots[0][y], spots[1][x], hidden[y, x])
         return reach, np.where(hides, hidden, np.int16(NOTHING)), behind
 

@@ -205,11 +205,13 @@ def _finer(
     """Side of finer cells, and the layers hidden in them, looked for anew where they change under one thing."""
     from isp.lens_look import guess
 
+    if cell == 1:
+        return cell, hidden
     beside = zip(_neighbours(front, _SIDES + _CORNERS), _neighbours(hidden, _SIDES + _CORNERS), strict=True)
     edge = np.logical_or.reduce(
         [(np.abs(f - front) < JUMP) & (h > NOTHING) & (np.abs(h - hidden) >= JUMP) for f, h in beside]
     ) & (hidden > NOTHING)
-    if cell == 1 or not edge.any():
+    if not edge.any():
         return cell, hidden
     times = min(cell, FINER)
     fine = cell // times

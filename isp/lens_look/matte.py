@@ -100,15 +100,19 @@ def _edges(layer: Int16) -> NDArray[np.bool_]:
     """Pixels that a jump lies between; a depth that takes two steps to jump has a mixed pixel in the middle."""
     edge = np.zeros(layer.shape, bool)
     for axis in (0, 1):
-        part = np.moveaxis(edge, axis, 0)
+        part, plane = np.moveaxis(edge, axis, 0), np.moveaxis(layer, axis, 0)
         # int16 cannot overflow: layers are few hundred
-        step = np.moveaxis(np.diff(layer, axis=axis), axis, 0)
-        jump = np.abs(step) >= JUMP
-        part[1:] |= jump
-        part[:-1] |= jump
-        twice = (jump[1:] | jump[:-1]) & (((step[1:] > 0) & (step[:-1] > 0)) | ((step[1:] < 0) & (step[:-1] < 0)))
-        part[2:] |= twice
-        part[:-2] |= twice
+        jump = np.abs(np.diff(layer, axis=axis)) >= JUMP
+        rows, columns = np.nonzero(jump)
+        at, other = (rows, columns) if axis == 0 else (columns, rows)
+        rise = np.sign(plane[at + 1, other] - plane[at, other])
+        for side in (0, 1):
+            part[at + side, other] = True
+            # one more step beyond
+            on = np.clip(at - 1 + 3 * side, 0, len(plane) - 1)
+            further = plane[on, other] - plane[at + side, other]
+            more = np.sign(further) == (rise if side else -rise)
+            part[on[more], other[more]] = True
     return edge
 
 

@@ -127,7 +127,9 @@ class Sheets:
             part = smooth(plane, spots[0][box[0]], self.cell)
             into[box] = smooth(part.T, spots[1][box[1]], self.cell).T
         if self.cell > 1:
-            y, x = np.nonzero(hides & self.meets[place])
+            y, x = np.nonzero(hides)
+            several = self.meets[spots[0][y] // self.cell, spots[1][x] // self.cell]
+            y, x = y[several], x[several]
             behind[:, y, x] = self._alike(spots[0][y], spots[1][x], hidden[y, x])
         return reach, np.where(hides, hidden, np.int16(NOTHING)), behind
 
@@ -203,11 +205,13 @@ def _finer(
     """Side of finer cells, and the layers hidden in them, looked for anew where they change under one thing."""
     from isp.lens_look import guess
 
+    if cell == 1:
+        return cell, hidden
     beside = zip(_neighbours(front, _SIDES + _CORNERS), _neighbours(hidden, _SIDES + _CORNERS), strict=True)
     edge = np.logical_or.reduce(
         [(np.abs(f - front) < JUMP) & (h > NOTHING) & (np.abs(h - hidden) >= JUMP) for f, h in beside]
     ) & (hidden > NOTHING)
-    if cell == 1 or not edge.any():
+    if not edge.any():
         return cell, hidden
     times = min(cell, FINER)
     fine = cell // times

@@ -34,6 +34,8 @@ def _program(name: str) -> Program:
 _BUILDERS: dict[str, tuple[Any, int]] = {
     "cells": (table_loops.cells, 4),
     "presence": (table_loops.presence, 5),
+    "hidden at": (table_loops.hidden_at, 10),
+    "behind at": (table_loops.behind_at, 6),
     "cell colour": (table_loops.cell_colour, 6),
     "come out": (ray_loops.come_out, 7),
     "soften": (table_loops.soften, 3),

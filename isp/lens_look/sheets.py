@@ -111,27 +111,28 @@ class Sheets:
         (m, n) int16, (m, n) int16, (3, m, n) float32; None where nothing is hidden
         """
         spots = [index + first for index, first in zip((rows, columns), self.offset, strict=True)]
-        hidden = self.hidden[np.ix_(*(spot // self.fine for spot in spots))]
-        own = layer + np.int16(JUMP - 1)
-        hides = hidden > own
+        cells, fine = ([(spot // side).astype(np.int32) for spot in spots] for side in (self.cell, self.fine))
+        found = np.empty((2, *layer.shape), np.int16)
+        limits = np.array([JUMP, NOTHING], np.int16)
+        run("hidden at", layer, self.front, self.reach, self.hidden, *cells, *fine, limits, found)
+        reach, hidden = found
+        hides = hidden > NOTHING
         if not hides.any():
             return None
-        place = np.ix_(*(spot // self.cell for spot in spots))
-        front = self.front[place]
-        reach = np.where(front > layer - JUMP, np.maximum(own, self.reach[place]), own)
-        # light is asked for only where something hides it
-        down, across = (np.flatnonzero(hides.any(axis=axis)) for axis in (1, 0))
-        box = slice(int(down[0]), int(down[-1]) + 1), slice(int(across[0]), int(across[-1]) + 1)
-        behind = np.zeros((3, *layer.shape), np.float32)
-        for into, plane in zip(behind, self.behind, strict=True):
-            part = smooth(plane, spots[0][box[0]], self.cell)
-            into[box] = smooth(part.T, spots[1][box[1]], self.cell).T
+        box, places = [], []
+        for spot, n in zip(spots, self.front.shape, strict=True):
+            low, share = _between(spot, self.cell, n)
+            first = int(low.min())
+            box.append(slice(first, int(low.max()) + 2))
+            places += [(low - first).astype(np.int32), share]
+        behind = np.empty((3, *layer.shape), np.float32)
+        run("behind at", self.behind[:, *box], *places, behind)
         if self.cell > 1:
             y, x = np.nonzero(hides)
-            several = self.meets[spots[0][y] // self.cell, spots[1][x] // self.cell]
+            several = self.meets[cells[0][y], cells[1][x]]
             y, x = y[several], x[several]
             behind[:, y, x] = self._alike(spots[0][y], spots[1][x], hidden[y, x])
-        return reach, np.where(hides, hidden, np.int16(NOTHING)), behind
+        return reach, hidden, behind
 
     def _alike(self, rows: Indices, columns: Indices, layer: Int16) -> Float32:
         """(3, n) light at single pixels, straight between cells of a layer; of others if there are none."""

@@ -16,7 +16,7 @@ for aberrations.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -188,12 +188,14 @@ class Renderer:
         return cell, min(CONTINUED, math.ceil(covered / cell) + 1)
 
     def _once(self, store: dict[Any, Any], key: Any, make: Callable[[], Any]) -> Any:
-        with self._lock:
-            lock = self._locks.setdefault((id(store), key), Lock())
-        with lock:
+        with self._lock_of(store, key):
             if key not in store:
                 store[key] = make()
             return store[key]
+
+    def _lock_of(self, store: dict[Any, Any], key: Any) -> Lock:
+        with self._lock:
+            return self._locks.setdefault((id(store), key), Lock())
 
     def _anchor(self, layer: int) -> tuple[int, float]:
         """The layer whose spots are those of `layer` but for a factor on their size, and that factor.
@@ -210,6 +212,13 @@ class Renderer:
         anchor, scale = self._anchor(layer)
         found: Extent = self._once(self._extents, anchor, lambda: self.optics.extent(self.layers.blur(anchor)))
         return found if anchor == layer else replace(found, radius=found.radius * scale, core=found.core * scale)
+
+    def tables(self, levels: Mapping[int, int]) -> dict[int, Table]:
+        """The spots of layers for pixels of their levels; those that another thread is making now come last."""
+        for layer, level in levels.items():
+            if not self._lock_of(self._tables, (self._anchor(layer)[0], level)).locked():
+                self.table(layer, level)
+        return {layer: self.table(layer, level) for layer, level in levels.items()}
 
     def table(self, layer: int, level: int) -> Table:
         """The spots of a layer for pixels of a level."""

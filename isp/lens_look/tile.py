@@ -63,19 +63,22 @@ class Tile:
 
     def render(self, result: Float32) -> None:
         """Put the tile into its place of `result` (H, W, 3)."""
-        tables = {k: self._table(k) for k in self._squares.numbers}
-        reaches = {k: self._radius(table) + 3 * blocks.factor for k, (blocks, table) in tables.items()}
+        renderer, fields = self.renderer, self._fields()
+        levels = {k: renderer.level(k, *fields) for k in self._squares.numbers}
+        tables = renderer.tables(levels)
+        reaches = {k: self._radius(tables[k]) + 3 * 2**level for k, level in levels.items()}
         reached = {k: self._squares.reached(k, reach) for k, reach in reaches.items()}
         layers = [
-            self._prepared(k, blocks, table, reached[k]) for k, (blocks, table) in tables.items() if reached[k].any()
+            self._prepared(k, Blocks.of(self.size, 2**level, renderer.side(2**level)), tables[k], reached[k])
+            for k, level in levels.items() if reached[k].any()
         ]
-        if len(tables) == 1:
+        if len(levels) == 1:
             self._show_alone(layers[0], result)
             return
         hides = self._squares.near("hides", reaches)
-        meets = self._squares.near("meets", reaches) & (self.renderer.parts > 1)
+        meets = self._squares.near("meets", reaches) & (renderer.parts > 1)
         flags = np.array([reached[layer.number] for layer in layers])
-        for where, parts in ((~meets, 1), (meets, self.renderer.parts)):
+        for where, parts in ((~meets, 1), (meets, renderer.parts)):
             if where.any():
                 self._look(layers, flags, where, hides, parts, result)
 
@@ -95,11 +98,6 @@ class Tile:
         for batch, planes in zip(squares, seen, strict=True):
             for (row, column), square in zip(batch.squares, planes, strict=True):
                 self._show(square, batch.factor, (row * SQUARE, column * SQUARE), SQUARE, result)
-
-    def _table(self, number: int) -> tuple[Blocks, Table]:
-        renderer, size = self.renderer, self.size
-        level = renderer.level(number, *self._fields())
-        return Blocks.of(size, 2**level, renderer.side(2**level)), renderer.table(number, level)
 
     def _spans(self, blocks: Blocks, squares: Flags) -> Spans:
         """Rows and columns of blocks that squares are made of."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from isp.lens_look.programs import run
 from isp.values import Float32
@@ -13,6 +16,7 @@ from isp.values import Float32
 MEETING = 4
 """Layer, to either side of the focus, from which on a thing counts as blurred."""
 Span = tuple[int, int]
+Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ class Layer:
 
     def gather(self, spans: tuple[Span, Span], into: Float32) -> None:
         """Gather blocks through their kernels `into` (7 or 3, h, w)."""
-        self._gather(spans, self.source, self._kernels(spans), into)
+        self._gather(spans, (0, 0), self._kernels(spans), into)
 
     def gather_part(self, spans: tuple[Span, Span], parts: int, part: int, into: Float32) -> None:
         """Gather blocks through what of their kernels comes from one of parts x parts squares of the pupil.
@@ -95,28 +99,42 @@ class Layer:
         row, column = divmod(part, parts)
         (y, down), (x, across) = self._part(parts, row, 0), self._part(parts, column, 1)
         kernels = self._kernels(spans)[..., y, x] * (down[:, None] * across)
-        source = self.source[:, y.start :, x.start :]
-        self._gather(spans, source, kernels, into[:7])
+        self._gather(spans, (y.start, x.start), kernels, into[:7])
         side = self.blocks.side
         view = into[7:].reshape(4, kernels.shape[1], side, kernels.shape[2], side)
         view[:] = kernels.sum(axis=(3, 4))[:, :, None, :, None]
 
-    def _kernels(self, spans: tuple[Span, Span]) -> Float32:
-        (top, bottom), (left, right) = (
-            (first - held[0], last - held[0]) for (first, last), held in zip(spans, self.spans, strict=True)
+    def _held(self, spans: tuple[Span, Span]) -> tuple[slice, slice]:
+        """Which of the blocks that are held those in `spans` are."""
+        rows, columns = (
+            slice(first - held[0], last - held[0]) for (first, last), held in zip(spans, self.spans, strict=True)
         )
-        return self.kernels[:, top:bottom, left:right]
+        return rows, columns
 
-    def _gather(self, spans: tuple[Span, Span], source: Float32, kernels: Float32, into: Float32) -> None:
+    def _kernels(self, spans: tuple[Span, Span]) -> Float32:
+        return self.kernels[:, *self._held(spans)]
+
+    def _gather(self, spans: tuple[Span, Span], corner: tuple[int, int], kernels: Float32, into: Float32) -> None:
+        """Gather blocks through a part of their kernels that begins at `corner` (row, column)."""
         side, (down, across, *taps) = self.blocks.side, kernels.shape[1:]
         if taps[0] % 2:
             kernels = np.pad(kernels, ((0, 0), (0, 0), (0, 0), (0, 1), (0, 0)))
             taps[0] += 1
-        y, x = ((first - held[0]) * side for (first, _), held in zip(spans, self.spans, strict=True))
-        source = source[:, y : y + down * side + taps[0] - 1, x : x + across * side + taps[1] - 1]
+        held = self._held(spans)
+        y, x = (at.start * side + first for at, first in zip(held, corner, strict=True))
+        source = self.source[:, y : y + down * side + taps[0] - 1, x : x + across * side + taps[1] - 1]
         view = into.reshape(-1, down, side, across, side).transpose(0, 1, 3, 2, 4)
         program = f"gather {8 if side % 16 else 16}{' alone' * (len(into) == 3)}"
-        run(program, source, kernels, np.array([side], np.int32), view)
+        rows, columns = (ends[held] - first for ends, first in zip(self._content, corner, strict=True))
+        run(program, source, kernels, _columns(kernels, rows, columns, side), np.array([side], np.int32), view)
+
+    @cached_property
+    def _content(self) -> tuple[Indices, Indices]:
+        """(down, across, 2) each: of the source around each block, the rows and the columns that are not empty."""
+        side, window = self.blocks.side, self.blocks.side + self.kernels.shape[-1] - 1
+        there = np.asarray((self.source[3:] > 0).any(axis=0))
+        around = sliding_window_view(there, (window, window))[::side, ::side]
+        return _ends(around.any(axis=3)), _ends(around.any(axis=2))
 
     def _part(self, parts: int, part: int, axis: int) -> tuple[slice, Float32]:
         """Rows (axis 0) or columns of kernels, and how much of each, where rays from a strip of the pupil land.
@@ -125,7 +143,7 @@ class Layer:
         pupil are those parts of the light.
         """
         light = self.kernels[3].sum(axis=(0, 1, 3 - axis), dtype=np.float64)
-        ends = np.concatenate([[0.0], np.cumsum(light)]) / light.sum()
+        ends = np.concatenate([[0.0], np.cumsum(light)]) / max(light.sum(), 1e-9)
         if self.blur < 0:
             ends = 1 - ends
         first, last = np.minimum(ends[1:], ends[:-1]), np.maximum(ends[1:], ends[:-1])
@@ -133,5 +151,31 @@ class Layer:
         # area of a disc up to a chord
         low, high = 0.5 + (edge * np.sqrt(1 - edge**2) + np.arcsin(edge)) / np.pi
         share = np.clip((np.minimum(last, high) - np.maximum(first, low)) / np.maximum(last - first, 1e-9), 0, 1)
-        held = np.flatnonzero(share > 0)
-        return slice(int(held[0]), int(held[-1]) + 1), share[held].astype(np.float32)
+        # there may be dark rows between others, and nothing but dark ones beyond the lens's field
+        lit = np.flatnonzero(share > 0)
+        held = slice(int(lit[0]), int(lit[-1]) + 1) if lit.size else slice(0, len(share))
+        return held, share[held].astype(np.float32)
+
+
+def _ends(there: NDArray[np.bool_]) -> Indices:
+    """(..., 2) the first that is there along the last axis, and one after the last; the same twice if none is."""
+    first, after = there.argmax(axis=-1), there.shape[-1] - there[..., ::-1].argmax(axis=-1)
+    return np.stack([first, np.where(there.any(axis=-1), after, first)], axis=-1)
+
+
+def _columns(kernels: Float32, rows: Indices, columns: Indices, side: int) -> NDArray[np.int32]:
+    """(down, across, pairs of rows, 2) the first column of kernels, and one after the last, with something to gather.
+
+    Parameters
+    ----------
+    kernels : (4, down, across, taps, taps)
+    rows, columns : (down, across, 2) of the source around each block that are not empty
+    side : of a block
+    """
+    lit = np.asarray((kernels > 0).any(axis=0))
+    ends = _ends(lit.reshape(*lit.shape[:2], -1, 2, lit.shape[-1]).any(axis=3))
+    first = np.maximum(ends[..., 0], columns[..., :1] - side + 1)
+    after = np.minimum(ends[..., 1], columns[..., 1:])
+    pair = 2 * np.arange(ends.shape[2])
+    used = (pair + 1 > rows[..., :1] - side) & (pair < rows[..., 1:])
+    return np.stack([first, np.where(used, after, first)], axis=-1).astype(np.int32)

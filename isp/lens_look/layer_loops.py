@@ -135,17 +135,20 @@ def gather(lanes: int, alone: bool) -> tuple[Any, list[Any]]:
     """A layer through the kernel of each block: light (3), the coverages of red, green and blue, and continuation; of
     a layer that is `alone` its light.
 
-    source (x, y, 5); kernels (x, y, block x, block y, 4) of an even number of rows; the output has dimensions (x, y in
-    the block, block x, block y, 7 or 3).
+    source (x, y, 5); kernels (x, y, block x, block y, 4) of an even number of rows; spans (2, pair of rows, block x,
+    block y): first column with light, and one after the last; the output has dimensions (x, y in the block, block x,
+    block y, 7 or 3).
     """
     import halide as hl
 
     xi, yi, bx, by, c, xo, yo = variables("xi yi bx by c xo yo")
     source = hl.ImageParam(hl.Float(32), 3, "source")
     kernels = hl.ImageParam(hl.Float(32), 5, "kernels")
-    side = hl.ImageParam(hl.Int(32), 1, "side")
+    spans, side = hl.ImageParam(hl.Int(32), 4, "spans"), hl.ImageParam(hl.Int(32), 1, "side")
     # two rows at a time share what they read
     r = hl.RDom([(0, kernels.dim(0).extent()), (0, 2), (0, kernels.dim(1).extent() // 2)], "r")
+    r.where(r.x >= spans[0, r.z, bx, by])
+    r.where(r.x < spans[1, r.z, bx, by])
     row = r.z * 2 + r.y
     gathered, output = hl.Func("gathered"), hl.Func("output")
     colour = hl.min(c, 2) if alone else hl.select(c < 6, c % 3, 3)
@@ -159,53 +162,39 @@ def gather(lanes: int, alone: bool) -> tuple[Any, list[Any]]:
     output.reorder(xi, yi, xo, yo, bx, by, c).vectorize(xi, 8).unroll(xi).unroll(yi).never_partition_all()
     gathered.compute_at(output, xo).vectorize(xi, 8).unroll(xi).unroll(yi).never_partition_all()
     gathered.update().reorder(xi, yi, r.y, r.x, r.z).vectorize(xi, 8).unroll(xi).unroll(yi).unroll(r.y)
-    return output, [source, kernels, side]
+    return output, [source, kernels, spans, side]
 
 
 def compose(shared: bool) -> tuple[Any, list[Any]]:
-    """Light (3) and coverage (3) seen of layers one behind another, added to what other parts of the pupil see.
+    """Light (3) and coverage (3) seen of layers one behind another, and what they leave (3) of each colour.
 
-    packed: planes of all layers; layers (9, layer): where the first of seven planes begins, steps of planes and rows,
-    last column and row to interpolate from, where the shares begin, their steps of planes, rows and columns; places
-    (4, layer): pixels of the layer per pixel, column and row of the origin in it, weight; grid: (x, y of the first
-    sample, step, 1 if things hide each other); seen (x, y, 6).
+    packed: planes of all layers; layers (7, layer): where the first of seven planes begins, steps of planes and rows,
+    column and row of the first pixel, where the shares begin and the step of their planes; weights (layer); squares
+    (3, square): column and row of the first pixel, 1 if things hide each other; there (layer, square): 1 if a layer is;
+    seen (x, y, 9, square): what lies in front.
     """
     import halide as hl
 
-    x, y, c = variables("x y c")
-    packed, seen = hl.ImageParam(hl.Float(32), 1, "packed"), hl.ImageParam(hl.Float(32), 3, "seen")
-    layers, places = hl.ImageParam(hl.Int(32), 2, "layers"), hl.ImageParam(hl.Float(32), 2, "places")
-    grid = hl.ImageParam(hl.Float(32), 1, "grid")
+    x, y, c, s = variables("x y c s")
+    packed, seen = hl.ImageParam(hl.Float(32), 1, "packed"), hl.ImageParam(hl.Float(32), 4, "seen")
+    layers, weights = hl.ImageParam(hl.Int(32), 2, "layers"), hl.ImageParam(hl.Float(32), 1, "weights")
+    squares, there = hl.ImageParam(hl.Int(32), 2, "squares"), hl.ImageParam(hl.UInt(8), 2, "there")
     r = hl.RDom([(0, layers.dim(1).extent())], "r")
+    r.where(there[r.x, s] > 0)
     one, least = hl.f32(1), hl.f32(1e-4)
+    inside = (y + squares[1, s] - layers[4, r.x]) * layers[2, r.x] + x + squares[0, s] - layers[3, r.x]
 
-    def spot(v: Any, axis: int) -> tuple[Any, Any]:
-        at = (grid[axis] + hl.f32(v) * grid[2]) * places[0, r.x] + places[1 + axis, r.x]
-        low = hl.clamp(hl.i32(hl.floor(at)), 0, layers[3 + axis, r.x])
-        return low, hl.clamp(at - hl.f32(low), hl.f32(0), one)
-
-    (ix, fx), (iy, fy) = spot(x, 0), spot(y, 1)
-
-    def smooth(start: int, plane: int, rows: Any, columns: Any) -> Any:
-        first = layers[start, r.x] + plane * layers[start + 1, r.x] + iy * rows + ix * columns
-
-        def value(at: Any) -> Any:
-            return packed[hl.unsafe_promise_clamped(at, 0, packed.dim(0).extent() - 1)]
-
-        def line(at: Any) -> Any:
-            left = value(at)
-            return left + (value(at + columns) - left) * fx
-
-        top = line(first)
-        return top + (line(first + rows) - top) * fy
+    def value(plane: int, start: int, step: int) -> Any:
+        at = layers[start, r.x] + plane * layers[step, r.x] + inside
+        return packed[hl.unsafe_promise_clamped(at, 0, packed.dim(0).extent() - 1)]
 
     state = hl.Func("state")
     # what is left comes last: elements of a tuple are updated one after another
-    state[x, y] = (*(seen[x, y, k] for k in range(6)), one, one, one)
-    planes = [smooth(0, k, layers[2, r.x], 1) for k in range(7)]
-    shares = [smooth(5, k, layers[7, r.x], layers[8, r.x]) if shared else one for k in range(4)]
-    light, cover, left = ([state[x, y][3 * n + k] for k in range(3)] for n in range(3))
-    ordered, weight = grid[3] > 0, places[3, r.x]
+    state[x, y, s] = tuple(seen[x, y, k, s] for k in range(9))
+    planes = [value(k, 0, 1) for k in range(7)]
+    shares = [value(k, 5, 6) if shared else one for k in range(4)]
+    light, cover, left = ([state[x, y, s][3 * n + k] for k in range(3)] for n in range(3))
+    ordered, weight = squares[2, s] > 0, weights[r.x]
     same = planes[6] / hl.max(shares[3], least)
     found = []
     for k in range(3):
@@ -213,18 +202,48 @@ def compose(shared: bool) -> tuple[Any, list[Any]]:
         gain = hl.select(ordered, left[k] / hl.max(hl.max(one - same, opaque), least), one)
         after = hl.select(ordered, hl.max(left[k] - gain * opaque, hl.f32(0)), one)
         found.append((light[k] + gain * weight * planes[k], cover[k] + gain * weight * planes[3 + k], after))
-    state[x, y] = tuple(triple[n] for n in range(3) for triple in found)
+    state[x, y, s] = tuple(triple[n] for n in range(3) for triple in found)
     output = hl.Func("output")
-    output[x, y, c] = hl.mux(c, [state[x, y][k] for k in range(6)])
-    output.bound(c, 0, 6).reorder(c, x, y).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
-    state.compute_at(output, x).vectorize(x, 8)
-    state.update().reorder(x, r.x).vectorize(x, 8)
-    return output, [packed, layers, places, grid, seen]
+    output[x, y, c, s] = hl.mux(c, [state[x, y, s][k] for k in range(9)])
+    output.bound(c, 0, 9).reorder(x, c, y, s).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
+    state.compute_at(output, y).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
+    state.update().reorder(x, r.x).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
+    return output, [packed, layers, weights, squares, there, seen]
+
+
+def lay() -> tuple[Any, list[Any]]:
+    """What is seen (x, y, 9, square) with `behind` it what layers in larger pixels leave, straight between them.
+
+    place: pixels of `behind` per pixel, and the place of the first pixel in it.
+    """
+    import halide as hl
+
+    x, y, c, s, u = variables("x y c s u")
+    seen, behind = hl.ImageParam(hl.Float(32), 4, "seen"), hl.ImageParam(hl.Float(32), 4, "behind")
+    place = hl.ImageParam(hl.Float(32), 1, "place")
+
+    def spot(v: Any, axis: int) -> tuple[Any, Any]:
+        at = hl.f32(v) * place[0] + place[1]
+        low = hl.clamp(hl.i32(at), 0, behind.dim(axis).extent() - 2)
+        return low, at - hl.f32(low)
+
+    (ix, fx), (iy, fy) = spot(x, 0), spot(y, 1)
+    line, smooth, output = hl.Func("line"), hl.Func("smooth"), hl.Func("output")
+    line[u, y, c, s] = behind[u, iy, c, s] + (behind[u, iy + 1, c, s] - behind[u, iy, c, s]) * fy
+    smooth[x, y, c, s] = line[ix, y, c, s] + (line[ix + 1, y, c, s] - line[ix, y, c, s]) * fx
+    parts = [smooth[x, y, k, s] for k in range(9)]
+    left = [seen[x, y, 6 + k % 3, s] for k in range(9)]
+    output[x, y, c, s] = hl.mux(
+        c, [seen[x, y, k, s] + left[k] * parts[k] if k < 6 else left[k] * parts[k] for k in range(9)]
+    )
+    output.bound(c, 0, 9).reorder(x, c, y, s).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
+    line.compute_at(output, y).bound(c, 0, 9).vectorize(u, 8, hl.TailStrategy.GuardWithIf)
+    return output, [seen, behind, place]
 
 
 def show(coarse: bool) -> tuple[Any, list[Any]]:
-    """Light per coverage (channel, x, y) of what is seen (x, y, 6); if `coarse` in pixels of factor[0], from one before
-    the first on.
+    """Light per coverage (channel, x, y) of what is seen (x, y, 6 or more planes); if `coarse` in pixels of factor[0],
+    from one before the first on.
     """
     import halide as hl
 
@@ -250,3 +269,46 @@ def show(coarse: bool) -> tuple[Any, list[Any]]:
         output[c, x, y] = color[x, y, c] + hl.f32(0) * factor[0]
     output.bound(c, 0, 3).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
     return output, [seen, factor]
+
+
+def bend() -> tuple[Any, list[Any]]:
+    """Light (channel, x, y) fetched from elsewhere: `factor` by the squared distance from the axis; place: (axis x, y,
+    places of the table per squared pixel).
+    """
+    import halide as hl
+
+    x, y, c = variables("x y c")
+    light, factor = hl.ImageParam(hl.Float(32), 3, "light"), hl.ImageParam(hl.Float(32), 1, "factor")
+    place = hl.ImageParam(hl.Float(32), 1, "place")
+    half, one = hl.f32(0.5), hl.f32(1)
+    away = [hl.f32(v) - place[axis] for axis, v in enumerate((x, y))]
+    at = (away[0] * away[0] + away[1] * away[1]) * place[2]
+    low = hl.clamp(hl.i32(at), 0, factor.dim(0).extent() - 2)
+    scale = factor[low] + (factor[low + 1] - factor[low]) * (at - hl.f32(low))
+
+    def taps(axis: int) -> list[tuple[Any, Any]]:
+        """Indices and weights of four pixels."""
+        last = light.dim(axis + 1).extent() - 1
+        shift = away[axis] * (scale - one)
+        first = hl.floor(shift)
+        f = shift - first
+        weights = [
+            ((-half * f + one) * f - half) * f, (hl.f32(1.5) * f - hl.f32(2.5)) * f * f + one,
+            ((hl.f32(-1.5) * f + hl.f32(2)) * f + half) * f, (half * f - half) * f * f,
+        ]
+        return [(hl.clamp((x, y)[axis] + hl.i32(first) + k - 1, 0, last), weight) for k, weight in enumerate(weights)]
+
+    across, down = taps(0), taps(1)
+    found = []
+    for k in range(3):
+        rows = [[light[k, column, row] for column, _ in across] for row, _ in down]
+        lines = [sum((v * w for v, (_, w) in zip(row, across, strict=True)), hl.f32(0)) for row in rows]
+        total = sum((line * w for line, (_, w) in zip(lines, down, strict=True)), hl.f32(0))
+        ends = [rows[0][0], rows[0][0]]
+        for value in [v for row in rows for v in row][1:]:
+            ends = [hl.min(ends[0], value), hl.max(ends[1], value)]
+        found.append(hl.clamp(total, *ends))
+    output = hl.Func("output")
+    output[c, x, y] = hl.mux(c, found)
+    output.bound(c, 0, 3).reorder(c, x, y).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf).parallel(y, 16)
+    return output, [light, factor, place]

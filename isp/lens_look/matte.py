@@ -7,7 +7,8 @@ mean colours of both sides close by, its coverage is
     alpha = (I - B) (F - B) / |F - B|²      (0..1)
 
 (the colour line of E. Ruzon and C. Tomasi, "Alpha estimation in natural images", CVPR 2000), and it becomes a pixel of
-the near layer, of colour F, that covers alpha of what is behind it.
+the near layer, of colour F, that covers alpha of what is behind it. Where three surfaces are close by, it is divided
+between the two whose line its colour is closest to.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _CHUNK = 2_000_000
 
 def refined(
     light: Float32, layer: Int16, radius: int, pool: Executor
-) -> tuple[Float32, Int16, NDArray[np.uint8]]:
+) -> tuple[Float32, Int16, NDArray[np.uint8], NDArray[np.bool_]]:
     """A picture whose pixels within `radius` of a jump are near, far, or near by some part.
 
     Parameters
@@ -41,11 +42,12 @@ def refined(
 
     Returns
     -------
-    light, layer, alpha
-        (H, W, 3) float32; (H, W) int16; (H, W) uint8, coverage in 255ths
+    light, layer, alpha, sure
+        (H, W, 3) float32; (H, W) int16; (H, W) uint8, coverage in 255ths; (H, W) bool, pixels away from jumps
     """
     height, width = layer.shape
-    band = _beside_jumps(layer, radius)
+    edge = _edges(layer)
+    band = _grown(edge, radius - 1)
     y, x = np.nonzero(band)
     bright, layers, alpha = light.copy(), layer.copy(), np.full(layer.shape, 255, np.uint8)
     steps = np.arange(-2 * radius, 2 * radius + 1)
@@ -60,40 +62,79 @@ def refined(
         ends = around.min(axis=1), around.max(axis=1)
         sides = [np.abs(around - end[:, None]) < JUMP for end in ends]
         near, far = (_mean(colour, side, sure) for side in sides)
+        share, miss = _line(own, near, far)
+        front, back = ends
+        # a third surface between them
+        third = sure & ~sides[0] & ~sides[1]
+        n = np.flatnonzero(third.any(axis=1))
+        if len(n):
+            third = third[n]
+            middle = _mean(colour[n], third, third)
+            level = np.where(third, around[n], 0).sum(axis=1) // third.sum(axis=1)
+            front, back = front.copy(), back.copy()
+            for one, other, low, high in ((near[n], middle, front[n], level), (middle, far[n], level, back[n])):
+                other_share, other_miss = _line(own[n], one, other)
+                fits = other_miss < miss[n]
+                k = n[fits]
+                share[k], miss[k], front[k], back[k] = other_share[fits], other_miss[fits], low[fits], high[fits]
+                near[k], far[k] = one[fits], other[fits]
         line = near - far
-        length = (line * line).sum(axis=1)
-        share = ((own - far) * line).sum(axis=1) / np.maximum(length, 1e-20)
-        largest = np.maximum(near.max(axis=1), far.max(axis=1))
-        alike = length < (LIKE * largest) ** 2
-        on_near = np.abs(own_layer - ends[0]) < JUMP
-        share = np.where(alike, on_near, np.clip(share, 0, 1))
-        edge = ends[1] - ends[0] >= JUMP
+        alike = (line * line).sum(axis=1) < (LIKE * np.maximum(near.max(axis=1), far.max(axis=1))) ** 2
+        on_near = np.abs(own_layer - front) < JUMP
+        share = np.where(alike, own_layer - front < back - own_layer, share)
+        divided = back - front >= JUMP
         is_near = share > LEAST
-        mixed = edge & is_near & (share < 1 - LEAST)
-        chosen = np.where(is_near, np.where(on_near, own_layer, ends[0]), np.where(on_near, ends[1], own_layer))
-        layers[rows, columns] = np.where(edge, chosen, own_layer)
+        mixed = divided & is_near & (share < 1 - LEAST)
+        on_far = np.abs(own_layer - back) < JUMP
+        chosen = np.where(is_near, np.where(on_near, own_layer, front), np.where(on_far, own_layer, back))
+        layers[rows, columns] = np.where(divided, chosen, own_layer)
         alpha[rows, columns] = np.where(mixed, np.rint(255 * share), 255)
         bright[rows, columns] = np.where(mixed[:, None], near, own)
 
     for _ in pool.map(part, range(0, len(y), count)):
         pass
-    return bright, layers, alpha
+    return bright, layers, alpha, ~_grown(band, 1)
 
 
-def _beside_jumps(layer: Int16, radius: int) -> NDArray[np.bool_]:
-    """Pixels within `radius` of a jump between neighbours."""
-    from scipy.ndimage import maximum_filter
-
-    band = np.zeros(layer.shape, bool)
+def _edges(layer: Int16) -> NDArray[np.bool_]:
+    """Pixels that a jump lies between; a depth that takes two steps to jump has a mixed pixel in the middle."""
+    edge = np.zeros(layer.shape, bool)
     for axis in (0, 1):
-        edge = np.moveaxis(band, axis, 0)
+        part, plane = np.moveaxis(edge, axis, 0), np.moveaxis(layer, axis, 0)
         # int16 cannot overflow: layers are few hundred
-        jump = np.moveaxis(np.abs(np.diff(layer, axis=axis)) >= JUMP, axis, 0)
-        edge[1:] |= jump
-        edge[:-1] |= jump
-    if radius > 1:
-        band[:] = maximum_filter(band, 2 * radius - 1)
+        jump = np.abs(np.diff(layer, axis=axis)) >= JUMP
+        rows, columns = np.nonzero(jump)
+        at, other = (rows, columns) if axis == 0 else (columns, rows)
+        rise = np.sign(plane[at + 1, other] - plane[at, other])
+        for side in (0, 1):
+            part[at + side, other] = True
+            # one more step beyond
+            on = np.clip(at - 1 + 3 * side, 0, len(plane) - 1)
+            further = plane[on, other] - plane[at + side, other]
+            more = np.sign(further) == (rise if side else -rise)
+            part[on[more], other[more]] = True
+    return edge
+
+
+def _grown(band: NDArray[np.bool_], steps: int) -> NDArray[np.bool_]:
+    """A mask, and what is within so many pixels of it."""
+    for axis in (0, 1):
+        for _ in range(steps):
+            part = np.moveaxis(band, axis, 0)
+            wider = part.copy()
+            wider[1:] |= part[:-1]
+            wider[:-1] |= part[1:]
+            band = np.moveaxis(wider, 0, axis)
     return band
+
+
+def _line(own: Float32, near: Float32, far: Float32) -> tuple[Float32, Float32]:
+    """Share of `near` in colours (n, 3), and how far they are from the line between both, squared."""
+    line = near - far
+    share = ((own - far) * line).sum(axis=1) / np.maximum((line * line).sum(axis=1), 1e-20)
+    share = np.clip(share, 0, 1).astype(np.float32)
+    rest = own - far - share[:, None] * line
+    return share, np.asarray((rest * rest).sum(axis=1), np.float32)
 
 
 def _mean(colour: Float32, side: NDArray[np.bool_], sure: NDArray[np.bool_]) -> Float32:

@@ -16,7 +16,7 @@ for aberrations.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -27,7 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isp.lens_look import sheets
-from isp.lens_look.sheets import EVENED, Int16, Layers
+from isp.lens_look.guess import FELT
+from isp.lens_look.sheets import Int16, Layers
 from isp.lens_look.spots import FINEST, LARGEST, LEVELS, Extent, Optics, Table
 from isp.lens_look.squares import CELL, SQUARE
 from isp.lens_look.tile import Tile
@@ -110,7 +111,7 @@ class Renderer:
 
     def render(
         self, light: Float32, layer: Int16, threads: int, alpha: NDArray[np.uint8] | None = None,
-        hidden: tuple[Float32, Int16] | None = None,
+        hidden: tuple[Float32, Int16] | None = None, sure: NDArray[np.bool_] | None = None,
     ) -> Float32:
         """The picture through the lens, without distortion.
 
@@ -122,6 +123,7 @@ class Renderer:
         alpha : (H, W) uint8, how much of a pixel its layer covers, 255 all; the rest shows what is hidden there
         hidden : light (H, W, 3) and layer (H, W) of what is behind what shows, where that is known; it is guessed
             otherwise
+        sure : (H, W) bool, pixels that hold no light of what lies beside them; all by default
 
         Returns
         -------
@@ -129,16 +131,16 @@ class Renderer:
             (H, W, 3)
         """
         result = np.empty(light.shape, np.float32)
-        present = np.unique(layer if hidden is None else np.concatenate([layer, hidden[1]]))
+        present = sorted(set().union(*(_numbers(plane) for plane in (layer, *(hidden or ())[1:]))))
         with ThreadPoolExecutor(threads) as pool:
-            radius = max(float(e.radius.max()) for e in pool.map(lambda k: self.extent(int(k)), present))
+            radius = max(float(e.radius.max()) for e in pool.map(self.extent, present))
             cell, steps = self.continuation
             offset = self.place.top % cell, self.place.left % cell
             hiding = None
             if hidden is not None:
                 hiding = sheets.known(layer, hidden[1], hidden[0], cell * steps)
             elif len(present) > 1:
-                hiding = sheets.uncover(light, layer, offset, cell, steps)
+                hiding = sheets.uncover(light, layer, offset, cell, steps, sure)
             around = LATTICE * math.ceil(_around(radius) / LATTICE)
 
             def one(corner: tuple[int, int]) -> None:
@@ -157,7 +159,7 @@ class Renderer:
     def size(self) -> int:
         """Side of a tile: of small frames, no more than they need."""
         largest = max(self.place.frame)
-        return min(TILE, 64 * math.ceil(largest / 64))
+        return min(TILE, SQUARE * math.ceil(largest / SQUARE))
 
     def _tiles(self) -> Iterable[tuple[int, int]]:
         """Top-left corners of all tiles [px of the picture], on a lattice of the frame."""
@@ -169,7 +171,7 @@ class Renderer:
         """How far around a pixel the result depends on the picture [px]."""
         radius = max(float(self.extent(k).radius.max()) for k in layers)
         cell, steps = self.continuation
-        return _around(radius) + cell * (steps + EVENED + 2) + SQUARE + CELL
+        return _around(radius) + cell * (steps + FELT + 2) + SQUARE + CELL
 
     @cached_property
     def continuation(self) -> tuple[int, int]:
@@ -186,12 +188,14 @@ class Renderer:
         return cell, min(CONTINUED, math.ceil(covered / cell) + 1)
 
     def _once(self, store: dict[Any, Any], key: Any, make: Callable[[], Any]) -> Any:
-        with self._lock:
-            lock = self._locks.setdefault((id(store), key), Lock())
-        with lock:
+        with self._lock_of(store, key):
             if key not in store:
                 store[key] = make()
             return store[key]
+
+    def _lock_of(self, store: dict[Any, Any], key: Any) -> Lock:
+        with self._lock:
+            return self._locks.setdefault((id(store), key), Lock())
 
     def _anchor(self, layer: int) -> tuple[int, float]:
         """The layer whose spots are those of `layer` but for a factor on their size, and that factor.
@@ -208,6 +212,13 @@ class Renderer:
         anchor, scale = self._anchor(layer)
         found: Extent = self._once(self._extents, anchor, lambda: self.optics.extent(self.layers.blur(anchor)))
         return found if anchor == layer else replace(found, radius=found.radius * scale, core=found.core * scale)
+
+    def tables(self, levels: Mapping[int, int]) -> dict[int, Table]:
+        """The spots of layers for pixels of their levels; those that another thread is making now come last."""
+        for layer, level in levels.items():
+            if not self._lock_of(self._tables, (self._anchor(layer)[0], level)).locked():
+                self.table(layer, level)
+        return {layer: self.table(layer, level) for layer, level in levels.items()}
 
     def table(self, layer: int, level: int) -> Table:
         """The spots of a layer for pixels of a level."""
@@ -243,6 +254,12 @@ class Renderer:
         """Side of the blocks that share a kernel [px of a level]."""
         wanted = math.hypot(*self.place.frame) / BLOCKS / factor
         return 1 << min(max(round(math.log2(max(wanted, 1))), 3), 6)
+
+
+def _numbers(layer: Int16) -> set[int]:
+    """Of the layers that there are."""
+    low = int(layer.min())
+    return {low + int(k) for k in np.flatnonzero(np.bincount((layer - low).ravel()))}
 
 
 def _around(radius: float) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,8 @@ JUMP = 3
 """Layers from which on two neighbours belong to different things: 3 px or 12 % of blur."""
 NOTHING = -16384
 """In place of a layer where nothing is hidden."""
-EVENED = 12
-"""Steps by which continued colour is evened."""
+FINER = 4
+"""Into how many along each side cells are divided where an edge is hidden."""
 BEND = round(1 / RATIO)
 """The last layer of constant width."""
 
@@ -80,16 +81,22 @@ class Sheets:
     offset : (row, column) of the picture's first pixel in its cell [px]
     front : (h, w) int16, the nearest layer in each cell
     reach : (h, w) int16, the farthest layer that is of one surface with it
-    hidden : (h, w) int16, the layer of what is hidden behind it; `NOTHING`
-    behind : (3, h, w) float32, the light of that
+    behind : (3, h, w) float32, the light of what is hidden behind it, or else of the farthest that is seen
+    shown : (h, w) int16, the layer of that
+    meets : (h, w) bool, where it is another one than in some cell beside it
+    fine : side of the cells of `hidden` [px], of which a cell holds a whole number
+    hidden : int16, in finer cells, the layer of what is hidden; `NOTHING`
     """
 
     cell: int
     offset: tuple[int, int]
     front: Int16
     reach: Int16
-    hidden: Int16
     behind: Float32
+    shown: Int16
+    meets: NDArray[np.bool_]
+    fine: int
+    hidden: Int16
 
     def at(self, layer: Int16, rows: Indices, columns: Indices) -> tuple[Int16, Int16, Float32] | None:
         """At pixels: the farthest layer of one surface with what shows there, the hidden layer, and its light.
@@ -104,26 +111,56 @@ class Sheets:
         (m, n) int16, (m, n) int16, (3, m, n) float32; None where nothing is hidden
         """
         spots = [index + first for index, first in zip((rows, columns), self.offset, strict=True)]
-        cells = [spot // self.cell for spot in spots]
-        place = np.ix_(*cells)
-        hidden = self.hidden[place]
-        own = layer + np.int16(JUMP - 1)
-        hides = hidden > own
+        cells, fine = ([(spot // side).astype(np.int32) for spot in spots] for side in (self.cell, self.fine))
+        found = np.empty((2, *layer.shape), np.int16)
+        limits = np.array([JUMP, NOTHING], np.int16)
+        run("hidden at", layer, self.front, self.reach, self.hidden, *cells, *fine, limits, found)
+        reach, hidden = found
+        hides = hidden > NOTHING
         if not hides.any():
             return None
-        front = self.front[place]
-        reach = np.where(front > layer - JUMP, np.maximum(own, self.reach[place]), own)
-        # light is asked for only where something hides it
-        down, across = (np.flatnonzero(hides.any(axis=axis)) for axis in (1, 0))
-        box = slice(int(down[0]), int(down[-1]) + 1), slice(int(across[0]), int(across[-1]) + 1)
-        behind = np.zeros((3, *layer.shape), np.float32)
-        for into, plane in zip(behind, self.behind, strict=True):
-            part = smooth(plane, spots[0][box[0]], self.cell)
-            into[box] = smooth(part.T, spots[1][box[1]], self.cell).T
-        return reach, np.where(hides, hidden, np.int16(NOTHING)), behind
+        box, places = [], []
+        for spot, n in zip(spots, self.front.shape, strict=True):
+            low, share = _between(spot, self.cell, n)
+            first = int(low.min())
+            box.append(slice(first, int(low.max()) + 2))
+            places += [(low - first).astype(np.int32), share]
+        behind = np.empty((3, *layer.shape), np.float32)
+        run("behind at", self.behind[:, *box], *places, behind)
+        if self.cell > 1:
+            y, x = np.nonzero(hides)
+            several = self.meets[cells[0][y], cells[1][x]]
+            y, x = y[several], x[several]
+            behind[:, y, x] = self._alike(spots[0][y], spots[1][x], hidden[y, x])
+        return reach, hidden, behind
+
+    def _alike(self, rows: Indices, columns: Indices, layer: Int16) -> Float32:
+        """(3, n) light at single pixels, straight between cells of a layer; of others if there are none."""
+        (low, down), (left, across) = (
+            _between(at, self.cell, n) for at, n in zip((rows, columns), self.front.shape, strict=True)
+        )
+        total, weight = np.zeros((3, len(rows)), np.float32), np.zeros(len(rows), np.float32)
+
+        def add(where: Indices, k: int, v: int, share: Float32) -> None:
+            y, x = (
+                np.clip(first[where] + step, 0, n - 1)
+                for first, step, n in zip((low, left), (k, v), self.front.shape, strict=True)
+            )
+            share = np.where(np.abs(self.shown[y, x] - layer[where]) < JUMP, share, np.float32(1e-6))
+            total[:, where] += share * self.behind[:, y, x]
+            weight[where] += share
+
+        for k, v in product((0, 1), repeat=2):
+            add(np.arange(len(rows)), k, v, (down if k else 1 - down) * (across if v else 1 - across))
+        lost = np.flatnonzero(weight < 1e-5)
+        for k, v in product((-1, 0, 1, 2), repeat=2):
+            add(lost, k, v, np.ones(len(lost), np.float32))
+        return np.asarray(total / weight)
 
 
-def uncover(light: Float32, layer: Int16, offset: tuple[int, int], cell: int, steps: int) -> Sheets | None:
+def uncover(
+    light: Float32, layer: Int16, offset: tuple[int, int], cell: int, steps: int, sure: NDArray[np.bool_] | None = None
+) -> Sheets | None:
     """What hides what in a picture; None where nothing does.
 
     Parameters
@@ -133,7 +170,10 @@ def uncover(light: Float32, layer: Int16, offset: tuple[int, int], cell: int, st
     offset : (row, column) of the first pixel in the lattice of cells, below `cell`
     cell : side of a cell [px]
     steps : over how many cells hidden things are continued
+    sure : (H, W) bool, pixels that hold no light of what lies beside them; all by default
     """
+    from isp.lens_look import guess
+
     shape = tuple(-(-(n + first) // cell) for n, first in zip(layer.shape, offset, strict=True))
     place = np.array([offset[1], offset[0]], np.int32)
     box = np.zeros((cell, cell), np.float32)
@@ -142,10 +182,46 @@ def uncover(light: Float32, layer: Int16, offset: tuple[int, int], cell: int, st
     front, back = ends
     if not _jumps(front, back):
         return None
-    colour = np.empty((4, *shape), np.float32)
-    run("cell colour", light, layer, (back - np.int16(JUMP)).astype(np.int16), place, box, colour)
-    hidden, behind = _continue(front, back, colour[:3] / np.maximum(colour[3], 1), steps)
-    return Sheets(cell, offset, front, _one_surface(front, back, steps), hidden, behind)
+    beyond = (back - np.int16(JUMP)).astype(np.int16)
+
+    def colour(of: Int16) -> tuple[Float32, NDArray[np.bool_]]:
+        sums = np.empty((4, *shape), np.float32)
+        run("cell colour", light, of, beyond, place, box, sums)
+        return sums[:3] / np.maximum(sums[3], 1), sums[3] > 0
+
+    mean, known = colour(layer if sure is None else np.where(sure, layer, np.int16(NOTHING)))
+    if not known.all():
+        mean = np.where(known, mean, colour(layer)[0])
+    hidden, behind = guess.continued(front, back, mean, known, steps, cell == 1)
+    shown = np.where(hidden > NOTHING, hidden, back)
+    near = [np.abs(n - shown) >= JUMP for n in _neighbours(shown, _SIDES + _CORNERS)]
+    fine, detail = _finer(layer, place, cell, steps, front, hidden)
+    reach = _one_surface(front, back, steps)
+    return Sheets(cell, offset, front, reach, behind, shown, np.logical_or.reduce(near), fine, detail)
+
+
+def _finer(
+    layer: Int16, place: NDArray[np.int32], cell: int, steps: int, front: Int16, hidden: Int16
+) -> tuple[int, Int16]:
+    """Side of finer cells, and the layers hidden in them, looked for anew where they change under one thing."""
+    from isp.lens_look import guess
+
+    if cell == 1:
+        return cell, hidden
+    beside = zip(_neighbours(front, _SIDES + _CORNERS), _neighbours(hidden, _SIDES + _CORNERS), strict=True)
+    edge = np.logical_or.reduce(
+        [(np.abs(f - front) < JUMP) & (h > NOTHING) & (np.abs(h - hidden) >= JUMP) for f, h in beside]
+    ) & (hidden > NOTHING)
+    if not edge.any():
+        return cell, hidden
+    times = min(cell, FINER)
+    fine = cell // times
+    ends = np.empty((2, front.shape[0] * times, front.shape[1] * times), np.int16)
+    run("cells", layer, place, np.zeros((fine, fine), np.float32), ends)
+    detail, inside = (np.repeat(np.repeat(plane, times, 0), times, 1) for plane in (hidden, edge))
+    found, layers = guess.surfaces(ends[0], ends[1], np.flatnonzero(inside), steps * times)
+    detail.ravel()[found] = layers
+    return fine, detail
 
 
 def known(layer: Int16, hidden: Int16, behind: Float32, steps: int) -> Sheets:
@@ -158,18 +234,24 @@ def known(layer: Int16, hidden: Int16, behind: Float32, steps: int) -> Sheets:
     steps : over how many pixels surfaces are followed
     """
     light = np.ascontiguousarray(np.moveaxis(behind, 2, 0), np.float32)
-    return Sheets(1, (0, 0), layer, _one_surface(layer, layer, steps), hidden, light)
+    surface = _one_surface(layer, layer, steps)
+    return Sheets(1, (0, 0), layer, surface, light, hidden, np.zeros(layer.shape, bool), 1, hidden)
 
 
 def smooth(plane: Float32, spots: Indices, cell: int) -> Float32:
     """Lines of a plane of cells at pixels, straight between the middles of cells."""
     if cell == 1:
         return plane[spots]
-    at = np.clip((spots + np.float32(0.5)) / np.float32(cell) - np.float32(0.5), 0, len(plane) - 1)
-    low = np.minimum(at.astype(np.intp), max(len(plane) - 2, 0))
-    part = (at - low).astype(np.float32)[:, None]
+    low, part = _between(spots, cell, len(plane))
     first, second = plane[low], plane[np.minimum(low + 1, len(plane) - 1)]
-    return np.asarray(first + (second - first) * part)
+    return np.asarray(first + (second - first) * part[:, None])
+
+
+def _between(spots: Indices, cell: int, count: int) -> tuple[Indices, Float32]:
+    """Between the middles of which of `count` cells pixels lie: the first, and how far towards the second."""
+    at = np.clip((spots + np.float32(0.5)) / np.float32(cell) - np.float32(0.5), 0, count - 1)
+    low = np.minimum(at.astype(np.intp), max(count - 2, 0))
+    return low, (at - low).astype(np.float32)
 
 
 def _jumps(front: Int16, back: Int16) -> bool:
@@ -187,46 +269,6 @@ def _neighbours(plane: NDArray[Any], sides: Sequence[tuple[int, int]]) -> list[N
 
 _SIDES = ((0, -1), (0, 1), (-1, 0), (1, 0))
 _CORNERS = ((-1, -1), (-1, 1), (1, -1), (1, 1))
-
-
-def _continue(front: Int16, back: Int16, colour: Float32, steps: int) -> tuple[Int16, Float32]:
-    """Layer and light of what is hidden: taken over from neighbours, cell by cell inwards from every edge."""
-    mixed = back - front >= JUMP
-    hidden = np.where(mixed, back, np.int16(NOTHING))
-    behind = np.where(mixed, colour, np.float32(0))
-    nearest = front + np.int16(JUMP)
-    for _ in range(steps):
-        # what a cell could show its neighbour: its own hidden thing, or else itself
-        shows = np.where(hidden > NOTHING, hidden, back)
-        offers = [np.where(o >= nearest, o, np.int16(NOTHING)) for o in _neighbours(shows, _SIDES + _CORNERS)]
-        # the surface that most neighbours have; of equals the farther
-        votes = [sum((abs(o - p) < JUMP).astype(np.int16) for p in offers) * (o > NOTHING) for o in offers]
-        score = np.stack([v.astype(np.int32) * 65536 + o for v, o in zip(votes, offers, strict=True)])
-        best = np.take_along_axis(np.stack(offers), score.argmax(axis=0)[None], 0)[0]
-        new = (hidden == NOTHING) & (best > NOTHING)
-        if not new.any():
-            break
-        light = np.where(hidden > NOTHING, behind, colour)
-        total, count = np.zeros_like(behind), np.zeros(front.shape, np.float32)
-        for offer, near in zip(offers, _neighbours(light, _SIDES + _CORNERS), strict=True):
-            taken = (np.abs(offer - best) < JUMP) & (offer > NOTHING)
-            total += np.where(taken, near, 0)
-            count += taken
-        hidden = np.where(new, best, hidden)
-        behind = np.where(new, total / np.maximum(count, 1), behind)
-    behind = _evened(hidden, mixed, behind)
-    # beside them lies what can be seen, towards which they are interpolated
-    return hidden, np.where(hidden > NOTHING, behind, colour)
-
-
-def _evened(hidden: Int16, known: NDArray[np.bool_], behind: Float32) -> Float32:
-    """What has been continued, without streaks: some steps towards the mean of the neighbours on the same surface."""
-    same = [np.abs(n - hidden) < JUMP for n in _neighbours(hidden, _SIDES)]
-    count = 1 + sum(s.astype(np.float32) for s in same)
-    for _ in range(EVENED):
-        total = behind + sum(np.where(s, n, 0) for s, n in zip(same, _neighbours(behind, _SIDES), strict=True))
-        behind = np.where(known, behind, total / count)
-    return behind
 
 
 def _one_surface(front: Int16, back: Int16, steps: int) -> Int16:

@@ -39,6 +39,8 @@ ENERGY = 0.985
 """Part of the rays that a table holds; what strays further is left out."""
 FINE = 16.0
 """Cells of a table per pixel, at most."""
+DIM = 3e-3
+"""Cells of a table with less light, relative to the mean, are taken to be dark: no more than this part of all light."""
 CONE = 0.5
 """Radius of the cone that softens tables for pixels of the coarser levels [px of the level]."""
 NEARNESS = 8
@@ -198,7 +200,7 @@ class Optics:
         # nearer than any that was traced, rims are those of the nearest
         w = min(max(w, VERGENCES[0]), VERGENCES[-1])
         stop_x, stop_y, rims = (_between(a[field], w) for a in (fans.stop_x, fans.stop_y, fans.clearance))
-        return np.minimum(rims, opening.clearance(stop_x, stop_y))
+        return np.asarray(np.minimum(rims, opening.clearance(stop_x, stop_y)))
 
     @property
     def turns(self) -> int:
@@ -242,15 +244,14 @@ class Optics:
             weight *= 1 + depth * np.cos(2 * np.pi * rings * np.hypot(*stop))
         return corners[:, used], weight.astype(np.float32)
 
-    def _places(self, field: int, vergence: float, corners: Indices) -> Float64:
+    def _places(self, field: int, vergence: float, corners: Indices) -> Float32:
         """(2, 9, 4, cells) places around the chief ray [px]."""
         w = self._near(field, vergence)
         x, y, slope_x, slope_y = (_between(a[field].swapaxes(0, 1), w, axis=1) for a in self._maps)
         x = x + self.plane * slope_x - self._chief(field, vergence)
         y = y + self.plane * slope_y
-        along, across = (s[field] for s in self.stretch)
-        factor = self.strength / self.pitch
-        both = np.stack([x * (factor / along), y * (factor / across)])
+        along, across = (self.strength / self.pitch / float(s[field]) for s in self.stretch)
+        both = np.stack([x * along, y * across], dtype=np.float32)
         places = both.reshape(2, both.shape[1], -1)[:, :, corners]
         if self._stop.radius < NARROWEST:
             # of each colour about its own middle
@@ -284,7 +285,7 @@ class Optics:
         weights = np.zeros((FIELDS, count, DIVISIONS**2), np.float32)
         for k, (corners, weight) in enumerate(found):
             cells = corners.shape[1]
-            places = self._places(k, vergence, corners) * (n / (2 * half[k])) + n / 2
+            places = self._places(k, vergence, corners) * np.float32(n / (2 * half[k])) + np.float32(n / 2)
             at[k, :, :, :cells] = places.transpose(1, 0, 3, 2)
             weights[k, :cells] = weight.T / max(weight.sum() * len(WAVELENGTHS[0]), 1e-12)
         parts = np.ascontiguousarray(_weights().T, np.float32)
@@ -321,6 +322,7 @@ class Optics:
             self._splat(vergence, 360.0 / max(self.blades, 1) * turn / self.turns, drawn, inner)
             soft = np.empty(inner.shape, np.float32)
             run("soften", light, cones, soft)
+            soft[soft < DIM * soft.mean(axis=(2, 3), keepdims=True)] = 0
             # per area, so that tables of other sizes can be blended with it
             density[turn, :, :3] = soft * ((n / (2 * half)) ** 2)[:, None, None, None]
             density[turn, :, 3] = density[turn, :, :3].mean(axis=1)
@@ -336,11 +338,11 @@ def _opening(lens: Lens | None, widest: float, f_number: float, blades: int) -> 
     return Opening(min(widest / f_number, 1.0), blades)
 
 
-def _between(points: NDArray[Any], w: float, axis: int = 0) -> Float64:
+def _between(points: NDArray[Any], w: float, axis: int = 0) -> NDArray[Any]:
     """What lies at vergence w, along an axis of `VERGENCES`."""
     first = int(w >= VERGENCES[1])
-    far, near = np.moveaxis(points, axis, 0)[first : first + 2].astype(np.float64)
-    return np.asarray(far + (w - VERGENCES[first]) * (near - far))
+    far, near = np.moveaxis(points, axis, 0)[first : first + 2]
+    return np.asarray(far + points.dtype.type(w - VERGENCES[first]) * (near - far))
 
 
 def _corners(n: int) -> Indices:

@@ -6,12 +6,14 @@ All is decided from what lies within reach of a square, so that it does not depe
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isp.lens_look.blocks import MEETING
+from isp.lens_look.blocks import MEETING, Span
+from isp.lens_look.programs import run
 from isp.lens_look.sheets import NOTHING
 
 if TYPE_CHECKING:
@@ -33,25 +35,30 @@ class Squares:
     size : side of the tile [px]
     around : of the region around it [px], whole cells
     layer : (n, n) int16 of the region
-    hidden : (n, n) int16 of the region, what is hidden there; None if nothing is
+    hidden, reach : (n, n) int16 of the region, what is hidden there, and the farthest layer of one surface with what
+        shows; None if nothing is hidden
     """
 
     size: int
     around: int
     layer: Int16
     hidden: Int16 | None
+    reach: Int16 | None = None
     _found: dict[str, dict[int, Flags]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._found["there"] = self._cells(self.layer, None)
-        if self.hidden is None:
-            return
-        hides = self.hidden > NOTHING
-        meets = hides & (np.abs(self.layer) >= MEETING) & (np.abs(self.hidden) >= MEETING)
-        behind = self._cells(self.hidden, hides)
-        for name, mask in (("hides", hides), ("meets", meets)):
-            self._found[name] = _joined(self._cells(self.layer, mask), self._cells(self.hidden, mask))
-        self._found["there"] = _joined(self._found["there"], behind)
+        hidden = np.full((1, 1), NOTHING, np.int16) if self.hidden is None else self.hidden
+        behind = hidden[hidden > NOTHING]
+        low, high = int(self.layer.min()), int(self.layer.max())
+        if behind.size:
+            low, high = min(low, int(behind.min())), max(high, int(behind.max()))
+        side = len(self.layer) // CELL
+        kinds = np.empty((high - low + 1, side, side), np.uint8)
+        limits = np.array([low, MEETING, NOTHING], np.int32)
+        run("presence", self.layer, hidden, limits, np.empty((CELL, CELL), np.uint8), kinds)
+        for bit, what in enumerate(("there", "hides", "meets")):
+            flags = (kinds & (1 << bit)) > 0
+            self._found[what] = {low + int(k): flags[k] for k in np.flatnonzero(flags.any(axis=(1, 2)))}
 
     @property
     def numbers(self) -> list[int]:
@@ -67,6 +74,23 @@ class Squares:
         """(count, count) which squares a layer reaches."""
         return self._grown(self._found["there"][number], reach)
 
+    def box(self, number: int) -> tuple[Span, Span]:
+        """Rows and columns of the region [px] that hold a layer, or what is nearer and of one surface with it."""
+        there = self._found["there"][number]
+        if self._farthest is not None:
+            there = there | (number <= self._farthest)
+        down, across = (np.flatnonzero(there.any(axis=axis)) for axis in (1, 0))
+        rows, columns = ((int(at[0]) * CELL, (int(at[-1]) + 1) * CELL) for at in (down, across))
+        return rows, columns
+
+    @cached_property
+    def _farthest(self) -> Int16 | None:
+        """In each cell the farthest layer of one surface with what shows."""
+        if self.reach is None:
+            return None
+        side = len(self.reach) // CELL
+        return np.asarray(self.reach.reshape(side, CELL, side, CELL).max(axis=1).max(axis=2), np.int16)
+
     def near(self, what: str, reaches: dict[int, float]) -> Flags:
         """(count, count) where light comes from that something "hides", or where it "meets" another blur there.
 
@@ -79,29 +103,9 @@ class Squares:
             total |= self._grown(cells, reaches[number])
         return total
 
-    def _cells(self, plane: Int16, mask: Flags | None) -> dict[int, Flags]:
-        """Of each number in a plane, in which cells it is."""
-        side = len(plane) // CELL
-        used = plane if mask is None else plane[mask]
-        if not used.size:
-            return {}
-        low = int(used.min())
-        kinds = int(used.max()) - low + 1
-        at = (np.arange(len(plane)) // CELL * kinds).astype(np.int32)
-        cells = at[:, None] * np.int32(side) + at
-        code = (cells if mask is None else cells[mask]) + (used - np.int16(low))
-        flags = np.zeros(side * side * kinds, bool)
-        flags[code.ravel()] = True
-        there = flags.reshape(side, side, kinds)
-        return {low + int(k): there[:, :, k] for k in np.flatnonzero(there.any(axis=(0, 1)))}
-
     def _grown(self, cells: Flags, reach: float) -> Flags:
         first = np.arange(len(cells)) * CELL - self.around
         start = np.arange(self.count)[:, None] * SQUARE
         stop = np.minimum(start + SQUARE, self.size)
         near = ((first - stop < reach) & (start - first - CELL < reach)).astype(np.float32)
         return np.asarray(near @ cells.astype(np.float32) @ near.T > 0)
-
-
-def _joined(one: dict[int, Flags], other: dict[int, Flags]) -> dict[int, Flags]:
-    return {**one, **other, **{k: one[k] | other[k] for k in one.keys() & other}}

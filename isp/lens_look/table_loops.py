@@ -41,6 +41,85 @@ def cells() -> tuple[Any, list[Any]]:
     return output, [layer, place, box]
 
 
+def presence() -> tuple[Any, list[Any]]:
+    """In which cells of the size of box layers are, (cell x, cell y, layer - first): 1, plus 2 where something is
+    hidden there, plus 4 where both are blurred.
+
+    layer, and hidden of the same size or a single pixel; limits: (first layer, least blurred layer, layer of nothing).
+    """
+    import halide as hl
+
+    x, y, k = variables("x y k")
+    layer, hidden = (hl.ImageParam(hl.Int(16), 2, n) for n in ("layer", "hidden"))
+    limits, box = hl.ImageParam(hl.Int(32), 1, "limits"), hl.ImageParam(hl.UInt(8), 2, "box")
+    side = box.dim(0).extent()
+    r = hl.RDom([(0, side), (0, layer.dim(0).extent() // side), (0, layer.dim(1).extent())], "r")
+    px, py = r.y * side + r.x, r.z
+    own = hl.i32(layer[px, py])
+    other = hl.i32(hidden[hl.min(px, hidden.dim(0).extent() - 1), hl.min(py, hidden.dim(1).extent() - 1)])
+    hides = other > limits[2]
+    meets = (hl.max(own, -own) >= limits[1]) & (hl.max(other, -other) >= limits[1])
+    both = hl.select(hides, hl.select(meets, hl.u8(7), hl.u8(3)), hl.u8(0))
+    output = hl.Func("output")
+    output[x, y, k] = hl.u8(0)
+    for number, kind in ((own, both | hl.u8(1)), (hl.select(hides, other, own), both)):
+        at = hl.unsafe_promise_clamped(number - limits[0], 0, output.output_buffer().dim(2).extent() - 1)
+        output[r.y, py // side, at] = output[r.y, py // side, at] | kind
+    return output, [layer, hidden, limits, box]
+
+
+def hidden_at() -> tuple[Any, list[Any]]:
+    """The farthest layer of one surface with what shows at pixels, and the layer that is hidden there, (x, y, 2).
+
+    layer of pixels; front and reach of cells, hidden of finer ones; the row and the column of cells in which pixels
+    lie, and those of finer ones; limits: (a jump, layer of nothing).
+    """
+    import halide as hl
+
+    x, y, c = variables("x y c")
+    layer, front, reach, hidden = (hl.ImageParam(hl.Int(16), 2, n) for n in ("layer", "front", "reach", "hidden"))
+    names = ("row", "column", "fine_row", "fine_column")
+    row, column, fine_row, fine_column = places = [hl.ImageParam(hl.Int(32), 1, n) for n in names]
+    limits = hl.ImageParam(hl.Int(16), 1, "limits")
+
+    def at(plane: Any, across: Any, down: Any) -> Any:
+        spot = [hl.unsafe_promise_clamped(v, 0, plane.dim(k).extent() - 1) for k, v in enumerate((across[x], down[y]))]
+        return plane[spot[0], spot[1]]
+
+    own = layer[x, y] + limits[0] - hl.i16(1)
+    surface = hl.select(at(front, column, row) > layer[x, y] - limits[0], hl.max(own, at(reach, column, row)), own)
+    behind = at(hidden, fine_column, fine_row)
+    output = hl.Func("output")
+    output[x, y, c] = hl.mux(c, [surface, hl.select(behind > own, behind, limits[1])])
+    output.bound(c, 0, 2).reorder(c, x, y).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
+    return output, [layer, front, reach, hidden, *places, limits]
+
+
+def behind_at() -> tuple[Any, list[Any]]:
+    """Light of cells at pixels (x, y, colour), straight between the middles of cells: of each row, then of each column
+    the first cell of two, and how far from it.
+    """
+    import halide as hl
+
+    x, y, c, u = variables("x y c u")
+    light = hl.ImageParam(hl.Float(32), 3, "light")
+    row, down = hl.ImageParam(hl.Int(32), 1, "row"), hl.ImageParam(hl.Float(32), 1, "down")
+    column, across = hl.ImageParam(hl.Int(32), 1, "column"), hl.ImageParam(hl.Float(32), 1, "across")
+
+    def pair(axis: int, first: Any) -> tuple[Any, Any]:
+        last = light.dim(axis).extent() - 1
+        low = hl.clamp(first, 0, last)
+        return low, hl.min(low + 1, last)
+
+    (left, right), (top, bottom) = pair(0, column[x]), pair(1, row[y])
+    line, output = hl.Func("line"), hl.Func("output")
+    line[u, y, c] = light[u, top, c] + (light[u, bottom, c] - light[u, top, c]) * down[y]
+    output[x, y, c] = line[left, y, c] + (line[right, y, c] - line[left, y, c]) * across[x]
+    output.bound(c, 0, 3).reorder(x, c, y).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
+    line.compute_at(output, y).vectorize(u, 8, hl.TailStrategy.GuardWithIf)
+    return output, [light, row, down, column, across]
+
+
 def cell_colour() -> tuple[Any, list[Any]]:
     """Sums of light (3) and count of the pixels of each cell in layers beyond `beyond`."""
     import halide as hl
@@ -95,7 +174,7 @@ def soften() -> tuple[Any, list[Any]]:
     """
     import halide as hl
 
-    x, y, c, f = variables("x y c f")
+    x, y, c, f, xo = variables("x y c f xo")
     light, cone = hl.ImageParam(hl.Float(32), 4, "light"), hl.ImageParam(hl.Float(32), 3, "cone")
     taps = cone.dim(0).extent()
     n = light.dim(0).extent() - taps + 1
@@ -106,7 +185,7 @@ def soften() -> tuple[Any, list[Any]]:
     output = hl.Func("output")
     inside = (x > 0) & (y > 0) & (x < n - 1) & (y < n - 1)
     output[x, y, c, f] = hl.select(inside, total[x, y, c, f], hl.f32(0))
-    output.vectorize(x, 8, hl.TailStrategy.ShiftInwards)
-    total.compute_at(output, x).vectorize(x, 8)
-    total.update().reorder(x, r.x, r.y).vectorize(x, 8)
+    output.split(x, xo, x, 32, hl.TailStrategy.ShiftInwards).vectorize(x, 8).unroll(x)
+    total.compute_at(output, xo).vectorize(x, 8).unroll(x)
+    total.update().reorder(x, r.x, r.y).vectorize(x, 8).unroll(x)
     return output, [light, cone]

@@ -15,6 +15,7 @@ from isp.engine.strips import mirrored
 from isp.lens_look.blocks import Blocks, Layer, Span
 from isp.lens_look.programs import run
 from isp.lens_look.squares import SQUARE, Flags, Squares
+from isp.lens_look.stack import LIGHT, Spans, Stack, batches
 from isp.values import Float32
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from isp.lens_look.spots import Table
 
 TINY = 1e-6
-Spans = tuple[Span, Span]
 
 
 class Tile:
@@ -58,34 +58,46 @@ class Tile:
             self._alpha = (
                 np.full_like(self._layer, 255, np.uint8) if alpha is None else np.ascontiguousarray(alpha[place])
             )
-        self._squares = Squares(self.size, around, self._layer, None if self._hidden is None else self._hidden[1])
+        reach, hidden = (None, None) if self._hidden is None else self._hidden[:2]
+        self._squares = Squares(self.size, around, self._layer, hidden, reach)
 
     def render(self, result: Float32) -> None:
         """Put the tile into its place of `result` (H, W, 3)."""
-        tables = {k: self._table(k) for k in self._squares.numbers}
-        reaches = {k: self._radius(table) + 3 * blocks.factor for k, (blocks, table) in tables.items()}
+        renderer, fields = self.renderer, self._fields()
+        levels = {k: renderer.level(k, *fields) for k in self._squares.numbers}
+        tables = renderer.tables(levels)
+        reaches = {k: self._radius(tables[k]) + 3 * 2**level for k, level in levels.items()}
         reached = {k: self._squares.reached(k, reach) for k, reach in reaches.items()}
         layers = [
-            self._prepared(k, blocks, table, reached[k]) for k, (blocks, table) in tables.items() if reached[k].any()
+            self._prepared(k, Blocks.of(self.size, 2**level, renderer.side(2**level)), tables[k], reached[k])
+            for k, level in levels.items() if reached[k].any()
         ]
-        if len(tables) == 1:
+        if len(levels) == 1:
             self._show_alone(layers[0], result)
             return
         hides = self._squares.near("hides", reaches)
-        meets = self._squares.near("meets", reaches) & (self.renderer.parts > 1)
-        seen: dict[Span, Float32] = {}
-        for where, parts in ((~meets, 1), (meets, self.renderer.parts)):
+        meets = self._squares.near("meets", reaches) & (renderer.parts > 1)
+        flags = np.array([reached[layer.number] for layer in layers])
+        for where, parts in ((~meets, 1), (meets, renderer.parts)):
             if where.any():
-                for part in range(parts**2):
-                    self._look(layers, reached, where, hides, parts, part, seen)
-        for (row, column), planes in seen.items():
-            finest = min(layer.blocks.factor for layer in layers if reached[layer.number][row, column])
-            self._show(planes, finest, (row * SQUARE, column * SQUARE), SQUARE, result)
+                self._look(layers, flags, where, hides, parts, result)
 
-    def _table(self, number: int) -> tuple[Blocks, Table]:
-        renderer, size = self.renderer, self.size
-        level = renderer.level(number, *self._fields())
-        return Blocks.of(size, 2**level, renderer.side(2**level)), renderer.table(number, level)
+    def _look(
+        self, layers: list[Layer], reached: Flags, where: Flags, hides: Flags, parts: int, result: Float32
+    ) -> None:
+        """Show the squares in `where`, of which the pupil's parts x parts have each a look of its own."""
+        used = [self._spans(layer.blocks, near) if near.any() else None for layer, near in
+                zip(layers, reached & where, strict=True)]
+        squares = batches(layers, reached, where)
+        seen = [batch.nothing(batch.factor) for batch in squares]
+        for part in range(parts**2):
+            stack = Stack(layers, used, parts, part)
+            for k, batch in enumerate(squares):
+                seen[k][:, LIGHT:] = 1
+                seen[k] = stack.behind(seen[k], batch, hides)
+        for batch, planes in zip(squares, seen, strict=True):
+            for (row, column), square in zip(batch.squares, planes, strict=True):
+                self._show(square, batch.factor, (row * SQUARE, column * SQUARE), SQUARE, result)
 
     def _spans(self, blocks: Blocks, squares: Flags) -> Spans:
         """Rows and columns of blocks that squares are made of."""
@@ -107,46 +119,6 @@ class Tile:
         )
         kernels = self._kernels(table, blocks, (top, left), shape, reach)
         return Layer(number, self.renderer.layers.blur(number), blocks, spans, source, kernels)
-
-    def _look(
-        self, layers: list[Layer], reached: dict[int, Flags], where: Flags, hides: Flags, parts: int, part: int,
-        seen: dict[Span, Float32],
-    ) -> None:
-        """Add what a part of the pupil sees to `seen` (6, h, w) of the squares in `where`."""
-        near = {layer.number: reached[layer.number] & where for layer in layers}
-        used = [(layer, self._spans(layer.blocks, near[layer.number])) for layer in layers if near[layer.number].any()]
-        sizes = [(7 + 4 * layer.divided(parts), *layer.size(spans)) for layer, spans in used]
-        starts = np.cumsum([1, *(math.prod(size) for size in sizes)])
-        packed = np.zeros(starts[-1], np.float32)
-        # the share of what is not divided
-        packed[0] = 1.0
-        records, places = np.zeros((len(used), 9), np.int32), np.empty((len(used), 4), np.float32)
-        for k, ((layer, spans), (planes, height, width)) in enumerate(zip(used, sizes, strict=True)):
-            into = packed[starts[k] : starts[k + 1]].reshape(planes, height, width)
-            step, blocks = height * width, layer.blocks
-            records[k, :5] = starts[k], step, width, width - 2, height - 2
-            if layer.divided(parts):
-                layer.gather_part(spans, parts, part, into)
-                records[k, 5:] = starts[k] + 7 * step, step, width, 1
-            else:
-                layer.gather(spans, into)
-            origin = (blocks.begin - 0.5 - span[0] * blocks.side for span in (spans[1], spans[0]))
-            places[k] = 1 / blocks.factor, *origin, 1.0 if layer.divided(parts) else 1 / parts**2
-        program = "compose parts" if parts > 1 else "compose"
-        for row, column in np.argwhere(where):
-            here = [k for k, (layer, _) in enumerate(used) if reached[layer.number][row, column]]
-            factor = min(used[k][0].blocks.factor for k in here)
-            halo = int(factor > 1)
-            height, width = (min(SQUARE, self.size - SQUARE * at) // factor + 2 * halo for at in (row, column))
-            grid = np.array(
-                [*(SQUARE * at + (0.5 - halo) * factor for at in (column, row)), factor, hides[row, column]], np.float32
-            )
-            before = seen.get((row, column))
-            if before is None:
-                before = np.zeros((6, height, width), np.float32)
-            after = np.empty_like(before)
-            run(program, packed, records[here], places[here], grid, before, after)
-            seen[row, column] = after
 
     def _show(self, planes: Float32, factor: int, corner: Span, side: int, result: Float32) -> None:
         """Put what is seen of a square of the tile, (6, h, w) in pixels of `factor`, into its place of `result`."""
@@ -207,7 +179,6 @@ class Tile:
         renderer = self.renderer
         x, y = renderer.place.axis
         falloff = renderer.falloff(layer)
-        place = np.array([first[1], first[0], layer], np.int32)
         box = np.full((factor, factor), 1 / factor**2, np.float32)
         gain, threshold = renderer.highlights.gain(renderer.layers.blur(layer)), renderer.highlights.threshold
         tone = np.array(
@@ -217,8 +188,14 @@ class Tile:
             ], np.float32,
         )
         source = np.zeros((5, *shape), np.float32)
-        # whole blocks may stick out of the region, where nothing is asked for
-        inside = source[:, *(slice(len(self._layer) // factor - at) for at in first)]
+        spans = [
+            (max(low // factor - at, 0), min(high // factor - at, n))
+            for (low, high), at, n in zip(self._squares.box(layer), first, shape, strict=True)
+        ]
+        if any(low >= high for low, high in spans):
+            return source
+        inside = source[:, *(slice(*span) for span in spans)]
+        place = np.array([first[1] + spans[1][0], first[0] + spans[0][0], layer], np.int32)
         if self._hidden is None:
             run("split", self._light, self._layer, self._layer, box, place, tone, falloff, inside)
             return source

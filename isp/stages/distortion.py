@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     from isp.engine.graph import Arrays, Expr, Graph, Image
 
 _STRAIGHT = (1.0, 0.0, 0.0, 0.0)
-_GROUP = 16
-"""Columns that are fetched from one first pixel on, so that pixels are read in a row and not one by one."""
+_GROUPS = (16, 8, 4, 2, 1)
+"""Columns that are fetched from one first pixel on, so that pixels are read in a row and not one by one: as many as
+spread by no more than `_SPREAD`, or the least."""
+_SPREAD = 3
 _ROWS = 128
 """Rows of a companion plane that are bent together."""
 _BORDER = 257
@@ -80,10 +82,10 @@ class Distortion(Stage):
         return bool(values["scale"] == 1) and all(p == (*_STRAIGHT, 0, 0) for p in _warp(values).planes)
 
     def structure(self, values: Mapping[str, Plain], context: Context) -> dict[str, str | int]:
-        largest, slope, bend = _extremes(values, context.shape)
+        group, largest, spread, _ = _groups(values, context.shape)
         return {
-            "planes": len(_warp(values).planes), "largest": bucket(largest + 1),
-            "spread": int(np.ceil(slope * (_GROUP - 1) + 2 * bend)),
+            "planes": len(_warp(values).planes), "largest": bucket(largest + 1), "group": group,
+            "spread": int(np.ceil(spread)),
         }
 
     def reach(self, structure: Mapping[str, str | int]) -> int:
@@ -98,7 +100,7 @@ class Distortion(Stage):
         rows = rows * z ** np.array([1, 3, 5, 7, 2, 2]) - np.array([1.0, 0, 0, 0, 0, 0])
         rows[:, 4:] *= corner
         px, py = context.phase
-        bend = _extremes(values, context.shape)[2]
+        bend = _groups(values, context.shape)[3]
         return {"warp": rows, "place": np.array([cx + px, cy + py, 1.0 / corner, bend, px, px + context.shape[1] - 1])}
 
     def advance(self, values: Mapping[str, Plain], context: Context) -> Context:
@@ -121,7 +123,7 @@ class Distortion(Stage):
         x, y, limit = graph.x, graph.y, int(structure["largest"])
         place, warp = arrays["place"], arrays["warp"]
         origin = graph.column - x
-        count, spread = int(structure["planes"]), int(structure["spread"])
+        count, spread, group = (int(structure[name]) for name in ("planes", "spread", "group"))
 
         def moves(column: Expr) -> list[Expr]:
             """How far to the right and down the place lies that a column of this row is fetched from, by plane."""
@@ -139,14 +141,14 @@ class Distortion(Stage):
         # beyond the frame the polynomial may turn anywhere
         edges = [hl.i32(place[i]) - origin for i in (4, 5)]
         ends = zip(
-            *(moves(hl.clamp(x * _GROUP + step, edges[0], edges[1])) for step in (0, _GROUP - 1)), strict=True
+            *(moves(hl.clamp(x * group + step, edges[0], edges[1])) for step in (0, group - 1)), strict=True
         )
         first = graph.stack("first", [hl.floor(hl.min(a, b) - place[3]) for a, b in ends], stored=True)
         shift = graph.stack("shift", moves(x), stored=True)
 
         def taps(axis: int) -> tuple[Expr, list[Expr]]:
             """The first pixel of its group, relative to this one, and the weights of the pixels from there on."""
-            base = hl.clamp(hl.i32(first[x // _GROUP, y, axis]), -limit, limit - spread)
+            base = hl.clamp(hl.i32(first[x // group, y, axis]), -limit, limit - spread)
             return base, _weights(hl, shift[x, y, axis] - hl.f32(base), spread)
 
         def fetched(c: int) -> Expr:
@@ -157,7 +159,7 @@ class Distortion(Stage):
             ]
             return _sum(rows)
 
-        return graph.grouped(graph.rgb("straight", [fetched(c) for c in range(3)]), _GROUP)
+        return graph.grouped(graph.rgb("straight", [fetched(c) for c in range(3)]), group)
 
 
 def _weights(hl: Any, move: Expr, spread: int) -> list[Expr]:
@@ -208,10 +210,21 @@ def _find(
     return warp.find(shape, plane, cx + (x - cx) / zoom, cy + (y - cy) / zoom)
 
 
-def _extremes(values: Mapping[str, Plain], shape: tuple[int, int]) -> tuple[float, float, float]:
-    """Of any pixel: the displacement [px], its change per column, and how far it bends within a group [px]."""
+def _groups(values: Mapping[str, Plain], shape: tuple[int, int]) -> tuple[int, float, float, float]:
+    """How many columns make a group, and of any: the displacement, how far it spreads and bends within one [px]."""
     warp, zoom = _warp(values), _zoom(values, shape)
-    group = min(_GROUP, shape[1])
+    for group in _GROUPS:
+        largest, slope, bend = _extremes(warp, zoom, shape, min(group, shape[1]))
+        spread = slope * (group - 1) + 2 * bend
+        if spread <= _SPREAD:
+            break
+    return group, largest, spread, bend
+
+
+def _extremes(
+    warp: RectilinearWarp, zoom: float, shape: tuple[int, int], group: int
+) -> tuple[float, float, float]:
+    """Of any pixel: the displacement [px], its change per column, and how far it bends within a group [px]."""
     x, y = np.meshgrid(np.linspace(0, shape[1] - group, 65), np.linspace(0, shape[0] - 1, 65))
     largest = slope = bend = 0.0
     for plane in range(len(warp.planes)):
@@ -220,7 +233,7 @@ def _extremes(values: Mapping[str, Plain], shape: tuple[int, int]) -> tuple[floa
             for at in (x, x + (group - 1) / 2, x + group - 1)
         )
         largest = max(largest, float(np.abs(left).max()), float(np.abs(right).max()))
-        slope = max(slope, float(np.abs(right - left).max()) / (group - 1))
+        slope = max(slope, float(np.abs(right - left).max()) / max(group - 1, 1))
         bend = max(bend, float(np.abs((left + right) / 2 - middle).max()))
     # between the points of the grid each may be a little more
     return largest * 1.05, slope * 1.05, bend * 1.2 + 1e-3

@@ -24,9 +24,10 @@ from isp.errors import InputError
 from isp.lenses import lens_names
 from isp.parameters import Param
 from isp.stage import Context, Plain, Stage
-from isp.values import Float32, Picture
+from isp.values import Companions, Float32, Picture
 
 if TYPE_CHECKING:
+    from isp.lens_look.bend import Bend
     from isp.lens_look.renderer import Place, Renderer
     from isp.lens_look.spots import Optics
 
@@ -108,15 +109,17 @@ class LensLook(Stage):
         bend = _bend(values, optics, place)
         if bend is None:
             return context
-        from isp.stages.distortion import Distortion
-
-        return context.but(companions=Distortion().advance(bend, context).companions)
+        planes = {
+            name: plane if name == "defects" else bend.plane(plane, context.shape)
+            for name, plane in context.companions.planes.items()
+        }
+        return context.but(companions=Companions(planes, context.companions.focus))
 
     def apply(self, value: Picture, values: Mapping[str, Plain], context: Context) -> Picture:
         from isp.engine.runtime import threads
         from isp.lens_look import distance, matte
 
-        light, alpha, count = value.data, None, threads()
+        light, alpha, sure, count = value.data, None, None, threads()
         renderer = self.renderer(values, context.shape)
         optics = renderer.optics
         with ThreadPoolExecutor(count) as pool:
@@ -127,12 +130,12 @@ class LensLook(Stage):
                 away = _away(values, context)
                 layer = distance.numbered(away, values["focus"], renderer.layers, context.shape, largest, pool)
                 if values["edge_refine"]:
-                    light, layer, alpha = matte.refined(light, layer, int(values["edge_refine"]), pool)
+                    light, layer, alpha, sure = matte.refined(light, layer, int(values["edge_refine"]), pool)
         if values["strength"] or values["vignetting"]:
-            light = renderer.render(np.ascontiguousarray(light), layer, count, alpha)
+            light = renderer.render(np.ascontiguousarray(light), layer, count, alpha, sure=sure)
         bend = _bend(values, optics, renderer.place)
         if bend is not None:
-            light = _bent(light, bend, context)
+            light = bend.light(light)
         if values["glare"]:
             light = _veiled(light, float(values["glare"]))
         return replace(value, pixels=light)
@@ -185,7 +188,7 @@ class LensLook(Stage):
             first, last = renderer.layers.of(ends)
             layers = list(range(int(first), int(last) + 1))
         bend = _bend(values, renderer.optics, renderer.place)
-        moved = 0 if bend is None else math.ceil(float(bend["scale"]) * 0.02 * math.hypot(*renderer.place.frame))
+        moved = 0 if bend is None else math.ceil(bend.moved) + 2
         return renderer.reach(layers) + 2 * int(values["edge_refine"]) + moved
 
 
@@ -237,42 +240,15 @@ def _away(values: Mapping[str, Plain], context: Context) -> Float32:
     return vergence(plane, context.shape, values["disparity"])
 
 
-def _bend(values: Mapping[str, Plain], optics: Optics, place: Place) -> dict[str, Any] | None:
-    """The lens's distortion as parameters of the stage `distortion`; None where there is none."""
+def _bend(values: Mapping[str, Plain], optics: Optics, place: Place) -> Bend | None:
+    """The lens's distortion; None where there is none."""
+    from isp.lens_look.bend import Bend
+
     if not values["distortion"]:
         return None
-    ideal = np.linspace(0, optics.corner, len(optics.stretch[1]))
-    bent = ideal * optics.stretch[1]
+    stretch = optics.stretch[1]
     corner = math.hypot(*place.frame) / 2
-    held = bent <= corner * 1.05
-    x, y = place.axis
-    height, width = place.shape
-    unit = math.hypot(max(abs(x), abs(width - 1 - x)), max(abs(y), abs(height - 1 - y)))
-    powers = (bent[held, None] / unit) ** np.array([0, 2, 4, 6])
-    factor = np.ones(held.sum())
-    factor[1:] = ideal[held][1:] / bent[held][1:]
-    radial = np.linalg.lstsq(powers, factor, rcond=None)[0]
-    if np.abs(factor - 1).max() * corner < 0.05:
-        return None
-    # what lies outside of the picture is not drawn into its corners
-    zoom = max(float(np.interp(corner, ideal[held], factor)), float(factor[ideal[held] <= corner].max()), 1.0)
-    return {
-        "radial": tuple(radial.tolist()), "tangential": (), "centre": (x / max(width - 1, 1), y / max(height - 1, 1)),
-        "scale": zoom, "frame": "keep",
-    }
-
-
-def _bent(light: Float32, values: Mapping[str, Any], context: Context) -> Float32:
-    from isp.engine.execute import Plan
-    from isp.engine.plan import Placed
-    from isp.engine.segment import make_step
-    from isp.stages.distortion import Distortion
-
-    stage = Distortion()
-    before = context.but(resolved={stage.name: values})
-    step = make_step(stage, values, before, "scene")
-    plan = Plan([Placed(step, "scene", before, before)], "float32", "scene", "float32")
-    return np.asarray(plan.run(np.ascontiguousarray(light), before), np.float32)
+    return Bend.of(np.linspace(0, optics.corner, len(stretch)), stretch, place.axis, corner)
 
 
 def _veiled(light: Float32, amount: float) -> Float32:

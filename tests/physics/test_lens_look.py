@@ -261,9 +261,10 @@ def test_the_renderer_agrees_with_traced_rays_on_larger_scenes(name, f_number, s
     picture = encoded(trial.rendered(layers, known=True))
     assert decibels(picture, truth) > 38
     assert decibels(picture, truth, trial.band(layers)) > 35
-    # hidden things of pixel-fine texture cannot be guessed
+    # of the fence, the best linear estimate of what is hidden leaves 37.7 dB
     guessed = encoded(trial.rendered(layers))
-    assert decibels(guessed, truth) > (38 if scene is portrait else 33)
+    assert decibels(guessed, truth) > (38 if scene is portrait else 37.3)
+    assert decibels(guessed, truth, trial.band(layers)) > 35
 
 
 @pytest.mark.full

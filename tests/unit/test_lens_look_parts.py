@@ -7,7 +7,7 @@ import pytest
 
 from isp.errors import InputError, UsageError
 from isp.lens_look import distance, matte, sheets
-from isp.lens_look.blocks import Blocks
+from isp.lens_look.blocks import Blocks, Layer
 from isp.lens_look.fans import ideal, widest_tangent
 from isp.lens_look.spots import Optics
 from isp.lens_look.squares import Squares
@@ -96,7 +96,7 @@ def _edge(at=20.3, width=40, height=12):
 def test_a_pixel_that_an_edge_crosses_is_divided(at, radius):
     light, layer, cover, near = _edge(at)
     with ThreadPoolExecutor(2) as pool:
-        bright, layers, alpha = matte.refined(light, layer, radius, pool)
+        bright, layers, alpha, _ = matte.refined(light, layer, radius, pool)
     part = alpha[6] / 255 * (layers[6] == -10)
     np.testing.assert_allclose(part, cover, atol=0.01)
     mixed = (cover > 0.03) & (cover < 0.97)
@@ -108,7 +108,7 @@ def test_an_edge_without_contrast_stays_where_the_depth_has_it():
     light = np.full((10, 30, 3), 0.3, np.float32)
     layer = np.where(np.arange(30) < 15, 0, 20).astype(np.int16)[None].repeat(10, 0)
     with ThreadPoolExecutor(1) as pool:
-        bright, layers, alpha = matte.refined(light, layer, 2, pool)
+        bright, layers, alpha, _ = matte.refined(light, layer, 2, pool)
     assert np.array_equal(layers, layer)
     assert (alpha == 255).all()
     assert np.array_equal(bright, light)
@@ -126,6 +126,73 @@ def test_what_a_bar_hides_is_continued_from_both_sides():
     assert (reach[:, 20:28] < 10).all()
     assert behind[:, 10, 20:28].max() < 0.65
     assert behind[:, 10, 20:28].min() > 0.35
+
+
+@pytest.mark.parametrize("cell", [1, 4])
+@pytest.mark.parametrize("slope", [-0.6, 0.0, 0.35])
+def test_an_edge_that_goes_on_under_a_wire_stays_straight(slope, cell):
+    height, width = 30 * cell, 44 * cell
+    y, x = np.mgrid[:height, :width]
+    # how far right of the middle thing's edge, in pixels
+    right = x - width / 2 - slope * (y - height / 2)
+    layer = np.where(right < 0, 0, 14).astype(np.int16)
+    wire = np.abs(y - height / 2 + 0.5) < 3 * cell
+    colour = np.where((right < 0)[..., None], [0.7, 0.3, 0.1], [0.1, 0.4, 0.2]).astype(np.float32)
+    light, shown = np.where(wire[..., None], np.float32(0.05), colour), np.where(wire, np.int16(-20), layer)
+    found = sheets.uncover(light, shown, (0, 0), cell, 12)
+    _, hidden, behind = found.at(shown, np.arange(height), np.arange(width))
+    inside = wire & (np.abs(x - width / 2) < 14 * cell)
+    # within 6 % of the wire's width: rays go in 32 directions, along cells of a pixel
+    sure = inside & (np.abs(right) > 0.5 + 0.25 * cell)
+    assert np.array_equal(hidden[sure], layer[sure])
+    np.testing.assert_allclose(np.moveaxis(behind, 0, 2)[sure], colour[sure], atol=0.02)
+
+
+def test_texture_goes_on_under_a_wire():
+    y, x = np.mgrid[:60, :60]
+    pattern = (0.3 + 0.15 * np.sin(2 * np.pi * (x + 0.5 * y) / 14)).astype(np.float32)
+    wire = np.abs(x - y) < 3
+    light = np.where(wire, np.float32(2), pattern)[..., None].repeat(3, 2)
+    shown = np.where(wire, np.int16(-9), np.int16(9))
+    _, _, behind = sheets.uncover(light, shown, (0, 0), 1, 8).at(shown, np.arange(60), np.arange(60))
+    inside = wire & (np.minimum(x, y) > 8) & (np.maximum(x, y) < 51)
+    # a mean of the surroundings would be wrong by the pattern: 0.106
+    assert np.sqrt(np.mean((behind[0] - pattern)[inside] ** 2)) < 0.012
+
+
+def test_light_that_is_not_sure_does_not_go_on():
+    x = np.arange(48)
+    light = np.full((24, 48, 3), 0.2, np.float32)
+    layer = np.where(np.abs(x - 24) < 4, -15, 10).astype(np.int16)[None].repeat(24, 0)
+    light[layer < 0] = 1.0
+    rim = (np.abs(x - 24) >= 4) & (np.abs(x - 24) < 6)
+    light[:, rim] = 0.6
+    sure = np.broadcast_to(~rim, (24, 48))
+    _, _, with_rim = sheets.uncover(light, layer, (0, 0), 1, 8).at(layer, np.arange(24), np.arange(48))
+    _, _, without = sheets.uncover(light, layer, (0, 0), 1, 8, sure).at(layer, np.arange(24), np.arange(48))
+    assert with_rim[0][layer < 0].min() > 0.5
+    np.testing.assert_allclose(without[:, layer < 0], 0.2, atol=1e-3)
+
+
+def test_where_three_surfaces_meet_a_pixel_is_divided_between_two_of_them():
+    near, middle, far = (np.array(c, np.float32) for c in ([0.05, 0.05, 0.1], [0.8, 0.75, 0.7], [0.1, 0.4, 0.05]))
+    light, layer = np.empty((20, 20, 3), np.float32), np.full((20, 20), 16, np.int16)
+    light[:] = far
+    light[:, :12], layer[:, :12] = middle, 3
+    light[:6], layer[:6] = near, -30
+    light[6, :12] = 0.4 * near + 0.6 * middle
+    light[6, 12:] = 0.4 * near + 0.6 * far
+    light[8:, 12] = 0.5 * middle + 0.5 * far
+    with ThreadPoolExecutor(1) as pool:
+        bright, layers, alpha, sure = matte.refined(light, layer, 1, pool)
+    # under the near thing, to the middle one's very edge
+    assert (layers[6, :11] == -30).all()
+    np.testing.assert_allclose(alpha[6, :11] / 255, 0.4, atol=0.03)
+    np.testing.assert_allclose(bright[6, :11], np.broadcast_to(near, (11, 3)), atol=0.02)
+    assert (layers[9:, 12] == 3).all()
+    np.testing.assert_allclose(alpha[9:, 12] / 255, 0.5, atol=0.01)
+    assert not sure[4:8].any()
+    assert sure[12:, :9].all()
 
 
 def test_a_slope_hides_nothing():
@@ -170,3 +237,31 @@ def test_squares_know_what_reaches_them():
     assert squares.near("meets", {-9: 100.0, 7: 10.0}).all()
     layer[:, 40:50] = -2
     assert not Squares(256, 32, layer, hidden).near("meets", {-2: 100.0, 7: 100.0}).any()
+
+
+def test_parts_of_the_pupil_are_the_whole_even_where_rows_of_a_spot_are_dark():
+    kernels = np.zeros((4, 1, 1, 8, 8), np.float32)
+    # two strips of light, as of a spot with a gap
+    kernels[..., 1, 1:6], kernels[..., 5, 2:7] = 0.1, 0.1
+    source = np.random.Generator(np.random.Philox(3)).random((5, 8 + 8, 8 + 7)).astype(np.float32)
+    blocks = Blocks(1, 8, 1)
+    layer = Layer(-9, -9.0, blocks, ((0, 1), (0, 1)), source, kernels)
+    whole, total = np.empty((7, 8, 8), np.float32), np.zeros((11, 8, 8), np.float32)
+    layer.gather(layer.spans, whole)
+    for part in range(4):
+        into = np.empty((11, 8, 8), np.float32)
+        layer.gather_part(layer.spans, 2, part, into)
+        total += into
+    np.testing.assert_allclose(total[:7], whole, rtol=1e-5)
+    np.testing.assert_allclose(total[7:], 1, rtol=1e-5)
+    plain = sum(kernels[0, 0, 0, y, x] * source[0, y : y + 8, x : x + 8] for y in range(8) for x in range(8))
+    np.testing.assert_allclose(whole[0], plain, rtol=1e-5)
+
+
+def test_beyond_the_field_of_a_lens_nothing_is_gathered():
+    blocks = Blocks(1, 8, 1)
+    dark = np.zeros((4, 1, 1, 8, 8), np.float32)
+    layer = Layer(-9, -9.0, blocks, ((0, 1), (0, 1)), np.ones((5, 16, 15), np.float32), dark)
+    into = np.ones((11, 8, 8), np.float32)
+    layer.gather_part(layer.spans, 2, 0, into)
+    assert (into == 0).all()

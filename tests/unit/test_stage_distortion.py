@@ -50,10 +50,12 @@ def test_every_pixel_comes_from_where_the_model_says(cfa, zoom):
         np.testing.assert_allclose(result[..., c], fetched(picture[..., c], sx, sy), atol=2e-5)
 
 
-def test_strong_bends_and_steep_slopes():
+@pytest.mark.parametrize("radial", [(1.0, 0.35, -0.2, 0.0), (1.0, -0.6, 0.5, 0.0), (0.995, 0.25, -1.0, 1.23)])
+def test_strong_bends_and_steep_slopes(radial):
+    # the steeper, the fewer columns are fetched together; programs stay small
     picture = noise((90, 131))
-    result = straightened(picture, radial=[0.35, -0.2], frame="keep")
-    warp = RectilinearWarp(((1.0, 0.35, -0.2, 0, 0, 0),))
+    result = straightened(picture, radial=radial, frame="keep")
+    warp = RectilinearWarp(((*radial, 0, 0),))
     y, x = np.mgrid[:90, :131]
     for c in range(3):
         np.testing.assert_allclose(result[..., c], fetched(picture[..., c], *warp.find((90, 131), 0, x, y)), atol=3e-5)

@@ -149,11 +149,11 @@ def whole_number(value: Whole) -> Fixed:
 def stored(value: Number) -> Number:
     """`value` as it is kept in memory: in 32 bits where the fraction bits that remain are enough."""
     if isinstance(value, Fixed) and value.wide and value.shift - (value.bits - 32) >= FINE:
-        return _shortened(value, 32)
+        return shortened(value, 32)
     return value
 
 
-def _shortened(value: Fixed, bits: int) -> Fixed:
+def shortened(value: Fixed, bits: int) -> Fixed:
     """Rounded to so many bits."""
     drop = value.bits - bits
     while drop > 0:
@@ -246,7 +246,7 @@ def _times(value: float, shift: int) -> Fraction:
     return Fraction(value) * Fraction(2) ** shift
 
 
-def _settled(value: Number) -> Number:
+def settled(value: Number) -> Number:
     """With a fixed point where its range is narrow enough."""
     if isinstance(value, Scaled) and max(abs(value.low), abs(value.high)) <= _WIDEST:
         return held(value, value.low, value.high)
@@ -263,7 +263,7 @@ def _range(bounds: Sequence[float]) -> tuple[float, float]:
 
 def add(a: Number, b: Number) -> Number:
     """a + b."""
-    a, b = _settled(a), _settled(b)
+    a, b = settled(a), settled(b)
     for one, other in ((a, b), (b, a)):
         if isinstance(one, Fixed) and one.known == 0:
             return other
@@ -340,7 +340,7 @@ def _product(a: Fixed, b: Fixed) -> Fixed | None:
         longer, other = (a, b) if a.bits >= b.bits else (b, a)
         if longer.bits <= 32 or longer.shift - (longer.bits - 32) < FINE:
             return None
-        short = _shortened(longer, 32)
+        short = shortened(longer, 32)
         a, b = (short, short) if squared else (short, other)
 
 
@@ -411,7 +411,7 @@ def _polynomial(x: Expr, terms: Sequence[float]) -> Expr:
 def exponential(a: Number) -> Number:
     """e^a; 0 below -100."""
     low, high = (min(max(v, -100.0), 88.0) for v in a.range)
-    x = _shortened(minimum(maximum(_brought(a, -100.0, 88.0), constant(-100)), constant(88)), 32)  # type: ignore[arg-type]
+    x = shortened(minimum(maximum(_brought(a, -100.0, 88.0), constant(-100)), constant(88)), 32)  # type: ignore[arg-type]
     t = _i64(x.expr) * hl.i64(round(math.log2(math.e) * 2**30))
     point = x.shift + 30
     f = (t >> hl.u64(point - 30)) & hl.i64(2**30 - 1) if point >= 30 else hl.i64(0)
@@ -439,7 +439,7 @@ def logarithm(a: Number) -> Number:
 
 def less(a: Number, b: Number) -> Expr:
     """a < b."""
-    a, b = _settled(a), _settled(b)
+    a, b = settled(a), settled(b)
     both = _aligned(a, b) if isinstance(a, Fixed) and isinstance(b, Fixed) else None
     if both is not None:
         return both[0].expr < both[1].expr
@@ -448,7 +448,7 @@ def less(a: Number, b: Number) -> Expr:
 
 def equal(a: Number, b: Number) -> Expr:
     """a == b."""
-    a, b = _settled(a), _settled(b)
+    a, b = settled(a), settled(b)
     both = _aligned(a, b) if isinstance(a, Fixed) and isinstance(b, Fixed) else None
     if both is not None:
         return both[0].expr == both[1].expr

@@ -23,14 +23,19 @@ import halide as hl
 
 Expr = Any  # hl.Expr; the package carries no type information
 
-FINE: Final = 28
-"""Fraction bits that are enough where bits must be given up: 2^-29 is half of float32's last bit at 1/32."""
+_GUARD: Final = 8
+"""Bits kept below what a number must resolve, so that a sum of many roundings stays below it."""
+_RELATIVE: Final = -20
+"""What quotients and exponentials must resolve, as a power of two: they are shares, and factors of pixels."""
+_DIGITS: Final = 26
+"""Digits of the largest product of two pixels that matter."""
+_COARSEST: Final = -10
+"""The coarsest least difference of a product, as a power of two, whatever its range: places in a table are large, and
+what is read there is not."""
+_PRECISE: Final = 24
+"""Digits of a parameter that count: as many as float32 has."""
 _MOST: Final = 63
 """Bits of an integer, its sign included; one is left for rounding."""
-_WIDEST: Final = 2.0**22
-"""Largest `Scaled` that is brought to a fixed point where it is added or compared."""
-_DEEPEST: Final = 44
-"""Fraction bits that a `Scaled` gets at most when it is brought to a fixed point."""
 _HUGE: Final = 1e300
 _NOTHING: Final = -4096
 """Exponent of a `Scaled` zero: below any other."""
@@ -47,6 +52,41 @@ _ROOT_TERMS: Final = (3.07433113, -5.69307943, 5.86152376, -2.24789665)
 """1 / sqrt(x) for x = 0.25..1 (0.018)."""
 
 
+@dataclass(frozen=True)
+class Grain:
+    """What a number must resolve, which decides how many bits it gets where not all fit.
+
+    Attributes
+    ----------
+    step : the least difference that matters, as a power of two; -inf for constants and parameters, of which as many
+        digits matter as float32 has
+    share : True for what pixels are multiplied by: constants, parameters, quotients
+    """
+
+    step: float
+    share: bool = False
+
+    def joined(self, other: Grain) -> Grain:
+        """Of a sum, or of one of two."""
+        if self.share != other.share:
+            return other if self.share else self
+        return Grain(max(self.step, other.step), self.share)
+
+    def times(self, other: Grain, size: float, other_size: float) -> Grain:
+        """Of a product of numbers of these sizes, as powers of two."""
+        if not self.share and not other.share:
+            return Grain(min(max(self.step + other.step, size + other_size - _DIGITS), _COARSEST))
+        if self.share and other.share:
+            return Grain(min(max(self.step + other_size, other.step + size), _COARSEST), True)
+        return Grain(min(self.step + other_size if other.share else other.step + size, _COARSEST))
+
+
+NUMBER: Final = Grain(-math.inf, True)
+"""Of constants and parameters."""
+SHARE: Final = Grain(_RELATIVE, True)
+"""Of quotients."""
+
+
 @dataclass(frozen=True, eq=False)
 class Fixed:
     """`expr` 2^-shift, where expr is int32 or int64 and lies in low..high."""
@@ -55,6 +95,7 @@ class Fixed:
     shift: int
     low: int
     high: int
+    grain: Grain
 
     @property
     def bits(self) -> int:
@@ -69,7 +110,14 @@ class Fixed:
     @property
     def range(self) -> tuple[float, float]:
         """Bounds of the value."""
-        return math.ldexp(self.low, -self.shift), math.ldexp(self.high, -self.shift)
+        return tuple(float(Fraction(v) / Fraction(2) ** self.shift) for v in (self.low, self.high))  # type: ignore[return-value]
+
+    @property
+    def needed(self) -> int:
+        """Bits that resolve what matters."""
+        if math.isinf(self.grain.step):
+            return _PRECISE + 1
+        return max(math.ceil(self.bits - self.shift - self.grain.step) + _GUARD, 2)
 
     @property
     def known(self) -> Fraction | None:
@@ -85,6 +133,7 @@ class Scaled:
     exponent: Expr
     low: float
     high: float
+    grain: Grain
 
     @property
     def range(self) -> tuple[float, float]:
@@ -99,6 +148,8 @@ class Whole:
     expr: Expr
     low: int
     high: int
+    cut: tuple[Fixed, int, int] | None = None
+    """The number of which it is the whole part, held between two bounds."""
 
 
 Number = Fixed | Scaled
@@ -138,18 +189,20 @@ def constant(value: float) -> Fixed:
     while above and above % 2 == 0:
         above, shift = above // 2, shift - 1
     shift = shift if above else 0
-    return Fixed(_of(above, _bits(above, above) > 32), shift, above, above)
+    return Fixed(_of(above, _bits(above, above) > 32), shift, above, above, NUMBER)
 
 
 def whole_number(value: Whole) -> Fixed:
     """An integer as a number."""
-    return Fixed(_cast(value.expr, _bits(value.low, value.high) > 32), 0, value.low, value.high)
+    grain = Grain(0.0) if value.cut is None else value.cut[0].grain
+    return Fixed(_cast(value.expr, _bits(value.low, value.high) > 32), 0, value.low, value.high, grain)
 
 
 def stored(value: Number) -> Number:
     """`value` as it is kept in memory: in 32 bits where the fraction bits that remain are enough."""
-    if isinstance(value, Fixed) and value.wide and value.shift - (value.bits - 32) >= FINE:
-        return shortened(value, 32)
+    value = settled(value)
+    if isinstance(value, Fixed) and value.wide and value.needed < value.bits:
+        return shortened(value, max(value.needed, 32))
     return value
 
 
@@ -160,7 +213,7 @@ def shortened(value: Fixed, bits: int) -> Fixed:
         low, high = (v + (1 << drop - 1) >> drop for v in (value.low, value.high))
         if _bits(low, high) <= bits:
             expr = (_cast(value.expr, value.wide) + _of(1 << drop - 1, value.wide)) >> drop
-            return Fixed(_cast(expr, bits > 32), value.shift - drop, low, high)
+            return Fixed(_cast(expr, _bits(low, high) > 32), value.shift - drop, low, high, value.grain)
         drop += 1
     return value
 
@@ -172,10 +225,10 @@ def _raised(value: Fixed, shift: int) -> Fixed:
         return value
     low, high = value.low << more, value.high << more
     if value.low == value.high:
-        return Fixed(_of(low, _bits(low, high) > 32) if _bits(low, high) <= _MOST else None, shift, low, high)
+        return Fixed(_of(low, _bits(low, high) > 32), shift, low, high, value.grain)
     wide = _bits(low, high) > 32
     expr = _cast(value.expr, wide) << min(more, 63)
-    return Fixed(expr, shift, low, high)
+    return Fixed(expr, shift, low, high, value.grain)
 
 
 def _aligned(a: Fixed, b: Fixed) -> tuple[Fixed, Fixed] | None:
@@ -186,13 +239,13 @@ def _aligned(a: Fixed, b: Fixed) -> tuple[Fixed, Fixed] | None:
         return None
     a, b = _raised(a, shift), _raised(b, shift)
     wide = a.wide or b.wide
-    return tuple(Fixed(_cast(v.expr, wide), shift, v.low, v.high) for v in (a, b))  # type: ignore[return-value]
+    return tuple(Fixed(_cast(v.expr, wide), shift, v.low, v.high, v.grain) for v in (a, b))  # type: ignore[return-value]
 
 
-def _sized(expr: Expr, wide: bool, shift: int, low: int, high: int) -> Fixed:
+def _sized(expr: Expr, wide: bool, shift: int, low: int, high: int, grain: Grain) -> Fixed:
     """A result that was computed in int64 (`wide`) or int32."""
     now = _bits(low, high) > 32
-    return Fixed(expr if now == wide else _cast(expr, now), shift, low, high)
+    return Fixed(expr if now == wide else _cast(expr, now), shift, low, high, grain)
 
 
 def scaled(value: Number) -> Scaled:
@@ -205,7 +258,7 @@ def scaled(value: Number) -> Scaled:
         left = 31 - size.bit_length()
         mantissa = size << left if left >= 0 else size >> -left
         mantissa = -mantissa if value.low < 0 else mantissa
-        return Scaled(hl.i32(mantissa), hl.i32(-value.shift - left if size else _NOTHING), low, high)
+        return Scaled(hl.i32(mantissa), hl.i32(-value.shift - left if size else _NOTHING), low, high, value.grain)
     wide = value.wide or value.low == -(2**31)
     expr = _cast(value.expr, wide)
     word = hl.UInt(64 if wide else 32)
@@ -219,7 +272,7 @@ def scaled(value: Number) -> Scaled:
     exponent = hl.i32((32 if wide else 0) - value.shift) - _i32(left)
     if value.low <= 0 <= value.high:
         exponent = hl.select(mantissa == 0, hl.i32(_NOTHING), exponent)
-    return Scaled(mantissa, exponent, low, high)
+    return Scaled(mantissa, exponent, low, high, value.grain)
 
 
 def held(value: Number, low: float, high: float) -> Fixed:
@@ -232,14 +285,16 @@ def held(value: Number, low: float, high: float) -> Fixed:
     size = max(abs(low), abs(high))
     if size == 0:
         return constant(0)
-    shift = min(_DEEPEST, 60 - math.frexp(size)[1])
+    shift = 60 - math.frexp(size)[1]
+    if not math.isinf(value.grain.step):
+        shift = min(shift, _GUARD - math.floor(value.grain.step))
     bounds = math.floor(_times(low, shift)), math.ceil(_times(high, shift))
     # with a bit more, for rounding; mantissas of 31 bits times 2^32 lie beyond all bounds
     by = value.exponent + (shift + 1)
     up, down = _u64(hl.clamp(by, 0, 32)), _u64(hl.clamp(-by, 0, 63))
     expr = (((_i64(value.mantissa) << up) >> down) + hl.i64(1)) >> hl.u64(1)
     expr = hl.clamp(expr, hl.i64(bounds[0]), hl.i64(bounds[1]))
-    return _sized(expr, True, shift, *bounds)
+    return _sized(expr, True, shift, *bounds, value.grain)
 
 
 def _times(value: float, shift: int) -> Fraction:
@@ -248,9 +303,28 @@ def _times(value: float, shift: int) -> Fraction:
 
 def settled(value: Number) -> Number:
     """With a fixed point where its range is narrow enough."""
-    if isinstance(value, Scaled) and max(abs(value.low), abs(value.high)) <= _WIDEST:
+    if isinstance(value, Scaled) and _fits(value, value.low, value.high):
         return held(value, value.low, value.high)
     return value
+
+
+def _fits(value: Scaled, low: float, high: float) -> bool:
+    """True if 61 bits resolve what matters of what lies in low..high."""
+    size = max(abs(low), abs(high))
+    step = value.grain.step if not math.isinf(value.grain.step) else math.log2(size or 1) - _PRECISE
+    return size < 2.0**60 and math.frexp(size)[1] - math.floor(step) + _GUARD <= 60
+
+
+def _size(value: Number) -> float:
+    """Its largest absolute value as a power of two, or of a share the least one, if that is near."""
+    low, high = value.range
+    size = math.log2(max(abs(low), abs(high)) or 1.0)
+    if not value.grain.share:
+        return size
+    if not math.isinf(value.grain.step):
+        return min(size, 0.0)  # a quotient is near 1, whatever its range
+    least = math.log2(min(abs(low), abs(high))) if low > 0 or high < 0 else size - 4
+    return max(least, size - 8)
 
 
 def _range(bounds: Sequence[float]) -> tuple[float, float]:
@@ -268,35 +342,53 @@ def add(a: Number, b: Number) -> Number:
         if isinstance(one, Fixed) and one.known == 0:
             return other
     if isinstance(a, Fixed) and isinstance(b, Fixed):
+        grain = a.grain.joined(b.grain)
         both = _aligned(a, b)
         if both is not None:
             p, q = both
             low, high = p.low + q.low, p.high + q.high
             if _bits(low, high) <= _MOST:
                 wide = p.wide or q.wide or _bits(low, high) > 32
-                return _sized(_cast(p.expr, wide) + _cast(q.expr, wide), wide, p.shift, low, high)
+                return _sized(_cast(p.expr, wide) + _cast(q.expr, wide), wide, p.shift, low, high, grain)
     p, q = scaled(a), scaled(b)
     exponent = hl.max(p.exponent, q.exponent)
     terms = [
         (_i64(v.mantissa) << hl.u64(30)) >> _u64(hl.min(exponent - v.exponent, 63)) for v in (p, q)
     ]
-    return _normalised(terms[0] + terms[1], exponent - 30, *_range((a.range[0] + b.range[0], a.range[1] + b.range[1])))
+    low, high = _range((a.range[0] + b.range[0], a.range[1] + b.range[1]))
+    return _normalised(terms[0] + terms[1], exponent - 30, low, high, a.grain.joined(b.grain))
 
 
-def _normalised(expr: Expr, exponent: Expr, low: float, high: float) -> Scaled:
+def _normalised(expr: Expr, exponent: Expr, low: float, high: float, grain: Grain) -> Scaled:
     """An int64 of at most 63 bits times 2^exponent."""
-    inner = scaled(Fixed(expr, 0, -(2**62), 2**62))
+    inner = scaled(Fixed(expr, 0, -(2**62), 2**62, grain))
     return Scaled(
-        inner.mantissa, hl.select(inner.mantissa == 0, hl.i32(_NOTHING), inner.exponent + exponent), low, high
+        inner.mantissa, hl.select(inner.mantissa == 0, hl.i32(_NOTHING), inner.exponent + exponent), low, high, grain
     )
 
 
 def negate(a: Number) -> Number:
     """-a."""
     if isinstance(a, Scaled):
-        return Scaled(-a.mantissa, a.exponent, -a.high, -a.low)
+        return Scaled(-a.mantissa, a.exponent, -a.high, -a.low, a.grain)
     wide = a.wide or _bits(-a.high, -a.low) > 32
-    return _sized(-_cast(a.expr, wide), wide, a.shift, -a.high, -a.low)
+    return _sized(-_cast(a.expr, wide), wide, a.shift, -a.high, -a.low, a.grain)
+
+
+def fraction(a: Fixed, whole: Whole) -> Fixed:
+    """a less its whole part that was held to places of a table: what lies between is between 0 and 1."""
+    result = subtract(a, whole_number(whole))
+    if whole.cut is None or not isinstance(result, Fixed):
+        return result  # type: ignore[return-value]
+    _, least, most = whole.cut
+    one = 1 << result.shift if result.shift >= 0 else 1
+    low, high = result.low, result.high
+    if a.low >= 0:
+        bounds = (v << (result.shift - a.shift) for v in (a.low, a.high))
+        first, last = bounds
+        low, high = max(low, min(0, first - least * one)), min(high, max(one, last - most * one))
+    expr = result.expr if (_bits(low, high) > 32) == result.wide else _cast(result.expr, _bits(low, high) > 32)
+    return Fixed(expr, result.shift, low, high, result.grain)
 
 
 def subtract(a: Number, b: Number) -> Number:
@@ -309,7 +401,9 @@ def multiply(a: Number, b: Number) -> Number:
     if isinstance(a, Fixed) and isinstance(b, Fixed):
         for one, other in ((a, b), (b, a)):
             if one.low == one.high and one.low in (0, 1):
-                return Fixed(other.expr, other.shift + one.shift, other.low, other.high) if one.low else constant(0)
+                grain = _product_grain(one, other)
+                return Fixed(other.expr, other.shift + one.shift, other.low, other.high, grain) if one.low \
+                    else constant(0)
         product = _product(a, b)
         if product is not None:
             return product
@@ -317,38 +411,50 @@ def multiply(a: Number, b: Number) -> Number:
     squared = a is b
     wide = _i64(p.mantissa) * _i64(q.mantissa)
     low, high = _range([m * n for m in p.range for n in q.range])
-    return _renormalised(wide, p.exponent + q.exponent, max(low, 0.0) if squared else low, high)
+    low = max(low, 0.0) if squared else low
+    return _renormalised(wide, p.exponent + q.exponent, low, high, _product_grain(a, b))
 
 
-def _renormalised(product: Expr, exponent: Expr, low: float, high: float) -> Scaled:
+def _product_grain(a: Number, b: Number) -> Grain:
+    return a.grain.times(b.grain, _size(a), _size(b))
+
+
+def _renormalised(product: Expr, exponent: Expr, low: float, high: float, grain: Grain) -> Scaled:
     """The product of two normalised mantissas, of 61 or 62 bits."""
     short = hl.abs(product) < hl.u64(2**61)
     mantissa = _i32(hl.select(short, product >> hl.u64(30), product >> hl.u64(31)))
     exponent = exponent + hl.select(short, 30, 31)
-    return Scaled(mantissa, hl.select(mantissa == 0, hl.i32(_NOTHING), exponent), low, high)
+    return Scaled(mantissa, hl.select(mantissa == 0, hl.i32(_NOTHING), exponent), low, high, grain)
 
 
 def _product(a: Fixed, b: Fixed) -> Fixed | None:
-    """a b if it fits, with operands shortened to 32 bits where the fraction bits that remain are enough."""
-    squared = a is b
-    while True:
+    """a b if it fits, with operands shortened to what they must resolve, at last without guard bits."""
+    squared, grain = a is b, _product_grain(a, b)
+    for spare in (0, 0, _GUARD, _GUARD):
         bounds = [p * q for p in (a.low, a.high) for q in (b.low, b.high)]
         low, high = (0 if squared and a.low < 0 < a.high else min(bounds)), max(bounds)
-        if _bits(low, high) <= _MOST:
+        excess = _bits(low, high) - _MOST
+        if excess <= 0:
             wide = a.wide or b.wide or _bits(low, high) > 32
-            return _sized(_cast(a.expr, wide) * _cast(b.expr, wide), wide, a.shift + b.shift, low, high)
-        longer, other = (a, b) if a.bits >= b.bits else (b, a)
-        if longer.bits <= 32 or longer.shift - (longer.bits - 32) < FINE:
-            return None
-        short = shortened(longer, 32)
-        a, b = (short, short) if squared else (short, other)
+            return _sized(_cast(a.expr, wide) * _cast(b.expr, wide), wide, a.shift + b.shift, low, high, grain)
+        least = [max(v.needed - spare, _PRECISE) for v in (a, b)]
+        if squared:
+            a = b = shortened(a, max(least[0], a.bits - (excess + 1) // 2))
+        # first the one that has most to spare
+        elif a.bits - least[0] >= b.bits - least[1]:
+            a = shortened(a, max(least[0], a.bits - excess))
+        else:
+            b = shortened(b, max(least[1], b.bits - excess))
+    bounds = [p * q for p in (a.low, a.high) for q in (b.low, b.high)]
+    return _product(a, b) if _bits(min(bounds), max(bounds)) <= _MOST else None
 
 
 def divide(a: Number, b: Number) -> Number:
     """a / b; saturates where b is 0."""
     if isinstance(b, Fixed) and b.low == b.high and b.low:
         if abs(b.low) == 1:
-            return multiply(a, Fixed(hl.i32(b.low), -b.shift, b.low, b.low))
+            # a constant: 1 over 2^k is 2^-k
+            return multiply(a, Fixed(hl.i32(b.low), -b.shift, b.low, b.low, NUMBER))
         return multiply(a, _reciprocal_of(b))
     p, q = scaled(a), scaled(b)
     negative = q.low < 0
@@ -357,7 +463,9 @@ def divide(a: Number, b: Number) -> Number:
     quotient = _i64(p.mantissa) * inverse
     if negative:
         quotient = hl.select(q.mantissa < 0, -quotient, quotient)
-    return _renormalised(quotient, p.exponent - q.exponent - 61, *_quotient_range(p.range, q.range))
+    low, high = _quotient_range(p.range, q.range)
+    step = _RELATIVE + min(math.log2(max(abs(low), abs(high)) or 1.0), 0.0)
+    return _renormalised(quotient, p.exponent - q.exponent - 61, low, high, Grain(step, True))
 
 
 def _quotient_range(above: tuple[float, float], below: tuple[float, float]) -> tuple[float, float]:
@@ -371,7 +479,7 @@ def _reciprocal_of(value: Fixed) -> Fixed:
     """1 over a constant, to 31 bits."""
     shift = 30 + abs(value.low).bit_length()
     inverse = round(Fraction(2**shift, value.low))
-    return Fixed(_of(inverse, _bits(inverse, inverse) > 32), shift - value.shift, inverse, inverse)
+    return Fixed(_of(inverse, _bits(inverse, inverse) > 32), shift - value.shift, inverse, inverse, NUMBER)
 
 
 def _reciprocal(x: Expr) -> Expr:
@@ -397,7 +505,9 @@ def square_root(a: Number) -> Number:
         t = (x * ((y * y) >> hl.u64(30))) >> hl.u64(31)
         y = (y * (hl.i64(3 * 2**30) - t)) >> hl.u64(31)
     mantissa = _i32(hl.min((x * y) >> hl.u64(30), hl.i64(2**31 - 1)))
-    return Scaled(mantissa, hl.select(p.mantissa == 0, hl.i32(_NOTHING), half - 31), low, high)
+    # the root's slope is least where it is largest
+    grain = Grain(p.grain.step - 1 - math.log2(high or 1.0), p.grain.share)
+    return Scaled(mantissa, hl.select(p.mantissa == 0, hl.i32(_NOTHING), half - 31), low, high, grain)
 
 
 def _polynomial(x: Expr, terms: Sequence[float]) -> Expr:
@@ -416,7 +526,7 @@ def exponential(a: Number) -> Number:
     point = x.shift + 30
     f = (t >> hl.u64(point - 30)) & hl.i64(2**30 - 1) if point >= 30 else hl.i64(0)
     mantissa = hl.clamp(_polynomial(f, _EXP2_TERMS), hl.i64(2**30), hl.i64(2**31 - 1))
-    return Scaled(_i32(mantissa), _i32(t >> hl.u64(point)) - 30, math.exp(low), math.exp(high))
+    return Scaled(_i32(mantissa), _i32(t >> hl.u64(point)) - 30, math.exp(low), math.exp(high), SHARE)
 
 
 def _brought(a: Number, low: float, high: float) -> Number:
@@ -431,7 +541,7 @@ def logarithm(a: Number) -> Number:
     log2 = (_i64(octave) << hl.u64(30)) + ((_polynomial(f, _LOG_TERMS) * f) >> hl.u64(30))
     log2 = hl.select(p.mantissa > 0, log2, hl.i64(-150 * 2**30))
     span = 151 * 2**30
-    return multiply(Fixed(log2, 30, -span, span), constant(float.fromhex("0x1.62e43p-1")))
+    return multiply(Fixed(log2, 30, -span, span, SHARE), constant(float.fromhex("0x1.62e43p-1")))
 
 
 # -- comparison ----------------------------------------------------------------------------------------------------
@@ -461,16 +571,17 @@ def _difference(a: Number, b: Number) -> Number:
 
 def select(condition: Expr, a: Number, b: Number) -> Number:
     """a where the condition holds, else b."""
+    grain = a.grain.joined(b.grain)
     if isinstance(a, Fixed) and isinstance(b, Fixed):
         both = _aligned(a, b)
         if both is not None:
             p, q = both
             low, high = min(p.low, q.low), max(p.high, q.high)
-            return _sized(hl.select(condition, p.expr, q.expr), p.wide or q.wide, p.shift, low, high)
+            return _sized(hl.select(condition, p.expr, q.expr), p.wide or q.wide, p.shift, low, high, grain)
     p, q = scaled(a), scaled(b)
     return Scaled(
         hl.select(condition, p.mantissa, q.mantissa), hl.select(condition, p.exponent, q.exponent),
-        min(p.low, q.low), max(p.high, q.high),
+        min(p.low, q.low), max(p.high, q.high), grain,
     )
 
 
@@ -486,33 +597,37 @@ def maximum(a: Number, b: Number) -> Number:
 
 def _extreme(a: Number, b: Number, of: Any, bound: Callable[[Any, Any], Any]) -> Number:
     low, high = (bound(p, q) for p, q in zip(a.range, b.range, strict=True))
-    if max(abs(low), abs(high)) <= _WIDEST:
-        # what lies beyond the result's bounds is not the result
-        a, b = (held(v, max(v.low, low), min(v.high, high)) if isinstance(v, Scaled) and v.low <= high and v.high >= low
-                else v for v in (a, b))
+    grain = a.grain.joined(b.grain)
+    # what lies beyond the result's bounds is not the result
+    a, b = (
+        held(v, max(v.low, low), min(v.high, high))
+        if isinstance(v, Scaled) and v.low <= high and v.high >= low and _fits(v, max(v.low, low), min(v.high, high))
+        else v for v in (a, b)
+    )
     if isinstance(a, Fixed) and isinstance(b, Fixed):
         both = _aligned(a, b)
         if both is not None:
             p, q = both
-            return _sized(of(p.expr, q.expr), p.wide or q.wide, p.shift, bound(p.low, q.low), bound(p.high, q.high))
+            bounds = bound(p.low, q.low), bound(p.high, q.high)
+            return _sized(of(p.expr, q.expr), p.wide or q.wide, p.shift, *bounds, grain)
     smaller = bound(0, 1) == 0
     result = select(less(a, b), a, b) if smaller else select(less(a, b), b, a)
     p = scaled(result)
-    return Scaled(p.mantissa, p.exponent, low, high)
+    return Scaled(p.mantissa, p.exponent, low, high, grain)
 
 
 def absolute(a: Number) -> Number:
     """|a|."""
     if isinstance(a, Scaled):
         low = 0.0 if a.low <= 0 <= a.high else min(abs(a.low), abs(a.high))
-        return Scaled(_i32(hl.abs(a.mantissa)), a.exponent, low, max(abs(a.low), abs(a.high)))
+        return Scaled(_i32(hl.abs(a.mantissa)), a.exponent, low, max(abs(a.low), abs(a.high)), a.grain)
     if a.low >= 0:
         return a
     high = max(-a.low, a.high)
     low = 0 if a.high >= 0 else -a.high
     wide = a.wide or _bits(low, high) > 32
     expr = _cast(a.expr, wide)
-    return _sized(_cast(hl.abs(expr), wide), wide, a.shift, low, high)
+    return _sized(_cast(hl.abs(expr), wide), wide, a.shift, low, high, a.grain)
 
 
 # -- to integers ---------------------------------------------------------------------------------------------------
@@ -527,7 +642,7 @@ def floor(a: Number) -> Fixed:
         return value
     by = value.shift
     return _sized(
-        value.expr >> min(by, 63 if value.wide else 31), value.wide, 0, value.low >> by, value.high >> by
+        value.expr >> min(by, 63 if value.wide else 31), value.wide, 0, value.low >> by, value.high >> by, Grain(0.0)
     )
 
 
@@ -560,7 +675,8 @@ def truncated(a: Number) -> Whole:
     if value.low < 0:
         expr = hl.select(value.expr < _of(0, value.wide), -expr, expr)
     low, high = max(low, -(2**31)), min(high, 2**31 - 1)
-    return Whole(_i32(hl.clamp(_i64(expr), hl.i64(low), hl.i64(high)) if whole.wide else expr), low, high)
+    expr = _i32(hl.clamp(_i64(expr), hl.i64(low), hl.i64(high)) if whole.wide else expr)
+    return Whole(expr, low, high, (a, low, high) if isinstance(a, Fixed) else None)
 
 
 def bits_of(a: Number) -> Whole:
@@ -583,4 +699,4 @@ def from_bits(a: Whole) -> Scaled:
     """The positive number whose bits these are."""
     expr = _i32(a.expr)
     low, high = (struct.unpack("<f", struct.pack("<i", max(v, 0)))[0] for v in (a.low, a.high))
-    return Scaled(((expr & 0x7FFFFF) | 0x800000) << 7, (expr >> 23) - (127 + 30), low, high)
+    return Scaled(((expr & 0x7FFFFF) | 0x800000) << 7, (expr >> 23) - (127 + 30), low, high, SHARE)

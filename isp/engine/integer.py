@@ -44,28 +44,13 @@ class Code:
 
 @dataclass(frozen=True)
 class Span:
-    """Between which numbers the elements of an array lie, each rounded outwards to a power of two.
-
-    So a program depends on magnitudes and not on numbers.
-    """
+    """Between which numbers the elements of an array lie."""
 
     low: NDArray[np.float64]
     high: NDArray[np.float64]
 
-    @classmethod
-    def of(cls, low: NDArray[Any], high: NDArray[Any]) -> Span:
-        """For bounds of each element."""
-        return cls(-_to_power(-np.asarray(low, np.float64)), _to_power(np.asarray(high, np.float64)))
-
     def __repr__(self) -> str:
         return f"{self.low.shape}{self.low.tolist()}{self.high.tolist()}"
-
-
-def _to_power(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The power of two at or above each number (for negative ones, of their size at or below)."""
-    exponents = np.log2(np.abs(values, where=values != 0, out=np.ones_like(values)))
-    powers = np.exp2(np.where(values > 0, np.ceil(exponents), np.floor(exponents)))
-    return np.where(values == 0, 0.0, np.copysign(powers, values))
 
 
 @dataclass(frozen=True)
@@ -181,13 +166,13 @@ class _Writer:
         arrays = given[1 : len(given) - bool(segment.datapath)]
         constant = self._constant_places()
         self._tables: dict[str, _Table] = {}
-        self._names: dict[str, Any] = {}
+        self._names: dict[str, int] = {}
         for param, span in zip(arrays, segment.spans, strict=True):
             image = hl.ImageParam(hl.Int(32), param.dimensions(), param.name())
             name = hl.Func(param).name()
             self._tables[name] = _table(image, span.low, span.high, constant.get(name, ()))
             for i in range(param.dimensions()):
-                self._names[f"{param.name()}.extent.{i}"] = image.dim(i).extent()
+                self._names[f"{param.name()}.extent.{i}"] = span.low.shape[-1 - i]
         self._order = [self._tables[hl.Func(param).name()] for param in arrays]
         self._inputs = [self._source, *(t.image for t in self._order)]
         for name, array in found.buffers.items():
@@ -286,7 +271,7 @@ class _Writer:
         if not isinstance(term, fixed.Fixed):
             raise self._refusal("sums of numbers of any size")
         term = fixed.shortened(term, 63 - count.bit_length())
-        total = fixed.Fixed(None, term.shift, count * min(term.low, 0), count * max(term.high, 0))
+        total = fixed.Fixed(None, term.shift, count * min(term.low, 0), count * max(term.high, 0), term.grain)
         kind = hl.Int(64 if total.wide else 32)
         running = hl.Func(name.partition("$")[0])
         running[places] = hl.cast(kind, 0)
@@ -343,7 +328,7 @@ class _Writer:
             if term.name in inner:
                 return inner[term.name]
             if term.name in self._names:
-                return fixed.Whole(self._names[term.name], 1, 2**24)
+                return fixed.Whole(hl.i32(self._names[term.name]), self._names[term.name], self._names[term.name])
             raise self._refusal(f"{term.name!r}")
         given = [self._value(a, inner) for a in term.arguments]
         if term.what == "call":
@@ -372,7 +357,7 @@ class _Writer:
             if code.shift == 0 and code.dtype.startswith("uint"):
                 return fixed.Whole(pixel, code.low, code.high)
             wide = code.dtype == "int64"
-            return fixed.Fixed(hl.cast(hl.Int(64 if wide else 32), pixel), code.shift, code.low, code.high)
+            return fixed.Fixed(hl.cast(hl.Int(64 if wide else 32), pixel), code.shift, code.low, code.high, fixed.Grain(-code.shift))
         # a Func of no node, such as the wrapper of an image
         self._written(term.name, False)
         return _again(self._kept[term.name], term.element, place)
@@ -384,12 +369,14 @@ class _Writer:
 
         if kind.startswith("float"):
             if isinstance(value, fixed.Whole):
-                return fixed.whole_number(value)
+                return value if value.cut is not None else fixed.whole_number(value)
             if not isinstance(value, (fixed.Fixed, fixed.Scaled)):
                 return fixed.select(value, fixed.constant(1), fixed.constant(0))
             return value
         if isinstance(value, (fixed.Fixed, fixed.Scaled)):
             value = fixed.truncated(value)
+            if kind == "int32":
+                return value
         if not isinstance(value, fixed.Whole):
             return fixed.Whole(hl.cast(_types()[kind], value), 0, 1)
         return _fitted(hl.cast(_types()[kind], value.expr), kind, value.low, value.high)
@@ -421,6 +408,8 @@ class _Writer:
             return self._select(*given)
         if any(isinstance(g, numbers) for g in given):
             operands = [fixed.whole_number(g) if isinstance(g, fixed.Whole) else g for g in given]
+            if what == "-" and isinstance(given[1], fixed.Whole) and isinstance(given[0], fixed.Fixed):
+                return fixed.fraction(given[0], given[1])
             if what not in _NUMBERS:
                 raise self._refusal(f"the function {what}")
             return getattr(fixed, _NUMBERS[what])(*operands) if what not in _SWAPPED else self._compared(what, operands)
@@ -438,7 +427,8 @@ class _Writer:
             raise self._refusal(f"the function {what} of integers")
         expr = _WHOLES[what](*(g.expr for g in given))
         kind = str(expr.type())
-        return _fitted(expr, kind, *_whole_bounds(what, given, kind))
+        result = _fitted(expr, kind, *_whole_bounds(what, given, kind))
+        return replace(result, cut=_held_part(what, *given)) if what in ("min", "max") else result
 
     def _compared(self, what: str, operands: Sequence[Number]) -> Any:
         from isp.engine import fixed
@@ -522,6 +512,16 @@ def _whole_bounds(what: str, given: Sequence[Whole], kind: str) -> tuple[int, in
     return low, high
 
 
+def _held_part(what: str, a: Whole, b: Whole) -> tuple[Any, int, int] | None:
+    """What `Whole.cut` says of the smaller or larger of a whole part and a constant."""
+    if a.cut is None:
+        a, b = b, a
+    if a.cut is None or b.low != b.high:
+        return None
+    number, low, high = a.cut
+    return (number, min(low, b.low), min(high, b.low)) if what == "min" else (number, max(low, b.low), max(high, b.low))
+
+
 def _limits(kind: str) -> tuple[int, int]:
     """The least and largest integer of a type."""
     if kind == "uint1":
@@ -595,8 +595,8 @@ def _again(kept: _Kept, element: int, place: tuple[Any, ...]) -> Any:
     one = kept.func.outputs() == 1
     if isinstance(value, Fixed):
         part = call if one else call[start]
-        return Fixed(hl.cast(hl.Int(64 if value.wide else 32), part), value.shift, value.low, value.high)
-    return Scaled(hl.Expr(call[start]), hl.Expr(call[start + 1]), value.low, value.high)
+        return Fixed(hl.cast(hl.Int(64 if value.wide else 32), part), value.shift, value.low, value.high, value.grain)
+    return Scaled(hl.Expr(call[start]), hl.Expr(call[start + 1]), value.low, value.high, value.grain)
 
 
 def _table(image: Any, low: NDArray[Any], high: NDArray[Any], constant: tuple[bool, ...]) -> _Table:
@@ -633,7 +633,7 @@ def _baked(array: NDArray[Any], constant: tuple[bool, ...]) -> _Table:
 def _element(table: _Table, term: Term, place: tuple[Any, ...]) -> Any:
     import halide as hl
 
-    from isp.engine.fixed import Fixed, constant
+    from isp.engine.fixed import NUMBER, Fixed, constant
 
     index = tuple(
         int(a.value) if n > 1 else 0 for a, n in zip(reversed(term.arguments), table.shifts.shape, strict=True)
@@ -641,4 +641,4 @@ def _element(table: _Table, term: Term, place: tuple[Any, ...]) -> Any:
     low, high, shift = (int(v[index]) for v in (table.low, table.high, table.shifts))
     if low == high:
         return constant(ldexp(low, -shift))
-    return Fixed(hl.cast(hl.Int(32), table.image[place]), shift, low, high)
+    return Fixed(hl.cast(hl.Int(32), table.image[place]), shift, low, high, NUMBER)

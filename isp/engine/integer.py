@@ -83,7 +83,10 @@ class IntegerSegment(Segment):
         from isp.engine.build import host_target, render_schedule
 
         built = write_integers(self).built
-        render_schedule(built, self.tile, hl.Target(target) if target else host_target())
+        machine = hl.Target(target) if target else host_target()
+        # most values are int64; code for more lanes than registers have only takes longer to compile
+        lanes = 1 if machine.has_feature(hl.TargetFeature.NoNEON) else machine.natural_vector_size(hl.Int(64))
+        render_schedule(built, self.tile, machine, lanes)
         return built.output, built.inputs
 
 

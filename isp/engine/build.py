@@ -34,9 +34,10 @@ def host_target() -> Any:
     return hl.get_host_target().with_feature(hl.TargetFeature.StrictFloat)
 
 
-def build_segment(segment: Segment) -> Built:
-    """The segment's definitions, chained into one graph."""
+def build_segment(segment: Segment, *, bounded: bool = False) -> Built:
+    """The segment's definitions, chained into one graph; `bounded` ones say where values lie (`Graph.within`)."""
     graph = Graph()
+    graph.bounded = bounded
     dims = 2 if segment.source.channels == 1 else 3
     source = hl.ImageParam(_TYPES[segment.source.dtype], dims, "source")
     inputs: list[Any] = [source]

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Final
 
@@ -29,9 +29,10 @@ _RELATIVE: Final = -20
 """What quotients and exponentials must resolve, as a power of two: they are shares, and factors of pixels."""
 _DIGITS: Final = 26
 """Digits of the largest product of two pixels that matter."""
-_COARSEST: Final = -10
-"""The coarsest least difference of a product, as a power of two, whatever its range: places in a table are large, and
-what is read there is not."""
+_LEAST_DIGITS: Final = 16
+"""Digits that matter at least."""
+_COARSEST: Final = -4
+"""The coarsest least difference of a product, as a power of two, whatever its range."""
 _PRECISE: Final = 24
 """Digits of a parameter that count: as many as float32 has."""
 _MOST: Final = 63
@@ -74,17 +75,26 @@ class Grain:
 
     def times(self, other: Grain, size: float, other_size: float) -> Grain:
         """Of a product of numbers of these sizes, as powers of two."""
+        whole = size + other_size
         if not self.share and not other.share:
-            return Grain(min(max(self.step + other.step, size + other_size - _DIGITS), _COARSEST))
-        if self.share and other.share:
-            return Grain(min(max(self.step + other_size, other.step + size), _COARSEST), True)
-        return Grain(min(self.step + other_size if other.share else other.step + size, _COARSEST))
+            step = max(self.step + other.step, whole - _DIGITS)
+        elif self.share and other.share:
+            step = max(self.step + other_size, other.step + size)
+        else:
+            step = self.step + other_size if other.share else other.step + size
+        return Grain(min(step, _COARSEST, whole - _LEAST_DIGITS), self.share and other.share)
+
+    def near(self, size: float) -> Grain:
+        """Of what is known to be no larger than `size`, as a power of two."""
+        return Grain(min(self.step, size - _LEAST_DIGITS), self.share)
 
 
 NUMBER: Final = Grain(-math.inf, True)
 """Of constants and parameters."""
 SHARE: Final = Grain(_RELATIVE, True)
 """Of quotients."""
+_PLACE: Final = Grain(-16.0)
+"""Of the way from one place of a table to the next."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +106,8 @@ class Fixed:
     low: int
     high: int
     grain: Grain
+    of: Fixed | None = None
+    """The number of which it is the floor."""
 
     @property
     def bits(self) -> int:
@@ -301,6 +313,19 @@ def _times(value: float, shift: int) -> Fraction:
     return Fraction(value) * Fraction(2) ** shift
 
 
+def within(value: Number, low: float, high: float) -> Number:
+    """`value`, held to what lies between, where that saves bits."""
+    low, high = max(low, value.range[0]), min(high, value.range[1])
+    if low > high or value.range == (low, high):
+        return value
+    value = replace(value, grain=value.grain.near(math.log2(max(abs(low), abs(high)) or 1.0)))
+    if isinstance(value, Scaled):
+        return held(value, low, high) if _fits(value, low, high) else replace(value, low=low, high=high)
+    least, most = math.floor(_times(low, value.shift)), math.ceil(_times(high, value.shift))
+    expr = hl.clamp(value.expr, _of(least, value.wide), _of(most, value.wide))
+    return _sized(expr, value.wide, value.shift, least, most, value.grain)
+
+
 def settled(value: Number) -> Number:
     """With a fixed point where its range is narrow enough."""
     if isinstance(value, Scaled) and _fits(value, value.low, value.high):
@@ -375,11 +400,11 @@ def negate(a: Number) -> Number:
     return _sized(-_cast(a.expr, wide), wide, a.shift, -a.high, -a.low, a.grain)
 
 
-def fraction(a: Fixed, whole: Whole) -> Fixed:
+def fraction(a: Fixed, whole: Whole) -> Number:
     """a less its whole part that was held to places of a table: what lies between is between 0 and 1."""
     result = subtract(a, whole_number(whole))
-    if whole.cut is None or not isinstance(result, Fixed):
-        return result  # type: ignore[return-value]
+    if whole.cut is None or whole.cut[0] is not a or not isinstance(result, Fixed):
+        return result
     _, least, most = whole.cut
     one = 1 << result.shift if result.shift >= 0 else 1
     low, high = result.low, result.high
@@ -388,7 +413,7 @@ def fraction(a: Fixed, whole: Whole) -> Fixed:
         first, last = bounds
         low, high = max(low, min(0, first - least * one)), min(high, max(one, last - most * one))
     expr = result.expr if (_bits(low, high) > 32) == result.wide else _cast(result.expr, _bits(low, high) > 32)
-    return Fixed(expr, result.shift, low, high, result.grain)
+    return Fixed(expr, result.shift, low, high, _PLACE)
 
 
 def subtract(a: Number, b: Number) -> Number:
@@ -641,9 +666,10 @@ def floor(a: Number) -> Fixed:
     if value.shift <= 0:
         return value
     by = value.shift
-    return _sized(
+    whole = _sized(
         value.expr >> min(by, 63 if value.wide else 31), value.wide, 0, value.low >> by, value.high >> by, Grain(0.0)
     )
+    return replace(whole, of=a if isinstance(a, Fixed) else None)
 
 
 def nearest_even(a: Number) -> Fixed:
@@ -676,7 +702,7 @@ def truncated(a: Number) -> Whole:
         expr = hl.select(value.expr < _of(0, value.wide), -expr, expr)
     low, high = max(low, -(2**31)), min(high, 2**31 - 1)
     expr = _i32(hl.clamp(_i64(expr), hl.i64(low), hl.i64(high)) if whole.wide else expr)
-    return Whole(expr, low, high, (a, low, high) if isinstance(a, Fixed) else None)
+    return Whole(expr, low, high, (a.of or a, low, high) if isinstance(a, Fixed) else None)
 
 
 def bits_of(a: Number) -> Whole:

@@ -156,7 +156,7 @@ class _Writer:
         from isp.engine.definitions import read_definitions
 
         self._segment = segment
-        self._float = build_segment(_as_floats(segment))
+        self._float = build_segment(_as_floats(segment), bounded=True)
         found = read_definitions(self._float.output)
         self._definitions = found.funcs
         self._stage = ""
@@ -413,6 +413,9 @@ class _Writer:
             operands = [fixed.whole_number(g) if isinstance(g, fixed.Whole) else g for g in given]
             if what == "-" and isinstance(given[1], fixed.Whole) and isinstance(given[0], fixed.Fixed):
                 return fixed.fraction(given[0], given[1])
+            if what == "unsafe_promise_clamped":
+                value, low, high = operands
+                return fixed.within(value, low.range[0], high.range[1])
             if what not in _NUMBERS:
                 raise self._refusal(f"the function {what}")
             return getattr(fixed, _NUMBERS[what])(*operands) if what not in _SWAPPED else self._compared(what, operands)

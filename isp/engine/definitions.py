@@ -22,7 +22,8 @@ _EXPRESSIONS: Final = (
 """Kinds of expressions in the order of the schema's union."""
 _VERSION: Final = "18.0.1"
 """Of the schema."""
-_BINARY: Final = frozenset("+ - * / % min max == != < <= > >= && ||".split())
+_BINARY: Final = frozenset(["+", "-", "*", "/", "%", "min", "max", "==", "!=", "<", "<=", ">", ">=", "&&", "||"])
+_FORMATS: Final = {"int": "q", "uint": "Q", "float": "d"}
 _CODES: Final = ("int", "uint", "float")
 
 
@@ -150,8 +151,8 @@ def _term(number: int, table: _Table) -> Term:
     kind = _EXPRESSIONS[number] if number < len(_EXPRESSIONS) else ""
     if kind in _BINARY:
         return Term(kind, "", (_one(table, 0), _one(table, 2)))
-    if kind in ("int", "uint", "float"):
-        return Term("number", _type(table.table(1)), value=table.number(0, {"int": "q", "uint": "Q", "float": "d"}[kind]))
+    if kind in _FORMATS:
+        return Term("number", _type(table.table(1)), value=table.number(0, _FORMATS[kind]))
     if kind == "variable":
         return Term(kind, _type(table.table(1)), name=table.text(0))
     if kind in ("cast", "reinterpret"):

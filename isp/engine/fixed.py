@@ -3,7 +3,7 @@
 A number is `Fixed`: an integer with a fixed binary point, of whose range bounds are known, so that no operation
 overflows. What has too wide a range for that (the reciprocal of something small) is `Scaled`: a normalised mantissa of
 31 bits and an exponent, as hardware dividers have them. Sums and products of `Fixed` are exact as long as they fit in
-63 bits. An `Whole` is an integer of the definition itself: a coordinate, a place in a table.
+63 bits. A `Whole` is an integer of the definition itself: a coordinate, a place in a table.
 
 Reciprocals and reciprocal roots: Newton's iteration from a polynomial (M. D. Ercegovac, T. Lang, "Digital Arithmetic",
 2004, chapter 7). Exponential and logarithm: range reduction to one octave and a polynomial (J.-M. Muller, "Elementary
@@ -122,7 +122,8 @@ class Fixed:
     @property
     def range(self) -> tuple[float, float]:
         """Bounds of the value."""
-        return tuple(float(Fraction(v) / Fraction(2) ** self.shift) for v in (self.low, self.high))  # type: ignore[return-value]
+        one = Fraction(2) ** self.shift
+        return float(self.low / one), float(self.high / one)
 
     @property
     def needed(self) -> int:
@@ -134,7 +135,7 @@ class Fixed:
     @property
     def known(self) -> Fraction | None:
         """Its value if it is a constant."""
-        return Fraction(self.low) / Fraction(2) ** self.shift if self.low == self.high else None
+        return self.low / Fraction(2) ** self.shift if self.low == self.high else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,7 +252,7 @@ def _aligned(a: Fixed, b: Fixed) -> tuple[Fixed, Fixed] | None:
         return None
     a, b = _raised(a, shift), _raised(b, shift)
     wide = a.wide or b.wide
-    return tuple(Fixed(_cast(v.expr, wide), shift, v.low, v.high, v.grain) for v in (a, b))  # type: ignore[return-value]
+    return replace(a, expr=_cast(a.expr, wide)), replace(b, expr=_cast(b.expr, wide))
 
 
 def _sized(expr: Expr, wide: bool, shift: int, low: int, high: int, grain: Grain) -> Fixed:
@@ -375,12 +376,13 @@ def add(a: Number, b: Number) -> Number:
             if _bits(low, high) <= _MOST:
                 wide = p.wide or q.wide or _bits(low, high) > 32
                 return _sized(_cast(p.expr, wide) + _cast(q.expr, wide), wide, p.shift, low, high, grain)
-    p, q = scaled(a), scaled(b)
-    exponent = hl.max(p.exponent, q.exponent)
-    terms = [
-        (_i64(v.mantissa) << hl.u64(30)) >> _u64(hl.min(exponent - v.exponent, 63)) for v in (p, q)
-    ]
-    low, high = _range((a.range[0] + b.range[0], a.range[1] + b.range[1]))
+    return _scaled_sum(scaled(a), scaled(b))
+
+
+def _scaled_sum(a: Scaled, b: Scaled) -> Scaled:
+    exponent = hl.max(a.exponent, b.exponent)
+    terms = [(_i64(v.mantissa) << hl.u64(30)) >> _u64(hl.min(exponent - v.exponent, 63)) for v in (a, b)]
+    low, high = _range((a.low + b.low, a.high + b.high))
     return _normalised(terms[0] + terms[1], exponent - 30, low, high, a.grain.joined(b.grain))
 
 
@@ -546,16 +548,12 @@ def _polynomial(x: Expr, terms: Sequence[float]) -> Expr:
 def exponential(a: Number) -> Number:
     """e^a; 0 below -100."""
     low, high = (min(max(v, -100.0), 88.0) for v in a.range)
-    x = shortened(minimum(maximum(_brought(a, -100.0, 88.0), constant(-100)), constant(88)), 32)  # type: ignore[arg-type]
+    x = shortened(_point(within(a, -100.0, 88.0)), 32)
     t = _i64(x.expr) * hl.i64(round(math.log2(math.e) * 2**30))
     point = x.shift + 30
     f = (t >> hl.u64(point - 30)) & hl.i64(2**30 - 1) if point >= 30 else hl.i64(0)
     mantissa = hl.clamp(_polynomial(f, _EXP2_TERMS), hl.i64(2**30), hl.i64(2**31 - 1))
     return Scaled(_i32(mantissa), _i32(t >> hl.u64(point)) - 30, math.exp(low), math.exp(high), SHARE)
-
-
-def _brought(a: Number, low: float, high: float) -> Number:
-    return a if isinstance(a, Fixed) else held(a, max(a.low, low), min(a.high, high))
 
 
 def logarithm(a: Number) -> Number:
@@ -603,10 +601,10 @@ def select(condition: Expr, a: Number, b: Number) -> Number:
             p, q = both
             low, high = min(p.low, q.low), max(p.high, q.high)
             return _sized(hl.select(condition, p.expr, q.expr), p.wide or q.wide, p.shift, low, high, grain)
-    p, q = scaled(a), scaled(b)
+    s, t = scaled(a), scaled(b)
     return Scaled(
-        hl.select(condition, p.mantissa, q.mantissa), hl.select(condition, p.exponent, q.exponent),
-        min(p.low, q.low), max(p.high, q.high), grain,
+        hl.select(condition, s.mantissa, t.mantissa), hl.select(condition, s.exponent, t.exponent),
+        min(s.low, t.low), max(s.high, t.high), grain,
     )
 
 
@@ -636,9 +634,8 @@ def _extreme(a: Number, b: Number, of: Any, bound: Callable[[Any, Any], Any]) ->
             bounds = bound(p.low, q.low), bound(p.high, q.high)
             return _sized(of(p.expr, q.expr), p.wide or q.wide, p.shift, *bounds, grain)
     smaller = bound(0, 1) == 0
-    result = select(less(a, b), a, b) if smaller else select(less(a, b), b, a)
-    p = scaled(result)
-    return Scaled(p.mantissa, p.exponent, low, high, grain)
+    result = scaled(select(less(a, b), a, b) if smaller else select(less(a, b), b, a))
+    return Scaled(result.mantissa, result.exponent, low, high, grain)
 
 
 def absolute(a: Number) -> Number:

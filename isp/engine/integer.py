@@ -34,7 +34,7 @@ _DIGITS: Final = 30
 
 @dataclass(frozen=True)
 class Code:
-    """How pixels are kept between segments: integers of `dtype`, low..high, that stand for 2^-shift times themselves."""
+    """How pixels are kept between segments: integers of `dtype` in low..high, that stand for 2^-shift times as much."""
 
     dtype: str
     shift: int
@@ -360,7 +360,8 @@ class _Writer:
             if code.shift == 0 and code.dtype.startswith("uint"):
                 return fixed.Whole(pixel, code.low, code.high)
             wide = code.dtype == "int64"
-            return fixed.Fixed(hl.cast(hl.Int(64 if wide else 32), pixel), code.shift, code.low, code.high, fixed.Grain(-code.shift))
+            expr = hl.cast(hl.Int(64 if wide else 32), pixel)
+            return fixed.Fixed(expr, code.shift, code.low, code.high, fixed.Grain(-code.shift))
         # a Func of no node, such as the wrapper of an image
         self._written(term.name, False)
         return _again(self._kept[term.name], term.element, place)
@@ -399,7 +400,6 @@ class _Writer:
             raise self._refusal(str(error)) from error
 
     def _operation(self, term: Term, given: list[Any]) -> Any:
-        import halide as hl
 
         from isp.engine import fixed
 

@@ -240,8 +240,8 @@ def _spans(tables: Tabulated, known: Sequence[Setting]) -> dict[Key, Span]:
     for setting in known:
         for _, key, element in setting.copies:
             low[key].reshape(-1)[element], high[key].reshape(-1)[element] = setting.param.lower, setting.param.upper
-    for key, bound in (*low.items(), *high.items()):
-        if not np.isfinite(bound).all():
+    for key in low:
+        if not (np.isfinite(low[key]).all() and np.isfinite(high[key]).all()):
             raise ProfileError(f"stage {key[0]!r} has no integer form: its parameters have no bounds")
     return {key: Span(low[key], high[key]) for key in low}
 

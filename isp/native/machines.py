@@ -74,10 +74,12 @@ def find_machine(target: str, features: Sequence[str] = ()) -> Machine:
         raise UsageError(f"unknown target {target!r}; allowed: {', '.join(TARGETS)}")
     name, compilers = TARGETS[target]
     base: Any = hl.get_host_target() if name == "host" else hl.Target(name)
-    allowed = FEATURES["arm" if str(base).startswith("arm") else "x86"] if target not in WITHOUT_FLOATS else ()
+    family = "arm" if str(base).startswith("arm") else "x86"
+    allowed: tuple[str, ...] = () if target in WITHOUT_FLOATS else FEATURES[family]
+    allowed = (*allowed, INTEGER)
     for feature in features:
-        if feature not in (*allowed, INTEGER):
-            raise UsageError(f"unknown feature {feature!r} of target {target}; allowed: {', '.join((*allowed, INTEGER))}")
+        if feature not in allowed:
+            raise UsageError(f"unknown feature {feature!r} of target {target}; allowed: {', '.join(allowed)}")
     text = "-".join([str(base), *(f for f in features if f != INTEGER)])
     full: Any = hl.Target(text)
     for extra in (hl.TargetFeature.StrictFloat, hl.TargetFeature.UserContext):

@@ -122,7 +122,7 @@ def table(
     text += [f"extern int {symbol}_argv(void **arguments);" for symbol in sorted({p.symbol for p in parts if p.symbol})]
     text.append("")
     text += [_numbers_of("float", f"array{i}", array) for i, array in enumerate(arrays.values())]
-    bits = {key: np.broadcast_to(given, arrays[key].shape) if given.size > 1 else given for key, given in shifts.items()}
+    bits = {k: np.broadcast_to(v, arrays[k].shape) if v.size > 1 else v for k, v in shifts.items()}
     text += [_numbers_of("int", f"shift{number[key]}", given) for key, given in bits.items()]
     text += _structs("isp_array", "arrays", [_array(key, array, i, fed.get(key, 0), bits.get(key))
                                              for i, (key, array) in enumerate(arrays.items())])

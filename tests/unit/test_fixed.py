@@ -51,7 +51,7 @@ class Run:
         f[self.x] = number.expr
         raw = np.asarray(f.realize([COUNT])).astype(np.int64)
         assert raw.dtype == np.int64
-        assert (raw >= number.low).all() and (raw <= number.high).all(), "outside its own bounds"
+        assert ((raw >= number.low) & (raw <= number.high)).all(), "outside its own bounds"
         return raw / 2.0**number.shift
 
 

@@ -29,7 +29,7 @@ _FARTHEST: Final = 2**18
 """Coordinates lie within it: frames have at most 65535 pixels along an axis, and less than as many around."""
 _MOST_PLANES: Final = 4096
 _DIGITS: Final = 30
-"""Bits of an array's largest element, without its sign."""
+"""Bits of an array's largest element, without its sign; one is left for what lies beyond its bounds."""
 
 
 @dataclass(frozen=True)
@@ -474,28 +474,20 @@ _COMPARISONS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
 }  # fmt: skip
 
 
-def _min(a: Any, b: Any) -> Any:
-    import halide as hl
+def _of_halide(name: str) -> Callable[..., Any]:
+    def applied(*given: Any) -> Any:
+        import halide as hl
 
-    return hl.min(a, b)
+        return getattr(hl, name)(*given)
 
-
-def _max(a: Any, b: Any) -> Any:
-    import halide as hl
-
-    return hl.max(a, b)
-
-
-def _abs(a: Any) -> Any:
-    import halide as hl
-
-    return hl.abs(a)
+    return applied
 
 
 _WHOLES: Final[Mapping[str, Callable[..., Any]]] = {
     "+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b, "/": lambda a, b: a // b,
-    "%": lambda a, b: a % b, "min": _min, "max": _max, "abs": _abs, "bitwise_and": lambda a, b: a & b,
-    "bitwise_or": lambda a, b: a | b, "bitwise_xor": lambda a, b: a ^ b, "bitwise_not": lambda a: ~a,
+    "%": lambda a, b: a % b, "min": _of_halide("min"), "max": _of_halide("max"), "abs": _of_halide("abs"),
+    "bitwise_and": lambda a, b: a & b, "bitwise_or": lambda a, b: a | b, "bitwise_xor": lambda a, b: a ^ b,
+    "bitwise_not": lambda a: ~a,
     "shift_left": lambda a, b: a << b, "shift_right": lambda a, b: a >> b,
 }  # fmt: skip
 
@@ -611,8 +603,10 @@ def _table(image: Any, low: NDArray[Any], high: NDArray[Any], constant: tuple[bo
     moving = tuple(i for i, known in enumerate(constant) if not known)
     size = np.maximum(np.abs(low), np.abs(high)).max(axis=moving, keepdims=True, initial=0)
     shifts = np.array([fraction_bits(s) for s in size.ravel()], np.int32).reshape(size.shape)
-    least, most = (v.min(axis=moving, keepdims=True) if v is low else v.max(axis=moving, keepdims=True)
-                   for v in (low, high))
+    least, most = low.min(axis=moving, keepdims=True), high.max(axis=moving, keepdims=True)
+    # what is interpolated between nodes may lie beyond them by float32's last bit
+    spare = np.where(least < most, size * 2.0**-20, 0.0)
+    least, most = least - spare, most + spare
     return _Table(image, whole(least, shifts), whole(most, shifts), shifts)
 
 

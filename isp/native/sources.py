@@ -25,7 +25,7 @@ _KINDS = {"axis": "ISP_AXIS", "direct": "ISP_DIRECT", "fixed": "ISP_FIXED"}
 _SCALES = {"linear": "ISP_LINEAR", "log2": "ISP_LOG2", "mired": "ISP_MIRED", "exp2": "ISP_EXP2"}
 _POWERS = {1.0: "ISP_PLAIN", -1.0: "ISP_RECIPROCAL", 2.0: "ISP_SQUARE", -2.0: "ISP_RECIPROCAL_SQUARE",
            0.5: "ISP_ROOT", -0.5: "ISP_RECIPROCAL_ROOT"}
-_CODES = {"u": 1, "f": 2}
+_CODES = {"i": 0, "u": 1, "f": 2}
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,6 @@ _GUARD: Final = 8
 """Bits kept below what a number must resolve, so that a sum of many roundings stays below it."""
 _RELATIVE: Final = -20
 """What quotients and exponentials must resolve, as a power of two: they are shares, and factors of pixels."""
-_DIGITS: Final = 26
-"""Digits of the largest product of two pixels that matter."""
 _LEAST_DIGITS: Final = 16
 """Digits that matter at least."""
 _COARSEST: Final = -4
@@ -77,7 +75,7 @@ class Grain:
         """Of a product of numbers of these sizes, as powers of two."""
         whole = size + other_size
         if not self.share and not other.share:
-            step = max(self.step + other.step, whole - _DIGITS)
+            step = self.step + other.step
         elif self.share and other.share:
             step = max(self.step + other_size, other.step + size)
         else:

@@ -153,7 +153,8 @@ def _weight(graph: Graph, name: str, square: Callable[[Expr], Expr], left: float
 
     # a plane of its own, though never stored: in the derivative it keeps every channel's part in one expression
     r, g, b = _at(graph.rgb(f"{name}_squares", square), graph.x, graph.y)
-    like = hl.max(hl.f32(1) - ((r + g) + b) * hl.f32(1 / left), hl.f32(0))
+    apart = graph.within((r + g) + b, hl.f32(0), hl.f32(2 * left))  # from `left` on the weight is 0
+    like = hl.max(hl.f32(1) - apart * hl.f32(1 / left), hl.f32(0))
     return graph.plane(name, like * like * hl.f32(share))
 
 

@@ -20,7 +20,7 @@ def test_constants_are_exact():
     x = hl.Var("x")
     f = hl.Func("exact")
     f[x] = hl.f32(x) * hl.f32(0.000123456789) + hl.f32(1 / 3)
-    found = read_definitions(f).funcs["exact"]
+    found = read_definitions(f).funcs[f.name()]
     assert found.arguments == ("x",)
     assert numbers(found.values[0]) == [float(np.float32(0.000123456789)), float(np.float32(1 / 3))]
     plus, = found.values
@@ -35,9 +35,9 @@ def test_funcs_with_several_values_and_what_they_call():
     pair[x] = (hl.i32(image[x]), hl.select(x > 3, hl.f32(1), hl.f32(2)))
     user[x, c] = pair[x + 1][1] * hl.f32(c)
     found = read_definitions(user).funcs
-    assert [v.what for v in found["pair"].values] == ["cast", "select"]
-    call = found["user"].values[0].arguments[0]
-    assert (call.what, call.name, call.element, call.type) == ("call", "pair", 1, "float32")
+    assert [v.what for v in found[pair.name()].values] == ["cast", "select"]
+    call = found[user.name()].values[0].arguments[0]
+    assert (call.what, call.name, call.element, call.type) == ("call", pair.name(), 1, "float32")
     assert call.arguments[0].what == "+"
 
 
@@ -49,6 +49,6 @@ def test_updates_and_arrays():
     total[x] = hl.f32(0)
     total[x] += table[window.x, x]
     found = read_definitions(total)
-    update, = found.funcs["total"].updates
+    update, = found.funcs[total.name()].updates
     assert update[0].what == "+"
     assert np.array_equal(found.buffers[table.name()], np.arange(6).reshape(2, 3))

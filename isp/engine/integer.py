@@ -7,7 +7,7 @@ pixels, and for each array the caller says between which numbers its elements ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from math import frexp, ldexp
@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isp.engine.segment import Port, Segment
+from isp.engine.whole import COMPARISONS, OPERATIONS, fitted, held_part, literal, operation_bounds, types
 from isp.errors import ProfileError
 
 if TYPE_CHECKING:
+    from isp.engine.binary_point import Number, Whole
     from isp.engine.build import Built
     from isp.engine.definitions import Definition, Term
-    from isp.engine.fixed import Number, Whole
     from isp.engine.graph import Node
 
 _FARTHEST: Final = 2**18
@@ -163,7 +164,7 @@ class _Writer:
         self._images = {hl.Func(p).name(): p for p in self._float.inputs}
         self._kept: dict[str, _Kept] = {}
         dims = 2 if segment.source.channels == 1 else 3
-        self._source = hl.ImageParam(_types()[segment.code.dtype], dims, "source")
+        self._source = hl.ImageParam(types()[segment.code.dtype], dims, "source")
         given = self._float.inputs
         self._limits = hl.Func(given[-1]).name() if segment.datapath else ""
         arrays = given[1 : len(given) - bool(segment.datapath)]
@@ -225,13 +226,13 @@ class _Writer:
         """The Func `name` in integers."""
         import halide as hl
 
-        from isp.engine import fixed
+        from isp.engine import binary_point
 
         given = self._definitions[name]
         places, bound = self._coordinates(given)
         values = [self._number(v, bound) for v in given.values]
         if stored:
-            values = [fixed.stored(v) for v in values]
+            values = [binary_point.stored(v) for v in values]
         func = hl.Func(name.partition("$")[0])
         parts: list[Any] = []
         starts = []
@@ -245,7 +246,7 @@ class _Writer:
     def _coordinates(self, given: Definition) -> tuple[tuple[Any, ...], dict[str, Any]]:
         import halide as hl
 
-        from isp.engine.fixed import Whole
+        from isp.engine.binary_point import Whole
 
         places = tuple(hl.Var(a) for a in given.arguments)
         bounds = [(-_FARTHEST, _FARTHEST)] * 2 + [(0, _MOST_PLANES)] * 2
@@ -257,7 +258,7 @@ class _Writer:
         """Running sums in integers: as many terms as the window has places."""
         import halide as hl
 
-        from isp.engine import fixed
+        from isp.engine import binary_point
 
         name = node.sums.name()
         given = self._definitions[name]
@@ -266,15 +267,15 @@ class _Writer:
         count = 1
         for i in range(window.dimensions()):
             extent = int(str(window[i].extent()).partition(": ")[2][:-1])
-            bound[window[i].name()] = fixed.Whole(hl.Expr(window[i]), -_FARTHEST, _FARTHEST)
+            bound[window[i].name()] = binary_point.Whole(hl.Expr(window[i]), -_FARTHEST, _FARTHEST)
             count *= extent
         # of the sum so far, which adds nothing to the term
-        self._kept[name] = _Kept(None, (fixed.constant(0),), (0,))
-        term = fixed.settled(self._number(given.updates[0][0], bound))
-        if not isinstance(term, fixed.Fixed):
+        self._kept[name] = _Kept(None, (binary_point.constant(0),), (0,))
+        term = binary_point.settled(self._number(given.updates[0][0], bound))
+        if not isinstance(term, binary_point.Fixed):
             raise self._refusal("sums of numbers of any size")
-        term = fixed.shortened(term, 63 - count.bit_length())
-        total = fixed.Fixed(None, term.shift, count * min(term.low, 0), count * max(term.high, 0), term.grain)
+        term = binary_point.shortened(term, 63 - count.bit_length())
+        total = binary_point.Fixed(None, term.shift, count * min(term.low, 0), count * max(term.high, 0), term.grain)
         kind = hl.Int(64 if total.wide else 32)
         running = hl.Func(name.partition("$")[0])
         running[places] = hl.cast(kind, 0)
@@ -285,16 +286,16 @@ class _Writer:
     def _output(self, given: Definition) -> tuple[Any, Code]:
         import halide as hl
 
-        from isp.engine import fixed
+        from isp.engine import binary_point
 
         places, bound = self._coordinates(given)
         value = self._value(given.values[0], bound)
         func = hl.Func("output")
-        if isinstance(value, fixed.Whole):
+        if isinstance(value, binary_point.Whole):
             func[places] = value.expr
             return func, Code(self._segment.sink.dtype, 0, value.low, value.high)
-        value = fixed.stored(fixed.settled(value))
-        if not isinstance(value, fixed.Fixed):
+        value = binary_point.stored(binary_point.settled(value))
+        if not isinstance(value, binary_point.Fixed):
             raise self._refusal("a result of any size")
         kind = _memory(value)
         func[places] = hl.cast(hl.Int(kind), value.expr)
@@ -306,7 +307,7 @@ class _Writer:
         return ProfileError(f"stage {self._stage!r} has no integer form: it needs {what}")
 
     def _number(self, term: Term, bound: Mapping[str, Any]) -> Number:
-        from isp.engine.fixed import Whole, whole_number
+        from isp.engine.binary_point import Whole, whole_number
 
         value = self._value(term, bound)
         return whole_number(value) if isinstance(value, Whole) else value
@@ -315,7 +316,7 @@ class _Writer:
         """A `Number`, a `Whole`, or what is true or false as an expression."""
         import halide as hl
 
-        from isp.engine import fixed
+        from isp.engine import binary_point
 
         inner = dict(bound)
         while term.what == "let":
@@ -323,15 +324,16 @@ class _Writer:
             term = term.arguments[1]
         if term.what == "number":
             if term.type.startswith("float"):
-                return fixed.constant(term.value)
+                return binary_point.constant(term.value)
             if term.type == "uint1":
                 return hl.Expr(bool(term.value))
-            return fixed.Whole(_literal(term), int(term.value), int(term.value))
+            return binary_point.Whole(literal(term), int(term.value), int(term.value))
         if term.what == "variable":
             if term.name in inner:
                 return inner[term.name]
             if term.name in self._names:
-                return fixed.Whole(hl.i32(self._names[term.name]), self._names[term.name], self._names[term.name])
+                length = self._names[term.name]
+                return binary_point.Whole(hl.i32(length), length, length)
             raise self._refusal(f"{term.name!r}")
         given = [self._value(a, inner) for a in term.arguments]
         if term.what == "call":
@@ -345,11 +347,11 @@ class _Writer:
     def _read(self, term: Term, given: Sequence[Whole]) -> Any:
         import halide as hl
 
-        from isp.engine import fixed
+        from isp.engine import binary_point
 
         place = tuple(g.expr for g in given)
         if term.name == self._limits and self._segment.datapath is not None:
-            return fixed.constant(float(self._segment.datapath.array[given[0].low]))
+            return binary_point.constant(float(self._segment.datapath.array[given[0].low]))
         if term.name in self._kept:
             return _again(self._kept[term.name], term.element, place)
         if term.name in self._tables:
@@ -358,10 +360,10 @@ class _Writer:
             code = self._segment.code
             pixel = self._source[place]
             if code.shift == 0 and code.dtype.startswith("uint"):
-                return fixed.Whole(pixel, code.low, code.high)
+                return binary_point.Whole(pixel, code.low, code.high)
             wide = code.dtype == "int64"
             expr = hl.cast(hl.Int(64 if wide else 32), pixel)
-            return fixed.Fixed(expr, code.shift, code.low, code.high, fixed.Grain(-code.shift))
+            return binary_point.Fixed(expr, code.shift, code.low, code.high, binary_point.Grain(-code.shift))
         # a Func of no node, such as the wrapper of an image
         self._written(term.name, False)
         return _again(self._kept[term.name], term.element, place)
@@ -369,31 +371,31 @@ class _Writer:
     def _cast(self, kind: str, value: Any) -> Any:
         import halide as hl
 
-        from isp.engine import fixed
+        from isp.engine import binary_point, fixed
 
         if kind.startswith("float"):
-            if isinstance(value, fixed.Whole):
-                return value if value.cut is not None else fixed.whole_number(value)
-            if not isinstance(value, (fixed.Fixed, fixed.Scaled)):
-                return fixed.select(value, fixed.constant(1), fixed.constant(0))
+            if isinstance(value, binary_point.Whole):
+                return value if value.cut is not None else binary_point.whole_number(value)
+            if not isinstance(value, (binary_point.Fixed, binary_point.Scaled)):
+                return fixed.select(value, binary_point.constant(1), binary_point.constant(0))
             return value
-        if isinstance(value, (fixed.Fixed, fixed.Scaled)):
+        if isinstance(value, (binary_point.Fixed, binary_point.Scaled)):
             value = fixed.truncated(value)
             if kind == "int32":
                 return value
-        if not isinstance(value, fixed.Whole):
-            return fixed.Whole(hl.cast(_types()[kind], value), 0, 1)
-        return _fitted(hl.cast(_types()[kind], value.expr), kind, value.low, value.high)
+        if not isinstance(value, binary_point.Whole):
+            return binary_point.Whole(hl.cast(types()[kind], value), 0, 1)
+        return fitted(hl.cast(types()[kind], value.expr), kind, value.low, value.high)
 
     def _reinterpreted(self, kind: str, value: Any) -> Any:
         import halide as hl
 
-        from isp.engine import fixed
+        from isp.engine import binary_point, fixed
 
-        if isinstance(value, fixed.Whole):
+        if isinstance(value, binary_point.Whole):
             if kind == "float32":
                 return fixed.from_bits(value)
-            return _fitted(hl.reinterpret(_types()[kind], value.expr), kind, value.low, value.high)
+            return fitted(hl.reinterpret(types()[kind], value.expr), kind, value.low, value.high)
         try:
             return fixed.bits_of(value)
         except ValueError as error:
@@ -401,40 +403,40 @@ class _Writer:
 
     def _operation(self, term: Term, given: list[Any]) -> Any:
 
-        from isp.engine import fixed
+        from isp.engine import binary_point, fixed
 
         what = term.what.removesuffix("_f32")
-        numbers = (fixed.Fixed, fixed.Scaled)
+        numbers = (binary_point.Fixed, binary_point.Scaled)
         if what in ("likely", "likely_if_innermost"):
             return given[0]
         if what == "select":
             return self._select(*given)
         if any(isinstance(g, numbers) for g in given):
-            operands = [fixed.whole_number(g) if isinstance(g, fixed.Whole) else g for g in given]
-            if what == "-" and isinstance(given[1], fixed.Whole) and isinstance(given[0], fixed.Fixed):
+            operands = [binary_point.whole_number(g) if isinstance(g, binary_point.Whole) else g for g in given]
+            if what == "-" and isinstance(given[1], binary_point.Whole) and isinstance(given[0], binary_point.Fixed):
                 return fixed.fraction(given[0], given[1])
             if what == "unsafe_promise_clamped":
                 value, low, high = operands
-                return fixed.within(value, low.range[0], high.range[1])
+                return binary_point.within(value, low.range[0], high.range[1])
             if what not in _NUMBERS:
                 raise self._refusal(f"the function {what}")
             return getattr(fixed, _NUMBERS[what])(*operands) if what not in _SWAPPED else self._compared(what, operands)
-        if what in ("!", "bitwise_not") and not isinstance(given[0], fixed.Whole):
+        if what in ("!", "bitwise_not") and not isinstance(given[0], binary_point.Whole):
             return ~given[0]
-        if not all(isinstance(g, fixed.Whole) for g in given):
+        if not all(isinstance(g, binary_point.Whole) for g in given):
             if what in ("&&", "bitwise_and"):
                 return given[0] & given[1]
             if what in ("||", "bitwise_or"):
                 return given[0] | given[1]
             raise self._refusal(f"the function {what} of what is true or false")
-        if what in _COMPARISONS:
-            return _COMPARISONS[what](given[0].expr, given[1].expr)
-        if what not in _WHOLES:
+        if what in COMPARISONS:
+            return COMPARISONS[what](given[0].expr, given[1].expr)
+        if what not in OPERATIONS:
             raise self._refusal(f"the function {what} of integers")
-        expr = _WHOLES[what](*(g.expr for g in given))
+        expr = OPERATIONS[what](*(g.expr for g in given))
         kind = str(expr.type())
-        result = _fitted(expr, kind, *_whole_bounds(what, given, kind))
-        return replace(result, cut=_held_part(what, *given)) if what in ("min", "max") else result
+        result = fitted(expr, kind, *operation_bounds(what, given, kind))
+        return replace(result, cut=held_part(what, *given)) if what in ("min", "max") else result
 
     def _compared(self, what: str, operands: Sequence[Number]) -> Any:
         from isp.engine import fixed
@@ -450,15 +452,15 @@ class _Writer:
     def _select(self, condition: Any, yes: Any, no: Any) -> Any:
         import halide as hl
 
-        from isp.engine import fixed
+        from isp.engine import binary_point, fixed
 
-        numbers = (fixed.Fixed, fixed.Scaled)
+        numbers = (binary_point.Fixed, binary_point.Scaled)
         if isinstance(yes, numbers) or isinstance(no, numbers):
-            a, b = (fixed.whole_number(v) if isinstance(v, fixed.Whole) else v for v in (yes, no))
+            a, b = (binary_point.whole_number(v) if isinstance(v, binary_point.Whole) else v for v in (yes, no))
             return fixed.select(condition, a, b)
-        if isinstance(yes, fixed.Whole):
+        if isinstance(yes, binary_point.Whole):
             expr = hl.select(condition, yes.expr, no.expr)
-            return fixed.Whole(expr, min(yes.low, no.low), max(yes.high, no.high))
+            return binary_point.Whole(expr, min(yes.low, no.low), max(yes.high, no.high))
         return (condition & yes) | (~condition & no)
 
 
@@ -468,88 +470,6 @@ _NUMBERS: Final = {
     **dict.fromkeys(("<", "<=", ">", ">=", "==", "!="), ""),
 }  # fmt: skip
 _SWAPPED: Final = ("<", "<=", ">", ">=", "==", "!=")
-_COMPARISONS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
-    "<": lambda a, b: a < b, "<=": lambda a, b: a <= b, ">": lambda a, b: a > b, ">=": lambda a, b: a >= b,
-    "==": lambda a, b: a == b, "!=": lambda a, b: a != b,
-}  # fmt: skip
-
-
-def _of_halide(name: str) -> Callable[..., Any]:
-    def applied(*given: Any) -> Any:
-        import halide as hl
-
-        return getattr(hl, name)(*given)
-
-    return applied
-
-
-_WHOLES: Final[Mapping[str, Callable[..., Any]]] = {
-    "+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b, "/": lambda a, b: a // b,
-    "%": lambda a, b: a % b, "min": _of_halide("min"), "max": _of_halide("max"), "abs": _of_halide("abs"),
-    "bitwise_and": lambda a, b: a & b, "bitwise_or": lambda a, b: a | b, "bitwise_xor": lambda a, b: a ^ b,
-    "bitwise_not": lambda a: ~a,
-    "shift_left": lambda a, b: a << b, "shift_right": lambda a, b: a >> b,
-}  # fmt: skip
-
-
-def _whole_bounds(what: str, given: Sequence[Whole], kind: str) -> tuple[int, int]:
-    """Bounds of an operation on integers; those of its type where it may be anything."""
-    low, high = _limits(kind)
-    if what in ("+", "-", "*"):
-        a, b = given
-        found = [_WHOLES[what](p, q) for p in (a.low, a.high) for q in (b.low, b.high)]
-        return min(found), max(found)
-    if what in ("min", "max"):
-        pick = min if what == "min" else max
-        return pick(g.low for g in given), pick(g.high for g in given)
-    if what == "/" and given[1].low > 0:
-        found = [p // q for p in (given[0].low, given[0].high) for q in (given[1].low, given[1].high)]
-        return min(found), max(found)
-    if what == "%" and given[1].low > 0:
-        return 0, given[1].high - 1
-    return low, high
-
-
-def _held_part(what: str, a: Whole, b: Whole) -> tuple[Any, int, int] | None:
-    """What `Whole.cut` says of the smaller or larger of a whole part and a constant."""
-    if a.cut is None:
-        a, b = b, a
-    if a.cut is None or b.low != b.high:
-        return None
-    number, low, high = a.cut
-    return (number, min(low, b.low), min(high, b.low)) if what == "min" else (number, max(low, b.low), max(high, b.low))
-
-
-def _limits(kind: str) -> tuple[int, int]:
-    """The least and largest integer of a type."""
-    if kind == "uint1":
-        return 0, 1
-    bits = int(kind.lstrip("uint"))
-    return (0, 2**bits - 1) if kind.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-
-
-def _fitted(expr: Any, kind: str, low: int, high: int) -> Whole:
-    """An integer of a type, which may be anything where it does not fit."""
-    from isp.engine.fixed import Whole
-
-    least, largest = _limits(kind)
-    return Whole(expr, low, high) if least <= low and high <= largest else Whole(expr, least, largest)
-
-
-def _types() -> dict[str, Any]:
-    import halide as hl
-
-    found = {f"int{n}": hl.Int(n) for n in (8, 16, 32, 64)} | {f"uint{n}": hl.UInt(n) for n in (1, 8, 16, 32, 64)}
-    return found | {"float32": hl.Float(32)}
-
-
-def _literal(term: Term) -> Any:
-    import halide as hl
-
-    if term.type == "int32":
-        return hl.Expr(int(term.value))
-    value = int(term.value)
-    return hl.cast(_types()[term.type], hl.i64(value if value < 2**63 else value - 2**64))
 
 
 def _as_floats(segment: IntegerSegment) -> Segment:
@@ -573,7 +493,7 @@ def _parts(value: Any) -> list[Any]:
     """What a Func keeps of a number."""
     import halide as hl
 
-    from isp.engine.fixed import Fixed
+    from isp.engine.binary_point import Fixed
 
     if isinstance(value, Fixed):
         return [hl.cast(hl.Int(_memory(value)), value.expr)]
@@ -584,7 +504,7 @@ def _again(kept: _Kept, element: int, place: tuple[Any, ...]) -> Any:
     """A value of a Func at a place."""
     import halide as hl
 
-    from isp.engine.fixed import Fixed, Scaled, constant
+    from isp.engine.binary_point import Fixed, Scaled, constant
 
     value, start = kept.values[element], kept.places[element]
     if kept.func is None:
@@ -607,7 +527,7 @@ def _table(image: Any, low: NDArray[Any], high: NDArray[Any], constant: tuple[bo
     # what is interpolated between nodes may lie beyond them by float32's last bit
     spare = np.where(least < most, size * 2.0**-20, 0.0)
     least, most = least - spare, most + spare
-    return _Table(image, whole(least, shifts), whole(most, shifts), shifts)
+    return _Table(image, integers_of(least, shifts), integers_of(most, shifts), shifts)
 
 
 def fraction_bits(size: float) -> int:
@@ -615,7 +535,7 @@ def fraction_bits(size: float) -> int:
     return min(_DIGITS - (frexp(size)[1] if size else 0), 120)
 
 
-def whole(values: NDArray[Any], shifts: NDArray[np.int32]) -> NDArray[np.int64]:
+def integers_of(values: NDArray[Any], shifts: NDArray[np.int32]) -> NDArray[np.int64]:
     """The integers that stand for numbers, as `isp.c` makes them."""
     return np.asarray(np.floor(np.ldexp(np.asarray(values, np.float64), shifts) + 0.5), np.int64)
 
@@ -625,7 +545,7 @@ def _baked(array: NDArray[Any], constant: tuple[bool, ...]) -> _Table:
     import halide as hl
 
     table = _table(None, array.astype(np.float64), array.astype(np.float64), constant)
-    integers = np.ascontiguousarray(whole(array, table.shifts), np.int32)
+    integers = np.ascontiguousarray(integers_of(array, table.shifts), np.int32)
     # a buffer with memory of its own: Halide does not hold on to an array
     return replace(table, image=hl.Buffer(integers).copy())
 
@@ -633,7 +553,7 @@ def _baked(array: NDArray[Any], constant: tuple[bool, ...]) -> _Table:
 def _element(table: _Table, term: Term, place: tuple[Any, ...]) -> Any:
     import halide as hl
 
-    from isp.engine.fixed import NUMBER, Fixed, constant
+    from isp.engine.binary_point import NUMBER, Fixed, constant
 
     index = tuple(
         int(a.value) if n > 1 else 0 for a, n in zip(reversed(term.arguments), table.shifts.shape, strict=True)

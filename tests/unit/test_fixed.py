@@ -9,8 +9,8 @@ import halide as hl
 import numpy as np
 import pytest
 
-from isp.engine import fixed
-from isp.engine.fixed import NUMBER, Fixed, Grain, Scaled
+from isp.engine import binary_point, fixed
+from isp.engine.binary_point import NUMBER, Fixed, Grain, Scaled
 
 COUNT = 4096
 
@@ -35,7 +35,7 @@ class Run:
 
     def given(self, low, high, shift=14, bits=16, seed=1):
         values, a, b = numbers(low, high, bits, shift, seed)
-        wide = fixed._bits(a, b) > 32
+        wide = binary_point.count_bits(a, b) > 32
         array = np.ascontiguousarray(values, np.int64 if wide else np.int32)
         buffer = hl.Buffer(array)
         self.kept += [array, buffer]
@@ -82,7 +82,7 @@ def test_sums_products_and_comparisons_are_exact(one, two):
 def test_scaled_numbers_are_right_to_29_bits(one, two):
     run = Run()
     (a, p), (b, q) = run.given(*one), run.given(*two, shift=20, bits=22, seed=2)
-    s, t = fixed.scaled(a), fixed.scaled(b)
+    s, t = binary_point.scaled(a), binary_point.scaled(b)
     s, t = (Scaled(v.mantissa, v.exponent, -1e9, 1e9, Grain(-40)) for v in (s, t))  # too wide for a fixed point
     near(run.value(fixed.multiply(s, t)), p * q)
     near(run.value(fixed.add(s, t)), p + q, 1e-8, 1e-12)
@@ -91,26 +91,26 @@ def test_scaled_numbers_are_right_to_29_bits(one, two):
     assert np.array_equal(run.value(fixed.minimum(s, t)), np.minimum(p, q))
     assert np.array_equal(run.value(fixed.maximum(s, b)), np.maximum(p, q))
     near(run.value(fixed.absolute(s)), np.abs(p), 0)
-    near(run.value(fixed.held(s, -2.5, 0.75)), np.clip(p, -2.5, 0.75), 0, 2.0**-43)
+    near(run.value(binary_point.held(s, -2.5, 0.75)), np.clip(p, -2.5, 0.75), 0, 2.0**-43)
 
 
 def test_quotients_saturate_where_the_divisor_is_nothing():
     run = Run()
     (a, p), (b, q) = run.given(-4, 4), run.given(0, 4, seed=3)
-    held = fixed.minimum(fixed.divide(a, b), fixed.constant(3))
-    held = fixed.maximum(held, fixed.constant(-0.5))
+    held = fixed.minimum(fixed.divide(a, b), binary_point.constant(3))
+    held = fixed.maximum(held, binary_point.constant(-0.5))
     with np.errstate(divide="ignore", invalid="ignore"):
         wanted = np.clip(np.nan_to_num(p / q, nan=0), -0.5, 3)
     near(run.value(held), wanted, 1e-8, 2e-9)
-    tiny = fixed.maximum(b, fixed.constant(float(np.float32(1e-12))))
+    tiny = fixed.maximum(b, binary_point.constant(float(np.float32(1e-12))))
     near(run.value(fixed.divide(a, tiny)), p / np.maximum(q, np.float32(1e-12)))
 
 
 def test_a_divisor_that_is_a_constant():
     run = Run()
     a, p = run.given(-4, 4)
-    assert np.array_equal(run.value(fixed.divide(a, fixed.constant(-0.125))), p / -0.125)
-    near(run.value(fixed.divide(a, fixed.constant(3))), p / 3, 1e-9)
+    assert np.array_equal(run.value(fixed.divide(a, binary_point.constant(-0.125))), p / -0.125)
+    near(run.value(fixed.divide(a, binary_point.constant(3))), p / 3, 1e-9)
 
 
 @pytest.mark.parametrize(("low", "high", "shift", "bits"), [(0, 4, 14, 16), (-4, 4, 14, 16), (0, 2000, 40, 51)])
@@ -137,23 +137,23 @@ def test_rounding():
     b, q = run.given(-60, 60, 1, 7)
     assert np.array_equal(run.value(fixed.nearest_even(b)), np.rint(q))
     whole = fixed.truncated(a)
-    assert np.array_equal(run.value(fixed.whole_number(whole)), np.trunc(p))
+    assert np.array_equal(run.value(binary_point.whole_number(whole)), np.trunc(p))
 
 
 def test_bits_are_those_of_float32():
     run = Run()
     a, p = run.given(2.0**-10, 30, 14, 18)
     bits = fixed.bits_of(a)
-    assert np.array_equal(run.value(fixed.whole_number(bits)), p.astype(np.float32).view(np.int32))
+    assert np.array_equal(run.value(binary_point.whole_number(bits)), p.astype(np.float32).view(np.int32))
     assert np.array_equal(run.value(fixed.from_bits(bits)), p)
     with pytest.raises(ValueError, match="may not be positive"):
-        fixed.bits_of(fixed.constant(0))
+        fixed.bits_of(binary_point.constant(0))
 
 
 def test_what_is_kept_in_memory_has_32_bits_where_they_are_enough():
     run = Run()
     (a, p), (b, q) = run.given(-4, 4), run.given(0, 1, 30, 32, seed=4)
-    product = fixed.stored(fixed.multiply(a, replace(b, grain=NUMBER)))
+    product = binary_point.stored(fixed.multiply(a, replace(b, grain=NUMBER)))
     assert isinstance(product, Fixed)
     assert product.bits == 32
     near(run.value(product), p * q, 0, 2.0 ** -(product.shift + 1))

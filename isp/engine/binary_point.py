@@ -151,26 +151,32 @@ Number = Fixed | Scaled
 
 
 def count_bits(low: int, high: int) -> int:
+    """Bits that integers in low..high need, the sign included."""
     return 1 + max(high.bit_length() if high >= 0 else 0, (~low).bit_length() if low < 0 else 0)
 
 
 def i32(expr: Expr) -> Expr:
+    """As int32."""
     return hl.cast(hl.Int(32), expr)
 
 
 def i64(expr: Expr) -> Expr:
+    """As int64."""
     return hl.i64(expr) if isinstance(expr, int) else hl.cast(hl.Int(64), expr)
 
 
 def u64(expr: Expr) -> Expr:
+    """As uint64."""
     return hl.cast(hl.UInt(64), expr)
 
 
-def integer(value: int, wide: bool) -> Expr:
+def typed(value: int, wide: bool) -> Expr:
+    """A constant of int64 (`wide`) or int32."""
     return hl.i64(value) if wide else hl.i32(value)
 
 
 def cast(expr: Expr, wide: bool) -> Expr:
+    """As int64 (`wide`) or int32."""
     return i64(expr) if wide else i32(expr)
 
 
@@ -184,7 +190,7 @@ def constant(value: float) -> Fixed:
     while above and above % 2 == 0:
         above, shift = above // 2, shift - 1
     shift = shift if above else 0
-    return Fixed(integer(above, count_bits(above, above) > 32), shift, above, above, NUMBER)
+    return Fixed(typed(above, count_bits(above, above) > 32), shift, above, above, NUMBER)
 
 
 def whole_number(value: Whole) -> Fixed:
@@ -207,7 +213,7 @@ def shortened(value: Fixed, bits: int) -> Fixed:
     while drop > 0:
         low, high = (v + (1 << drop - 1) >> drop for v in (value.low, value.high))
         if count_bits(low, high) <= bits:
-            expr = (cast(value.expr, value.wide) + integer(1 << drop - 1, value.wide)) >> drop
+            expr = (cast(value.expr, value.wide) + typed(1 << drop - 1, value.wide)) >> drop
             return Fixed(cast(expr, count_bits(low, high) > 32), value.shift - drop, low, high, value.grain)
         drop += 1
     return value
@@ -220,7 +226,7 @@ def raised(value: Fixed, shift: int) -> Fixed:
         return value
     low, high = value.low << more, value.high << more
     if value.low == value.high:
-        return Fixed(integer(low, count_bits(low, high) > 32), shift, low, high, value.grain)
+        return Fixed(typed(low, count_bits(low, high) > 32), shift, low, high, value.grain)
     wide = count_bits(low, high) > 32
     expr = cast(value.expr, wide) << min(more, 63)
     return Fixed(expr, shift, low, high, value.grain)
@@ -263,7 +269,7 @@ def scaled(value: Number) -> Scaled:
     left = hl.max(zeros, hl.cast(word, 1)) - hl.cast(word, 1)
     raised = size << left
     mantissa = i32(raised >> hl.cast(word, 32)) if wide else i32(raised)
-    mantissa = hl.select(expr < integer(0, wide), -mantissa, mantissa) if value.low < 0 else mantissa
+    mantissa = hl.select(expr < typed(0, wide), -mantissa, mantissa) if value.low < 0 else mantissa
     exponent = hl.i32((32 if wide else 0) - value.shift) - i32(left)
     if value.low <= 0 <= value.high:
         exponent = hl.select(mantissa == 0, hl.i32(NOTHING), exponent)
@@ -293,6 +299,7 @@ def held(value: Number, low: float, high: float) -> Fixed:
 
 
 def times_power(value: float, shift: int) -> Fraction:
+    """value 2^shift, exactly."""
     return Fraction(value) * Fraction(2) ** shift
 
 
@@ -305,7 +312,7 @@ def within(value: Number, low: float, high: float) -> Number:
     if isinstance(value, Scaled):
         return held(value, low, high) if fits(value, low, high) else replace(value, low=low, high=high)
     least, most = math.floor(times_power(low, value.shift)), math.ceil(times_power(high, value.shift))
-    expr = hl.clamp(value.expr, integer(least, value.wide), integer(most, value.wide))
+    expr = hl.clamp(value.expr, typed(least, value.wide), typed(most, value.wide))
     return sized(expr, value.wide, value.shift, least, most, value.grain)
 
 
@@ -336,5 +343,6 @@ def size_of(value: Number) -> float:
 
 
 def bounds_of(bounds: Sequence[float]) -> tuple[float, float]:
+    """The least and largest, held within what floats hold."""
     finite = [0.0 if math.isnan(b) else min(max(b, -HUGE), HUGE) for b in bounds]
     return min(finite), max(finite)

@@ -42,7 +42,6 @@ from isp.engine.binary_point import (
     held,
     i32,
     i64,
-    integer,
     raised,
     scaled,
     settled,
@@ -50,6 +49,7 @@ from isp.engine.binary_point import (
     size_of,
     sized,
     times_power,
+    typed,
     u64,
     whole_number,
     within,
@@ -216,7 +216,7 @@ def _reciprocal_of(value: Fixed) -> Fixed:
     """1 over a constant, to 31 bits."""
     shift = 30 + abs(value.low).bit_length()
     inverse = round(Fraction(2**shift, value.low))
-    return Fixed(integer(inverse, count_bits(inverse, inverse) > 32), shift - value.shift, inverse, inverse, NUMBER)
+    return Fixed(typed(inverse, count_bits(inverse, inverse) > 32), shift - value.shift, inverse, inverse, NUMBER)
 
 
 def _reciprocal(x: Expr) -> Expr:
@@ -406,7 +406,7 @@ def truncated(a: Number) -> Whole:
     whole = floor(size)
     expr = raised(whole, 0).expr if whole.shift <= 0 else whole.expr
     if value.low < 0:
-        expr = hl.select(value.expr < integer(0, value.wide), -expr, expr)
+        expr = hl.select(value.expr < typed(0, value.wide), -expr, expr)
     low, high = max(low, -(2**31)), min(high, 2**31 - 1)
     expr = i32(hl.clamp(i64(expr), hl.i64(low), hl.i64(high)) if whole.wide else expr)
     return Whole(expr, low, high, (a.of or a, low, high) if isinstance(a, Fixed) else None)

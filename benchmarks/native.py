@@ -1,6 +1,6 @@
 """Compiled profiles: time to compile, size, and speed on this machine against `Pipeline`.
 
-    python benchmarks/native.py [--width 8000 --height 6000 --rounds 5]
+    python benchmarks/native.py [--width 8000 --height 6000 --rounds 5] [--integer natural]
 
 The goals: `natural` compiles for arm-64-android in under 2 minutes; the host library is at least as fast as `isp run`
 without its file handling. Under emulation no speed is claimed.
@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -84,13 +85,41 @@ def speed(name: str, width: int, height: int, rounds: int) -> None:
               f"{mid[key] / mid['library']:.2f} x as fast")
 
 
+def integers(name: str, width: int, height: int, rounds: int) -> None:
+    """What an integer build takes beside the float32 imitation of the same datapath, and how far apart they are."""
+    frame = big_frame(width, height)
+    path = ("datapath.bits=14", "datapath.headroom=2", "output.bits=8", "output.format=png")
+    profile = read_profile(name).with_settings([*FED, *path])
+    spent: dict[str, list[float]] = {}
+    pictures = []
+    with tempfile.TemporaryDirectory() as folder:
+        for kind, features in (("float32", ()), ("integers", ("integer",))):
+            library = compile_profile(profile, "host", Path(folder, kind), features=features, frame=frame)
+            loaded = Loaded(library, frame)
+            spent[kind] = []
+            for _ in range(rounds):
+                start = time.process_time()
+                picture = loaded()
+                spent[kind].append(time.process_time() - start)
+            pictures.append(picture.astype(np.int16))
+            print(f"{name} in {kind}: compiled in {library.seconds['compile']:.1f} s (0 if cached), "
+                  f"{library.object_bytes / 1e6:.2f} MB of objects")
+    apart = np.abs(pictures[0] - pictures[1])
+    print(f"  {np.mean(apart > 0):.3%} of the samples differ, {np.mean(apart > 1):.4%} by more than 1 code, at most "
+          f"{apart.max()}; integers take {median(spent['integers']) / median(spent['float32']):.1f} x the CPU time")
+
+
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--width", type=int, default=8000)
     parser.add_argument("--height", type=int, default=6000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--integer", metavar="PROFILE", help="only this profile's integer build, 14 bits")
     asked = parser.parse_args()
+    if asked.integer:
+        integers(asked.integer, asked.width, asked.height, asked.rounds)
+        return
     compiling("natural")
     for name in ("reference", "natural"):
         speed(name, asked.width, asked.height, asked.rounds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,18 @@ from isp.native.library import Library, compile_profile
 
 QEMU = next((p for p in map(shutil.which, ("qemu-aarch64-static", "qemu-aarch64")) if p), None)
 CROSS = shutil.which("aarch64-linux-gnu-gcc")
+QEMU_32 = next((p for p in map(shutil.which, ("qemu-arm-static", "qemu-arm")) if p), None)
+CROSS_32 = shutil.which("arm-linux-gnueabi-gcc")
+WITHOUT_FLOATS = [str(QEMU_32), "-cpu", "cortex-a15,vfp=off,neon=off", "-L", "/usr/arm-linux-gnueabi"]
+"""Runs a program on a processor on which every floating-point instruction is illegal."""
 ROOT_OF_CROSS = "/usr/aarch64-linux-gnu"
 
 needs_cc = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler here")
 needs_arm = pytest.mark.skipif(
     not (CROSS and QEMU), reason="aarch64-linux-gnu-gcc and qemu-user are not both here"
+)
+needs_arm_32 = pytest.mark.skipif(
+    not (CROSS_32 and QEMU_32), reason="arm-linux-gnueabi-gcc and qemu-user are not both here"
 )
 
 HOST_STAGE = ctypes.CFUNCTYPE(
@@ -158,11 +166,13 @@ def picture_raw(height: int, width: int, cfa: str = "RGGB", seed: int = 5, top: 
     return RawFrame.from_array(codes.clip(0, top).astype(np.uint16), cfa, 64, top, **info)
 
 
-def develop(program: Path, raw: np.ndarray, folder: Path, *settings: str, arm: bool = False) -> np.ndarray:
+def develop(
+    program: Path, raw: np.ndarray, folder: Path, *settings: str, arm: bool = False, emulator: Sequence[str] = ()
+) -> np.ndarray:
     """The picture of the example program, read from the PPM it writes."""
     source, target = folder / "in.raw", folder / "out.ppm"
     raw.tofile(source)
-    emulated = [QEMU, "-L", ROOT_OF_CROSS] if arm else []
+    emulated = [QEMU, "-L", ROOT_OF_CROSS] if arm else emulator
     size = f"{raw.shape[1]}x{raw.shape[0]}"
     command = [*emulated, str(program), size, str(source), str(target), *settings]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

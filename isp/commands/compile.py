@@ -14,7 +14,8 @@ from isp.errors import UsageError
 if TYPE_CHECKING:
     from isp.values import RawFrame
 
-TARGET_HELP = "arm-64-android, arm-64-ios, arm-64-linux, x86-64-linux or host."
+TARGET_HELP = "arm-64-android, arm-64-ios, arm-64-linux, arm-32-linux-nofp (integers), x86-64-linux or host."
+FEATURES_HELP = "Instruction sets beyond the target's least: avx2,fma; or integer: pixels computed without floats."
 
 
 def compile_command(
@@ -23,7 +24,7 @@ def compile_command(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write.")],
     features: Annotated[
         list[str] | None,
-        typer.Option("--features", metavar="NAME,...", help="Instruction sets beyond the target's least: avx2,fma."),
+        typer.Option("--features", metavar="NAME,...", help=FEATURES_HELP),
     ] = None,
     cfa: Annotated[str | None, typer.Option("--cfa", metavar="RGGB", help="The sensor's colour filter array.")] = None,
     size: Annotated[

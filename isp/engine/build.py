@@ -108,12 +108,15 @@ def _output(graph: Graph, image: Image, segment: Segment) -> Any:
     return output
 
 
-def render_schedule(built: Built, tile: tuple[int, int], target: Any) -> None:
-    """The generic schedule: tiles in parallel, stored Funcs local to a tile, everything vectorised along x."""
+def render_schedule(built: Built, tile: tuple[int, int], target: Any, lanes: int = 0) -> None:
+    """The generic schedule: tiles in parallel, stored Funcs local to a tile, everything vectorised along x.
+
+    `lanes` are those of float32 if none are given.
+    """
     graph, output, segment = built.graph, built.output, built.segment
     x, y, c = graph.x, graph.y, graph.c
     xo, yo, xi, yi = (hl.Var(name) for name in ("xo", "yo", "xi", "yi"))
-    lanes = target.natural_vector_size(hl.Float(32))
+    lanes = lanes or target.natural_vector_size(hl.Float(32))
     # without guards inside tiles, whose trimming would take most of the time to compile: outputs have whole tiles of
     # rows and at least one tile of columns (`SegmentSource.strip` sees to it)
     output.split(x, xo, xi, tile[0], hl.TailStrategy.ShiftInwards)

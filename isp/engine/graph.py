@@ -100,6 +100,7 @@ class Graph:
     block : side of the same-colour blocks of the mosaic at this point [px]
     differentiated : True where the engine takes the derivative of what is built
     column, row : position in the frame's red-origin grid as expressions; use them where a number depends on position
+    bounded : True where ranges count: `within` is then part of the definition
     """
 
     def __init__(self) -> None:
@@ -109,6 +110,7 @@ class Graph:
         self.nodes: list[Node] = []
         self.stage = ""
         self.block = 1
+        self.bounded = False
         self._by_site_pending = False
 
     @property
@@ -123,6 +125,13 @@ class Graph:
     @property
     def row(self) -> Expr:
         return self.y if self.origin is None else self.y + self.origin[1]
+
+    def within(self, value: Expr, low: Expr, high: Expr) -> Expr:
+        """`value`, of which only matters what lies between the least that `low` and the most that `high` can be.
+
+        Programs that compute in float32 are not changed by it; those that compute in integers need fewer bits.
+        """
+        return hl.unsafe_promise_clamped(value, _f32(low), _f32(high)) if self.bounded else value
 
     def plane(self, name: str, expr: Expr, *, stored: bool = False, by_site: bool = False) -> Image:
         """A one-channel image. `stored` keeps it in tile-local memory instead of computing it at every use.

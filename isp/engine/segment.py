@@ -14,6 +14,8 @@ from isp.engine.runtime import Program
 from isp.engine.sources import source_digest
 from isp.stage import Context, Domain, Stage
 
+LIMITS = ("datapath", "limits")
+"""Stands for a stage and the name of its array where a datapath's numbers are meant."""
 TILE = (512, 64)
 """Width and height of a tile [px]. Results do not depend on it (see `docs/engine.md`)."""
 
@@ -125,6 +127,12 @@ class Segment:
     def name(self) -> str:
         """The stages' names, joined."""
         return " + ".join(s.stage.name for s in self.steps) or "copy"
+
+    @property
+    def keys(self) -> list[tuple[str, str]]:
+        """Stage and name of each of `arrays`."""
+        keys = [(step.stage.name, name) for step in self.steps for name in sorted(step.arrays)]
+        return [*keys, LIMITS] if self.datapath else keys
 
     @property
     def arrays(self) -> list[NDArray[np.float32]]:

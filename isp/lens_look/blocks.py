@@ -134,7 +134,7 @@ class Layer:
         side, window = self.blocks.side, self.blocks.side + self.kernels.shape[-1] - 1
         there = np.asarray((self.source[3:] > 0).any(axis=0))
         around = sliding_window_view(there, (window, window))[::side, ::side]
-        return _ends(around.any(axis=3)), _ends(around.any(axis=2))
+        return _ends(np.asarray(around.any(axis=3))), _ends(np.asarray(around.any(axis=2)))
 
     def _part(self, parts: int, part: int, axis: int) -> tuple[slice, Float32]:
         """Rows (axis 0) or columns of kernels, and how much of each, where rays from a strip of the pupil land.
@@ -173,7 +173,7 @@ def _columns(kernels: Float32, rows: Indices, columns: Indices, side: int) -> ND
     side : of a block
     """
     lit = np.asarray((kernels > 0).any(axis=0))
-    ends = _ends(lit.reshape(*lit.shape[:2], -1, 2, lit.shape[-1]).any(axis=3))
+    ends = _ends(np.asarray(lit.reshape(*lit.shape[:2], -1, 2, lit.shape[-1]).any(axis=3)))
     first = np.maximum(ends[..., 0], columns[..., :1] - side + 1)
     after = np.minimum(ends[..., 1], columns[..., 1:])
     pair = 2 * np.arange(ends.shape[2])

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from isp.engine.integer import Code, Span, in_integers
 from isp.engine.plan import is_host
 from isp.engine.runtime import runtime_object
 from isp.engine.segment import Port, Segment
@@ -110,26 +112,34 @@ def compile_profile(
     machine = find_machine(target, features)
     name = sources.identifier(profile.name)
     _check_profile(profile)
+    if machine.integer:
+        _check_integers(profile, machine)
     if folder.is_dir():
         check_writable(folder / "parameters.json", overwrite)
     start = time.perf_counter()
     states = States(profile, like or frame or typical(), seen=like is not None)
     plans, plan_at = find_plans(states)
-    _check_stages(profile, plans, partial)
+    _check_stages(profile, plans, partial, machine.integer)
     tables = tabulate(states, plans, plan_at)
     seen = arrays_of(states.first) if states.seen else {}
     fed: dict[Key, int] = {key: 2 if key in seen else 1 for key in tables.arrays if key in tables.pictured}
     known = settings(states, tables)
     size = _fixed_size(states, tables.pictured)
     resolved = time.perf_counter()
-    objects = _compile(tables.plans, machine, progress)
+    shifts: dict[Key, NDArray[np.int32]] = {}
+    segments = [
+        _integers(plan, states.frame, _spans(tables, known), shifts) if machine.integer else plan.plan.segments
+        for plan in tables.plans
+    ]
+    objects = _compile([s for each in segments for s in each], machine, progress)
     done = time.perf_counter()
     symbols = {depends: symbol for depends, (symbol, _) in objects.items()}
-    chains = [sources.part_list(plan, symbols) for plan in tables.plans]
+    chains = [sources.part_list(plan, each, symbols) for plan, each in zip(tables.plans, segments, strict=True)]
     for part in (p for chain in chains for p in chain):
         if len(part.arrays) > _MOST_ARRAYS:
             raise ProfileError(f"segment {part.name} reads {len(part.arrays)} arrays; at most {_MOST_ARRAYS} can go")
     limits = next((s.datapath.array for p in plans for s in p.plan.segments if s.datapath is not None), None)
+    limits = None if machine.integer else limits
     first = plans[0]
     stages = tuple(dict.fromkeys(p.name for chain in chains for p in chain if not p.symbol))
     arrays = tuple(".".join(key) for key in fed)
@@ -141,7 +151,7 @@ def compile_profile(
     text = {file: sources.runtime_text(file) for file in sources.RUNTIME}
     text["CMakeLists.txt"] = sources.cmake(name, binary)
     text[f"{name}.h"] = sources.header(name, description, known, left)
-    text[f"{name}.c"] = sources.table(name, tables, known, chains, first, raw, size, fed, limits)
+    text[f"{name}.c"] = sources.table(name, tables, known, chains, first, raw, size, fed, limits, shifts)
     text["parameters.json"] = _parameters(profile, machine, states, tables, known, size, left)
     _write(folder, binary | {file: body.encode() for file, body in text.items()}, overwrite)
     return Library(
@@ -164,7 +174,14 @@ _WHOLE = "it runs Python on the frame"
 _LOOKS = "its numbers are made from each picture's statistics"
 
 
-def _check_stages(profile: Profile, plans: Sequence[Planned], partial: bool) -> None:
+def _check_integers(profile: Profile, machine: Machine) -> None:
+    """ProfileError if the profile has no integers to compute with."""
+    if profile.datapath is None:
+        raise ProfileError(f"{machine.name} computes with integers, and profile {profile.name!r} has no datapath that "
+                           "says of how many bits; give it one: --set datapath.bits=14 --set datapath.headroom=2")
+
+
+def _check_stages(profile: Profile, plans: Sequence[Planned], partial: bool, integer: bool) -> None:
     """ProfileError if something cannot go."""
     steps = {p.step.stage.name: p for plan in plans for p in plan.steps}
     cannot = {name: _WHOLE for name, p in steps.items() if is_host(p)}
@@ -174,6 +191,10 @@ def _check_stages(profile: Profile, plans: Sequence[Planned], partial: bool) -> 
         off = " ".join(f"--set {name}.enabled=false" for name in cannot)
         raise ProfileError(f"profile {profile.name!r} cannot go whole: {names}; leave it to the caller with --partial, "
                            f"or out with {off}")
+    if integer and _LOOKS in cannot.values():
+        names = ", ".join(name for name, why in cannot.items() if why == _LOOKS)
+        raise ProfileError(f"profile {profile.name!r} cannot go in integers: nothing bounds the arrays that the caller "
+                           f"would give to {names}")
     if profile.datapath is not None and _WHOLE in cannot.values():
         raise ProfileError(f"profile {profile.name!r} has a datapath, which the caller's stages cannot keep; "
                            "disable them or the datapath")
@@ -189,15 +210,48 @@ def _fixed_size(states: States, pictured: frozenset[Key]) -> tuple[int, int] | N
 
 
 def _compile(
-    plans: Sequence[Planned], machine: Machine, progress: Callable[[int, int], None] | None
+    given: Sequence[Segment], machine: Machine, progress: Callable[[int, int], None] | None
 ) -> dict[str, tuple[str, bytes]]:
     """Symbol and object of every segment, by what it depends on."""
-    segments: dict[str, Segment] = {s.depends: s for plan in plans for s in plan.plan.segments}
+    segments: dict[str, Segment] = {s.depends: s for s in given}
     found = {}
     for number, (depends, segment) in enumerate(segments.items(), 1):
         found[depends] = segment.object_for(machine.halide)
         if progress is not None:
             progress(number, len(segments))
+    return found
+
+
+def _spans(tables: Tabulated, known: Sequence[Setting]) -> dict[Key, Span]:
+    """Between which numbers each element of each array lies, whatever is fed and set."""
+    low = {key: array.astype(np.float64) for key, array in tables.arrays.items()}
+    high = {key: array.copy() for key, array in low.items()}
+    for numbers in tables.numbers:
+        values = numbers.values.reshape(-1, numbers.values.shape[-1]).astype(np.float64)
+        for bound, of, extreme in ((low, values.min, np.minimum), (high, values.max, np.maximum)):
+            flat = bound[numbers.array].reshape(-1)
+            flat[numbers.elements] = extreme(flat[numbers.elements], of(axis=0))
+    for setting in known:
+        for _, key, element in setting.copies:
+            low[key].reshape(-1)[element], high[key].reshape(-1)[element] = setting.param.lower, setting.param.upper
+    for key in low:
+        if not (np.isfinite(low[key]).all() and np.isfinite(high[key]).all()):
+            raise ProfileError(f"stage {key[0]!r} has no integer form: its parameters have no bounds")
+    return {key: Span(low[key], high[key]) for key in low}
+
+
+def _integers(
+    plan: Planned, frame: RawFrame, spans: Mapping[Key, Span], shifts: dict[Key, NDArray[np.int32]]
+) -> list[Segment]:
+    """The segments of a plan in integers; to `shifts` comes how their arrays are to be given."""
+    dtype = frame.data.dtype
+    code = Code(dtype.name, 0, 0, int(np.iinfo(dtype).max))
+    found: list[Segment] = []
+    for segment in plan.plan.segments:
+        integer, written = in_integers(segment, code, spans)
+        code = written.code
+        shifts.update(zip(integer.keys, written.shifts, strict=True))
+        found.append(integer)
     return found
 
 

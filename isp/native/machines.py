@@ -21,6 +21,7 @@ class Machine:
         `user_context` (errors reach the handle that made them)
     runtime : the target of Halide's runtime, which knows no `strict_float`
     lanes : float32 values in a vector register
+    integer : True if pixels are to be computed with integers alone
     compilers : C compilers that link its programs here, the first that is found is taken; none where a foreign kit is
         needed
     """
@@ -30,6 +31,7 @@ class Machine:
     runtime: str
     lanes: int
     compilers: tuple[str, ...]
+    integer: bool = False
 
 
 TARGETS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
@@ -37,11 +39,17 @@ TARGETS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
         "arm-64-android": ("arm-64-android", ()),
         "arm-64-ios": ("arm-64-ios", ()),
         "arm-64-linux": ("arm-64-linux", ("aarch64-linux-gnu-gcc",)),
+        "arm-32-linux-nofp": ("arm-32-linux-no_neon-soft_float_abi", ("arm-linux-gnueabi-gcc",)),
         "x86-64-linux": ("x86-64-linux", ("cc", "gcc", "clang")),
         "host": ("host", ("cc", "gcc", "clang")),
     }
 )
 """Names of targets, and for each the name Halide gives it and the C compilers that link for it."""
+
+WITHOUT_FLOATS = ("arm-32-linux-nofp",)
+"""Targets whose processor has no floating point."""
+INTEGER = "integer"
+"""What `--features` adds for integers on a target that could compute with floats."""
 
 FEATURES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -66,12 +74,15 @@ def find_machine(target: str, features: Sequence[str] = ()) -> Machine:
         raise UsageError(f"unknown target {target!r}; allowed: {', '.join(TARGETS)}")
     name, compilers = TARGETS[target]
     base: Any = hl.get_host_target() if name == "host" else hl.Target(name)
-    allowed = FEATURES["arm" if str(base).startswith("arm") else "x86"]
+    family = "arm" if str(base).startswith("arm") else "x86"
+    allowed: tuple[str, ...] = () if target in WITHOUT_FLOATS else FEATURES[family]
+    allowed = (*allowed, INTEGER)
     for feature in features:
         if feature not in allowed:
             raise UsageError(f"unknown feature {feature!r} of target {target}; allowed: {', '.join(allowed)}")
-    text = "-".join([str(base), *features])
+    text = "-".join([str(base), *(f for f in features if f != INTEGER)])
     full: Any = hl.Target(text)
     for extra in (hl.TargetFeature.StrictFloat, hl.TargetFeature.UserContext):
         full = full.with_feature(extra)
-    return Machine(target, str(full), text, int(full.natural_vector_size(hl.Float(32))), compilers)
+    return Machine(target, str(full), text, int(full.natural_vector_size(hl.Float(32))), compilers,
+                   target in WITHOUT_FLOATS or INTEGER in features)

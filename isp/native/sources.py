@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from isp.engine.execute import block_of, moved
 from isp.engine.plan import channels
-from isp.engine.segment import Port, Segment
+from isp.engine.segment import LIMITS, Port, Segment
 from isp.engine.strips import Grid
 from isp.native.states import Axis
 from isp.native.tables import Key, Numbers, Setting, Tabulated
@@ -21,12 +21,11 @@ from isp.pipeline import Planned
 
 RUNTIME = ("isp.h", "isp_table.h", "isp.c", "develop.c")
 """Files that are the same for every profile."""
-LIMITS: Key = ("datapath", "limits")
 _KINDS = {"axis": "ISP_AXIS", "direct": "ISP_DIRECT", "fixed": "ISP_FIXED"}
 _SCALES = {"linear": "ISP_LINEAR", "log2": "ISP_LOG2", "mired": "ISP_MIRED", "exp2": "ISP_EXP2"}
 _POWERS = {1.0: "ISP_PLAIN", -1.0: "ISP_RECIPROCAL", 2.0: "ISP_SQUARE", -2.0: "ISP_RECIPROCAL_SQUARE",
            0.5: "ISP_ROOT", -0.5: "ISP_RECIPROCAL_ROOT"}
-_CODES = {"u": 1, "f": 2}
+_CODES = {"i": 0, "u": 1, "f": 2}
 
 
 @dataclass(frozen=True)
@@ -43,21 +42,25 @@ class Part:
     grid: Grid
 
 
-def part_list(planned: Planned, symbols: Mapping[str, str]) -> list[Part]:
-    """The parts of a plan; `symbols` names the program of each segment by what it depends on."""
+def part_list(planned: Planned, segments: Sequence[Segment], symbols: Mapping[str, str]) -> list[Part]:
+    """The parts of a plan.
+
+    Parameters
+    ----------
+    segments : what is compiled of each of the plan's segments
+    symbols : names of their programs, by what they depend on
+    """
     plan = planned.plan
     grid = Grid(planned.start.shape, planned.start.phase, block_of(planned.start, plan.domain))
     domain = plan.domain
-    found = []
+    found, compiled = [], iter(segments)
     for part, run in plan.pieces:
         grid = moved(grid, run)
         if isinstance(part, Segment):
-            keys = [(s.stage.name, name) for s in part.steps for name in sorted(s.arrays)]
-            if part.datapath is not None:
-                keys.append(LIMITS)
+            part = next(compiled)
             scale = int(np.prod([s.scale for s in part.steps], initial=1))
             symbol = symbols[part.depends]
-            found.append(Part(part.name, symbol, part.source, part.sink, part.tile, tuple(keys), scale, grid))
+            found.append(Part(part.name, symbol, part.source, part.sink, part.tile, tuple(part.keys), scale, grid))
         else:
             source, sink = Port("float32", channels(domain)), Port("float32", channels(part.gives))
             found.append(Part(part.step.stage.name, "", source, sink, (1, 1), (), 1, grid))
@@ -99,6 +102,7 @@ def _comment(text: str) -> str:
 def table(
     name: str, tables: Tabulated, settings: Sequence[Setting], chains: Sequence[Sequence[Part]], start: Planned,
     raw: Port, size: tuple[int, int] | None, fed: Mapping[Key, int], limits: NDArray[np.float32] | None,
+    shifts: Mapping[Key, NDArray[np.int32]],
 ) -> str:
     """The C source that holds a profile's numbers and the chain of its segments.
 
@@ -109,6 +113,7 @@ def table(
     size : (height, width) if the numbers hold for frames of one size only
     fed : arrays that the caller must (1) or may (2) give
     limits : what a datapath reads
+    shifts : fraction bits of arrays that programs read as integers
     """
     arrays = dict(tables.arrays) | ({LIMITS: limits} if limits is not None else {})
     number = {key: i for i, key in enumerate(arrays)}
@@ -117,7 +122,9 @@ def table(
     text += [f"extern int {symbol}_argv(void **arguments);" for symbol in sorted({p.symbol for p in parts if p.symbol})]
     text.append("")
     text += [_numbers_of("float", f"array{i}", array) for i, array in enumerate(arrays.values())]
-    text += _structs("isp_array", "arrays", [_array(key, array, f"array{i}", fed.get(key, 0))
+    bits = {k: np.broadcast_to(v, arrays[k].shape) if v.size > 1 else v for k, v in shifts.items()}
+    text += [_numbers_of("int", f"shift{number[key]}", given) for key, given in bits.items()]
+    text += _structs("isp_array", "arrays", [_array(key, array, i, fed.get(key, 0), bits.get(key))
                                              for i, (key, array) in enumerate(arrays.items())])
     text += [_numbers_of("double", f"axis{i}", axis.nodes) for i, axis in enumerate(tables.axes)]
     text += _structs("isp_axis", "axes", [_axis(axis, f"axis{i}") for i, axis in enumerate(tables.axes)])
@@ -178,9 +185,10 @@ def _structs(kind: str, name: str, rows: Sequence[str]) -> list[str]:
     return [f"static const {kind} {name}[] = {{", *(f"    {row}," for row in rows), "};"] if rows else []
 
 
-def _array(key: Key, array: NDArray[Any], values: str, fed: int) -> str:
+def _array(key: Key, array: NDArray[Any], i: int, fed: int, shifts: NDArray[np.int32] | None) -> str:
     extent = ", ".join(str(n) for n in array.shape)
-    return f'{{"{".".join(key)}", {array.ndim}, {{{extent}}}, {values}, {fed}}}'
+    bits = "0, 0" if shifts is None else f"{shifts.size}, shift{i}"
+    return f'{{"{".".join(key)}", {array.ndim}, {{{extent}}}, array{i}, {fed}, {bits}}}'
 
 
 def _axis(axis: Axis, nodes: str) -> str:

@@ -153,7 +153,8 @@ def _weight(graph: Graph, name: str, square: Callable[[Expr], Expr], left: float
 
     # a plane of its own, though never stored: in the derivative it keeps every channel's part in one expression
     r, g, b = _at(graph.rgb(f"{name}_squares", square), graph.x, graph.y)
-    like = hl.max(hl.f32(1) - ((r + g) + b) * hl.f32(1 / left), hl.f32(0))
+    apart = graph.within((r + g) + b, hl.f32(0), hl.f32(2 * left))  # from `left` on the weight is 0
+    like = hl.max(hl.f32(1) - apart * hl.f32(1 / left), hl.f32(0))
     return graph.plane(name, like * like * hl.f32(share))
 
 
@@ -181,7 +182,11 @@ def _averaged(graph: Graph, name: str, values: Image, guide: Image, step: int, l
         return values[x, y, c] + tree_sum([w * values[x + dx, y + dy, c] for w, dx, dy in taps])
 
     total_ = graph.rgb(f"{name}_total", total)
-    return graph.rgb(name, lambda c: total_[x, y, c] * part[x, y], stored=True)
+
+    def mean(c: Expr) -> Expr:
+        return graph.within(total_[x, y, c] * part[x, y], values[x, y, c], values[x, y, c])
+
+    return graph.rgb(name, mean, stored=True)
 
 
 def _pixel(
@@ -209,7 +214,8 @@ def _pixel(
         return pixels[(*at, c)] * hl.f32(_OWN) + ((terms[0] + terms[1]) + (terms[2] + terms[3]))
 
     mean = graph.rgb(f"mean{i}{j}", total)
-    luma = graph.plane(f"luma{i}{j}", mean[x, y, 0] * part[x, y])[x, y]
+    own = pixels[(*at, 0)]
+    luma = graph.plane(f"luma{i}{j}", graph.within(mean[x, y, 0] * part[x, y], own, own))[x, y]
     rise = (pixels[(*at, 0)] - luma) * luma / (luma * luma + arrays["dark"][0])
     follow = graph.plane(f"follow{i}{j}", hl.clamp(one + hl.f32(_FOLLOW) * rise, hl.f32(0), hl.f32(2)) * part[x, y])
     return graph.rgb(f"pixel{i}{j}", lambda c: mean[x, y, c] * follow[x, y] - pixels[(*at, c)])

@@ -79,7 +79,7 @@ def compressed(graph: Graph, working: list[Expr], rgb: list[Expr], luminance: Ex
     e = plane("beyond", distance(rgb))
     d = hl.max(e - hl.f32(KNEE), hl.f32(0))
     wanted = plane("wanted", hl.f32(KNEE) + d / (one + d * hl.f32(1 / (1 - KNEE))))
-    roots = graph.stack("roots", [root(row(cones, i, working)) for i in range(3)], stored=True)
+    roots = graph.stack("roots", [root(graph, row(cones, i, working)) for i in range(3)], stored=True)
     roots_ = [roots[x, y, c] for c in range(3)]
     light = plane("lightness", row(cones, 3, roots_))
     away = [r - light for r in roots_]

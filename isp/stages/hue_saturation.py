@@ -75,7 +75,7 @@ class HueSaturation(Stage):
 
         x, y, one = graph.x, graph.y, hl.f32(1)
         rgb = [image[x, y, c] for c in range(3)]
-        roots = [root(row(arrays["lms"], i, rgb)) for i in range(3)]
+        roots = [root(graph, row(arrays["lms"], i, rgb)) for i in range(3)]
         lab = graph.rgb("oklab", [row(arrays["lab"], i, roots) for i in range(3)], stored=True)
         light, a, b = (lab[x, y, c] for c in range(3))
         chroma2 = a * a + b * b

@@ -15,7 +15,7 @@ from isp.color.spaces import WORKING, conversion
 from isp.values import Float64
 
 if TYPE_CHECKING:
-    from isp.engine.graph import Expr
+    from isp.engine.graph import Expr, Graph
 
 _SRGB_TO_LMS = np.array(
     [
@@ -49,7 +49,7 @@ def row(matrix: Any, i: int, values: list[Expr]) -> Expr:
     return matrix[i, 0] * values[0] + matrix[i, 1] * values[1] + matrix[i, 2] * values[2]
 
 
-def root(value: Expr) -> Expr:
+def root(graph: Graph, value: Expr) -> Expr:
     """The cube root, a straight line about 0."""
     import halide as hl
 
@@ -60,9 +60,12 @@ def root(value: Expr) -> Expr:
     root = hl.reinterpret(hl.Float(32), third + _EXPONENT)
     for _ in range(2):
         cube = root * root * root
-        root = root * ((cube + held) + held) / ((cube + cube) + held)
+        step = root * ((cube + held) + held) / ((cube + cube) + held)
+        root = graph.within(step, hl.f32(0.99 * _LEAST ** (1 / 3)), hl.max(held, hl.f32(1)))
     root = hl.select(value < hl.f32(0), -root, root)
-    return hl.select(size < hl.f32(_LEAST), value * hl.f32(_LEAST ** (-2 / 3)), root)
+    least = hl.f32(_LEAST ** (1 / 3))
+    straight = graph.within(value * hl.f32(_LEAST ** (-2 / 3)), -least, least)
+    return hl.select(size < hl.f32(_LEAST), straight, root)
 
 
 def moved(roots: list[Expr], a: Expr, b: Expr, arrays: Any) -> list[Expr]:

@@ -117,13 +117,13 @@ class ToneCurve(Stage):
         ratio = (curve_high - curve_low) / hl.max(high - low, hl.f32(1e-9))
 
         def toned(c: Expr) -> Expr:
-            kept = curve_low + (image[x, y, c] - low) * ratio
+            kept = graph.within(curve_low + (image[x, y, c] - low) * ratio, curve_low, curve_high)
             return shown[x, y, c] + (kept - shown[x, y, c]) * arrays["keep"][0]
 
         if not structure["perceptual"]:
             return graph.rgb("toned", toned)
         result = graph.rgb("toned", toned, stored=True)
-        turned = _turned([image[x, y, c] for c in range(3)], [result[x, y, c] for c in range(3)], arrays)
+        turned = _turned(graph, [image[x, y, c] for c in range(3)], [result[x, y, c] for c in range(3)], arrays)
         return graph.rgb("hued", [result[x, y, c] + turned[c] for c in range(3)])
 
 
@@ -226,12 +226,12 @@ def _ends(image: Image, graph: Graph) -> tuple[Expr, Expr]:
     return hl.min(r, hl.min(g, b)), hl.max(r, hl.max(g, b))
 
 
-def _turned(scene: list[Expr], display: list[Expr], arrays: Arrays) -> list[Expr]:
+def _turned(graph: Graph, scene: list[Expr], display: list[Expr], arrays: Arrays) -> list[Expr]:
     """What to add to `display` to give it the hue of `scene`; exactly 0 where both are grey."""
     import halide as hl
 
     def cone_roots(rgb: list[Expr]) -> list[Expr]:
-        return [root(row(arrays["lms"], i, rgb)) for i in range(3)]
+        return [root(graph, row(arrays["lms"], i, rgb)) for i in range(3)]
 
     roots = cone_roots(display)
     before, after = ([row(arrays["lab"], i, values) for i in (1, 2)] for values in (cone_roots(scene), roots))
@@ -239,6 +239,7 @@ def _turned(scene: list[Expr], display: list[Expr], arrays: Arrays) -> list[Expr
     left = after[0] * after[0] + after[1] * after[1]
     # the chroma's ratio, written so that it is 0 where none is left and has a slope there
     ratio = left / hl.sqrt((left + hl.f32(1e-10)) * (power + hl.f32(1e-10)))
-    share = arrays["keep"][1] * power / (power + hl.f32(_GREY**2))
-    a, b = ((t * ratio - d) * share for t, d in zip(before, after, strict=True))
+    share = graph.within(arrays["keep"][1] * power / (power + hl.f32(_GREY**2)), hl.f32(0), hl.f32(1))
+    most = hl.abs(after[0]) + hl.abs(after[1])
+    a, b = ((graph.within(t * ratio, -most, most) - d) * share for t, d in zip(before, after, strict=True))
     return moved(roots, a, b, arrays)

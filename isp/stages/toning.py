@@ -59,7 +59,7 @@ class Toning(Stage):
 
         x, y, table = graph.x, graph.y, arrays["table"]
         rgb = [image[x, y, c] for c in range(3)]
-        roots = graph.rgb("roots", [root(row(arrays["lms"], i, rgb)) for i in range(3)], stored=True)
+        roots = graph.rgb("roots", [root(graph, row(arrays["lms"], i, rgb)) for i in range(3)], stored=True)
         cones = [roots[x, y, c] for c in range(3)]
         place = hl.clamp(row(arrays["lab"], 0, cones), hl.f32(0), hl.f32(1)) * hl.f32(_ENTRIES)
         low = hl.clamp(hl.i32(place), 0, _ENTRIES - 1)

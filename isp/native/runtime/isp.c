@@ -51,6 +51,7 @@ typedef struct level {
 typedef struct array {
     float *values;
     float *given; /* by the caller */
+    int32_t *integers; /* what the program reads, if not `values` */
     int extent[3];
     isp_dimension dim[3];
     isp_buffer buffer;
@@ -207,7 +208,7 @@ static size_t length(const int *extent, int axes)
     return count;
 }
 
-static void describe_array(array *a, int axes, float *values)
+static void describe_array(array *a, int axes, void *values)
 {
     int i, stride = 1;
     for (i = 0; i < axes; i++) {
@@ -216,12 +217,18 @@ static void describe_array(array *a, int axes, float *values)
         a->dim[i].stride = stride;
         stride *= a->dim[i].extent;
     }
-    a->buffer.host = (uint8_t *)values;
-    a->buffer.type_code = 2;
+    a->buffer.host = values;
+    a->buffer.type_code = a->integers ? 0 : 2;
     a->buffer.type_bits = 32;
     a->buffer.type_lanes = 1;
     a->buffer.dimensions = axes;
     a->buffer.dim = a->dim;
+}
+
+static int32_t integer_of(float value, int shift)
+{
+    double rounded = floor(ldexp(value, shift) + 0.5);
+    return (int32_t)fmin(fmax(rounded, INT32_MIN), INT32_MAX);
 }
 
 static void resolve(isp *h)
@@ -236,6 +243,12 @@ static void resolve(isp *h)
             const isp_copy *c = &p->setting[i].copy[j];
             h->arrays[c->array].values[c->element] = (float)h->direct[i][c->value];
         }
+    for (i = 0; i < p->arrays; i++) {
+        const isp_array *a = &p->array[i];
+        int count = a->shifts ? (int)length(a->extent, a->axes) : 0;
+        for (j = 0; j < count; j++)
+            h->arrays[i].integers[j] = integer_of(h->arrays[i].values[j], a->shift[a->shifts > 1 ? j : 0]);
+    }
 }
 
 static int wanted_variant(const isp *h)
@@ -671,7 +684,8 @@ int isp_open(const isp_profile *p, int width, int height, isp **handle)
         const isp_array *given = &p->array[i];
         memcpy(a->extent, given->extent, sizeof a->extent);
         ok = (a->values = malloc(length(a->extent, given->axes) * sizeof(float) + 1)) != NULL;
-        if (ok) describe_array(a, given->axes, a->values);
+        if (ok && given->shifts) ok = (a->integers = malloc(length(a->extent, given->axes) * sizeof(int32_t) + 1)) != NULL;
+        if (ok) describe_array(a, given->axes, given->shifts ? (void *)a->integers : a->values);
     }
     if (!ok) {
         isp_close(h);
@@ -690,6 +704,7 @@ void isp_close(isp *h)
     for (i = 0; h->arrays && i < h->profile->arrays; i++) {
         free(h->arrays[i].values);
         free(h->arrays[i].given);
+        free(h->arrays[i].integers);
     }
     for (i = 0; h->direct && i < h->profile->settings; i++) free(h->direct[i]);
     free(h->arrays);

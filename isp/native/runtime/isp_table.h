@@ -48,6 +48,8 @@ typedef struct isp_array {
     int extent[3];
     const float *base;
     int fed; /* 1: the caller must give it; 2: it may */
+    int shifts; /* 0: read as float32; else as int32 times 2^-shift, of so many elements, or 1 for all */
+    const int *shift;
 } isp_array;
 
 /* Elements of an array that follow axes: values[node of axis 0]...[node of the last axis][element]. */

@@ -84,6 +84,8 @@ def shrunk(graph: Graph, given: Windows) -> tuple[Image, Image]:
     for v in range(SIDE):
         near = beside[1 if v == 0 else v - 1] + beside[SIDE - 2 if v == SIDE - 1 else v + 1]
         ratio = (beside[v] + near * hl.f32(0.5)) * inverse
+        # beyond, the gain is 1 but for float32's last bit
+        ratio = graph.within(ratio, hl.f32(0), hl.f32(4096))
         # in this form an energy too large for its square gives 1
         gains.append(one - one / (one + ratio * ratio))
     gains[0] = hl.select(mean & (u == 0), one, gains[0])
@@ -107,8 +109,12 @@ def shrunk(graph: Graph, given: Windows) -> tuple[Image, Image]:
     back = graph.bundle("back", dct8.transpose([joined(i) for i in range(SIDE)]), given.count, rows=step)
     total = tree_sum([back[i][x - i, y, c] for i in range(SIDE)])
     scale = norm[x, group, c]
+    # no window holds more energy than its pixels
+    most = given.planes[x, y, c] * hl.f32(SIDE)
     calm, share = graph.bundle(
-        "calm", [total * (scale * hl.f32(1 / dct8.SCALE**2)), scale * hl.f32(1 / step)], given.count, rows=step
+        "calm",
+        [graph.within(total * (scale * hl.f32(1 / dct8.SCALE**2)), most, most), scale * hl.f32(1 / step)],
+        given.count, rows=step,
     )
     graph.roll([rows, spectrum[0], noise, weight, norm, back[0]], calm)
     return calm, share

@@ -58,7 +58,7 @@ def looks(wanted: Wanted) -> Iterator[Shown]:
             f"{subject.scene}?seed={wanted.seed}", CAMERA, mode=MODE, iso=wanted.iso, size=(size[0], size[1]),
             lux=subject.lux, target=subject.target, seed=wanted.seed,
         )  # fmt: skip
-        frame, depth = expose(plan, progress=wanted.progress, threads=wanted.threads), depth_map(plan)
+        frame, depth = expose(plan, progress=wanted.progress, threads=wanted.threads), depth_map(plan, seen=True)
         if not isinstance(frame, RawFrame) or depth is None:
             raise RuntimeError(f"scene {subject.scene}: not one frame with its depth")
         yield Shown(

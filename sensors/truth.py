@@ -42,6 +42,8 @@ class Truth:
         0 sound, 1 holds a hot photosite, 2 a dead one.
     depth : (H, W) float32 or None
         Distance along the optical axis [m], where the scene has one.
+    depth_seen : (H, W) float32 or None
+        The same where the lens draws it: of what the frame's pixels show, as a depth camera registered to it has it.
     neutral : (C,) float64
         Response to a perfect diffuser, largest 1.
     spectrum : (81,) float64
@@ -56,6 +58,7 @@ class Truth:
     ideal: Picture
     defects: NDArray[np.uint8]
     depth: Float32 | None
+    depth_seen: Float32 | None
     neutral: Float64
     spectrum: Float64
     regions: list[dict[str, Any]]
@@ -78,13 +81,13 @@ def make_truth(plan: Plan, electrons: Float32, defects: NDArray[np.uint8], alloc
     x, y = plan.region[:2]
     whole = plan.sensor.output_size(plan.mode, plan.size)
     ideal = ideal_picture(plan, allocate)
-    depth = depth_map(plan, allocate)
     response = plan.effective.curves @ photon_rate(plan.light.spectrum)
     return Truth(
         electrons=electrons,
         ideal=ideal,
         defects=defects,
-        depth=depth,
+        depth=depth_map(plan, allocate),
+        depth_seen=depth_map(plan, allocate, seen=True),
         neutral=np.asarray(response / response.max()) if response.max() > 0 else np.ones(len(response)),
         spectrum=plan.light.spectrum,
         regions=[_shifted(region, x, y) for region in plan.scene.regions(whole)],
@@ -92,16 +95,19 @@ def make_truth(plan: Plan, electrons: Float32, defects: NDArray[np.uint8], alloc
     )
 
 
-def depth_map(plan: Plan, allocate: Allocate = _empty) -> Float32 | None:
-    """`Truth.depth` of `plan`."""
+def depth_map(plan: Plan, allocate: Allocate = _empty, *, seen: bool = False) -> Float32 | None:
+    """`Truth.depth` of `plan`, or its `Truth.depth_seen`, which is that of green."""
     x, y, width, height = plan.region
     whole = plan.sensor.output_size(plan.mode, plan.size)
+    warp = plan.warp if seen else None
+    channel = min(1, len(warp.scales) - 1) if warp is not None else 0
+    name = "depth_seen" if seen else "depth"
     depth: Float32 | None = None
     for top in range(0, height, STRIP):
-        part = plan.scene.depth(View(whole, x, y + top, width, min(STRIP, height - top)))
+        part = plan.scene.depth(View(whole, x, y + top, width, min(STRIP, height - top), warp), channel)
         if part is None:
             return None
-        depth = allocate("depth", (height, width), np.float32) if depth is None else depth
+        depth = allocate(name, (height, width), np.float32) if depth is None else depth
         depth[top : top + STRIP] = part
     return depth
 

@@ -18,9 +18,9 @@ from sensors.spectrum import WAVELENGTHS
 if TYPE_CHECKING:
     from sensors.truth import Truth
 
-ARRAYS = ("electrons", "ideal", "defects", "depth")
+ARRAYS = ("electrons", "ideal", "defects", "depth", "depth_seen")
 FILES = (*(f"{name}.npy" for name in ARRAYS), "ideal.png", "truth.json")
-"""What the folder may hold; `depth.npy` only where the scene has depth."""
+"""What the folder may hold; depths only where the scene has one."""
 
 
 class TruthFiles:
@@ -58,8 +58,8 @@ class TruthFiles:
     def write(self, truth: Truth) -> None:
         """Write everything but the arrays that `allocate` gave, which are complete already."""
         given = {"electrons": truth.electrons, "ideal": truth.ideal.pixels, "defects": truth.defects}
-        if truth.depth is not None:
-            given["depth"] = truth.depth
+        if truth.depth is not None and truth.depth_seen is not None:
+            given |= {"depth": truth.depth, "depth_seen": truth.depth_seen}
         for name, array in given.items():
             if name not in self._arrays:
                 self.allocate(name, array.shape, array.dtype)[...] = array
@@ -121,8 +121,8 @@ def truth_files(folder: Path, overwrite: bool = False) -> Iterator[TruthFiles]:
 def save_truth(truth: Truth, folder: Path, overwrite: bool = False) -> list[Path]:
     """Write a truth into `folder`, one file for each part, `truth.json` last.
 
-    `electrons.npy`, `ideal.npy` (linear sRGB), `defects.npy`, `depth.npy` where there is one, `ideal.png` (sRGB, 8 bit)
-    and `truth.json`: settings, seed, light, neutral and regions.
+    `electrons.npy`, `ideal.npy` (linear sRGB), `defects.npy`, `depth.npy` and `depth_seen.npy` where there is one,
+    `ideal.png` (sRGB, 8 bit) and `truth.json`: settings, seed, light, neutral and regions.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def save_truth(truth: Truth, folder: Path, overwrite: bool = False) -> list[Path
     """
     with truth_files(folder, overwrite) as files:
         files.write(truth)
-    return [folder / name for name in FILES if truth.depth is not None or name != "depth.npy"]
+    return [folder / name for name in FILES if truth.depth is not None or not name.startswith("depth")]
 
 
 def _reserve(file: BinaryIO, size: int) -> None:

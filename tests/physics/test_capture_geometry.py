@@ -162,3 +162,22 @@ def test_the_veil_has_the_colour_of_the_scene_and_of_what_the_lens_lets_through(
         assert veil == pytest.approx(veil.mean(), rel=2e-3)
         # the mean is taken over a small view of the scene and all photosites, not those of the colour alone
         assert veil.mean() == pytest.approx(0.2 * plain[site].mean(), rel=0.01)
+
+
+def test_the_depth_that_is_seen_is_on_the_pixels_of_the_frame() -> None:
+    lens = Lens(diffraction=False, distortion=(0.08, 0.0, 0.0), lateral={"R": 1.002})
+    frame, truth = capture("composed", sensor(cfa="RGGB"), size=SIZE, exposure=0.01, lens=lens, truth=True)
+    y, x = np.mgrid[: SIZE[1], : SIZE[0]]
+    # the way back of the frame's own metadata, of green
+    sx, sy = frame.info.warp.find(frame.shape, 1, x, y)
+    straight = map_coordinates(truth.depth_seen, [sy, sx], order=1, mode="nearest")
+    smooth = np.hypot(*np.gradient(truth.depth)) < 0.01
+    moved = np.hypot(sx - x, sy - y)
+    assert moved.max() > 10
+    assert np.abs(straight - truth.depth)[smooth].mean() < 1e-3
+    assert np.abs(truth.depth_seen - truth.depth)[smooth].mean() > 1e-2
+
+
+def test_without_distortion_both_depths_are_one() -> None:
+    truth = shot("composed", sensor(), Lens(diffraction=False))
+    np.testing.assert_array_equal(truth.depth, truth.depth_seen)

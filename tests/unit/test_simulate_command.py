@@ -108,6 +108,7 @@ def test_truth_answers_for_every_pixel(shot, tmp_path):
         "ideal": ((*frame.shape, 3), "<f4"),
         "defects": (frame.shape, "|u1"),
         "depth": (frame.shape, "<f4"),
+        "depth_seen": (frame.shape, "<f4"),
     }
     assert set(np.unique(truth["defects"])) <= {0, 1, 2}
     assert 1 < truth["depth"].min() < truth["depth"].max() <= 3

@@ -234,21 +234,22 @@ def reading(raw: str | None, in_process: bool, limit: list[str] | None) -> dict[
 
 def companions(depth: Path | None, focus: float | None, defects: Path | None = None) -> Companions:
     """The planes and distances given beside the frame."""
+    from isp.io.depth_read import read_distances
     from isp.values import Companions
 
     planes: dict[str, NDArray[Any]] = {}
     if depth is not None:
-        planes["depth"] = _plane(depth, "depth plane").astype("float32")
+        planes["depth"] = read_distances(depth)
     if defects is not None:
-        planes["defects"] = _plane(defects, "defect mask", _MASK_PIXELS, bool)
+        planes["defects"] = _mask(defects)
     return Companions(planes, focus)
 
 
-def _plane(path: Path, what: str, *form: Any) -> NDArray[Any]:
-    """A companion plane from a `.npy` file; `form` as for `parse_npy`."""
+def _mask(path: Path) -> NDArray[Any]:
+    """A mask of defects from a `.npy` file."""
     from isp.profile.files import parse_npy, read_bounded
 
     try:
-        return parse_npy(read_bounded(path, _PLANE_BYTES, what), str(path), *form)
+        return parse_npy(read_bounded(path, _PLANE_BYTES, "defect mask"), str(path), _MASK_PIXELS, bool)
     except ProfileError as error:
         raise InputError(str(error)) from None

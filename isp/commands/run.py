@@ -42,7 +42,8 @@ def run(
     as_json: options.Json = False,
     raw: options.Raw = None,
     depth: Annotated[
-        Path | None, typer.Option("--depth", metavar="FILE", help="Depth [m] as .npy, for stages that ask.")
+        Path | None,
+        typer.Option("--depth", metavar="FILE", help="Depth for stages that ask: .npy, EXR [m]; 16-bit PNG, TIFF [mm]."),
     ] = None,
     defects: Annotated[
         Path | None,

@@ -30,6 +30,26 @@ def read_depth(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) ->
     LimitError
         Larger than `limits` allow.
     """
+    depth = read_distances(path, limits)
+    bad = int(np.count_nonzero(~(np.isfinite(depth) & (depth > 0))))
+    if bad:
+        raise InputError(f"{os.fspath(path)}: {bad} of {depth.size} depths are not finite numbers > 0 [m]")
+    return depth
+
+
+def read_distances(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -> NDArray[np.float32]:
+    """Read a file as `read_depth` does, of which the numbers may be anything, such as disparities.
+
+    Returns
+    -------
+    float32
+        (H, W); of 16-bit files in thousandths; read-only
+
+    Raises
+    ------
+    InputError, LimitError
+        As `read_image`.
+    """
     with opened(path, limits, "a depth map") as source:
         head = os.pread(source.file.fileno(), HEAD, 0)
         name = source.name
@@ -52,9 +72,6 @@ def read_depth(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) ->
             depth = depth * np.float32(1e-3)
         else:
             raise InputError(f"{name}: not a depth map: .npy, EXR or 16-bit PNG is needed, {seen(head)}")
-    bad = int(np.count_nonzero(~(np.isfinite(depth) & (depth > 0))))
-    if bad:
-        raise InputError(f"{name}: {bad} of {depth.size} depths are not finite numbers > 0 [m]")
     return frozen(depth, np.float32)
 
 

@@ -32,7 +32,7 @@ def vergence(plane: NDArray[Any], shape: tuple[int, int], calibration: tuple[flo
     Raises
     ------
     InputError
-        A distance is not > 0, or the map has another shape than the picture.
+        A distance is not > 0, a disparity is not finite, or the map has another shape than the picture.
     """
     (h, w), (height, width) = plane.shape, shape
     if abs(w * height - h * width) > max(h, w, height, width) + 0.01 * w * height:
@@ -41,6 +41,9 @@ def vergence(plane: NDArray[Any], shape: tuple[int, int], calibration: tuple[flo
         )
     if calibration:
         away = plane.astype(np.float32) * np.float32(calibration[0]) + np.float32(calibration[1])
+        lost = int(np.count_nonzero(~np.isfinite(away)))
+        if lost:
+            raise InputError(f"{lost} of {plane.size} disparities of the depth plane are not finite")
         return np.asarray(np.maximum(away, 0), np.float32)
     bad = int(np.count_nonzero(~(plane > 0)))
     if bad:

@@ -53,3 +53,15 @@ def test_bad_input_ends_in_one_line(frame, tmp_path, capsys, shape, value, more,
 
 def test_without_depth_the_profile_leaves_all_in_focus(frame, tmp_path):
     assert main(["run", "portrait_50mm", str(frame), "-o", str(tmp_path / "a.jpg")]) == 0
+
+
+def test_depth_in_millimetres_is_the_same_picture(frame, tmp_path):
+    import imagecodecs
+
+    away = np.linspace(1000, 4000, 96 * 128).reshape(96, 128).astype(np.uint16)
+    np.save(tmp_path / "depth.npy", away * np.float32(1e-3))
+    (tmp_path / "depth.png").write_bytes(imagecodecs.png_encode(away))
+    for name in ("npy", "png"):
+        depth_file, out = str(tmp_path / f"depth.{name}"), str(tmp_path / f"{name}.jpg")
+        assert main(["run", "portrait_50mm", str(frame), "-o", out, "--depth", depth_file, *FOCUS]) == 0
+    assert (tmp_path / "npy.jpg").read_bytes() == (tmp_path / "png.jpg").read_bytes()

@@ -68,6 +68,11 @@ def test_distances_must_be_positive(bad):
         distance.vergence(np.array([[1.0, bad]]), (10, 20))
 
 
+def test_disparities_must_be_finite():
+    with pytest.raises(InputError, match="1 of 2 disparities of the depth plane are not finite"):
+        distance.vergence(np.array([[1.0, np.nan]]), (10, 20), (0.5, 0.0))
+
+
 def test_a_depth_plane_of_another_shape_is_refused():
     with pytest.raises(InputError, match="the depth plane, 30x20, has another shape than the picture, 40x20"):
         distance.vergence(np.ones((20, 30)), (20, 40))

@@ -43,7 +43,7 @@ def run(
     raw: options.Raw = None,
     depth: Annotated[
         Path | None,
-        typer.Option("--depth", metavar="FILE", help="Depth for stages that ask: .npy, EXR [m], 16-bit PNG, TIFF [mm]."),
+        typer.Option("--depth", metavar="FILE", help="Depth for stages that ask: .npy, EXR [m]; 16-bit PNG, TIFF [mm]"),
     ] = None,
     defects: Annotated[
         Path | None,

@@ -50,7 +50,8 @@ class Layers:
     @property
     def _stretch(self) -> float:
         place = float(_place(np.asarray(self.infinity, np.float64)))
-        return math.ceil(place) / place if place > 0 else 1.0
+        # of what is as good as in focus, there is none to speak of
+        return math.ceil(place) / place if place > 0.5 else 1.0
 
     def of(self, blur: Any) -> Int16:
         """Numbers of the layers of thin-lens blur diameters [px], negative in front of the focus."""

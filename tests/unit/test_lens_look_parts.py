@@ -55,6 +55,14 @@ def test_layers_are_fine_and_infinity_is_in_the_middle_of_one(infinity):
     assert layers.blur(int(layers.of(infinity))) == pytest.approx(infinity, rel=1e-6)
 
 
+@pytest.mark.parametrize("infinity", [1e-6, 0.3])
+def test_focused_at_infinity_layers_stay_few(infinity):
+    layers = sheets.Layers(infinity)
+    assert layers.of(np.float64(infinity)) == 0
+    assert layers.of(np.float64(-40.0)) > -50
+    assert layers.blur(-20) == -20.0
+
+
 def test_disparities_become_distances():
     plane = np.array([[1.0, 3.0]])
     found = distance.vergence(plane, (10, 20), (0.5, -0.5))

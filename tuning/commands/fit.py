@@ -12,6 +12,7 @@ from isp.commands.console import emit, emit_json, one_line, progress, say, short
 from isp.errors import IspError, NumericError, UsageError
 
 if TYPE_CHECKING:
+    from isp.values import Companions
     from tuning.fitting.result import FitResult
     from tuning.fitting.state import Progress
 
@@ -73,6 +74,13 @@ def fit(
     report: Annotated[
         Path | None, typer.Option("-r", "--report", metavar="report.html", help="Before and after, on one page.")
     ] = None,
+    depth: Annotated[
+        list[Path] | None,
+        typer.Option("--depth", metavar="FILE", help="Depth for stages that ask: one of all raws, or one for each."),
+    ] = None,
+    focus: Annotated[
+        float | None, typer.Option("--focus", metavar="METRES", help="Distance in focus, for stages that ask.")
+    ] = None,
     settings: options.Settings = None,
     threads: options.Threads = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
@@ -99,8 +107,10 @@ def fit(
         check_writable(report, overwrite=overwrite)
     how = reading(raw, in_process, limit)
     begun = read_profile(profile).with_settings(settings or [])
-    taken = [pair_of(_split(word), number, how) for number, word in enumerate(pairs, 1)]
-    held = [pair_of(_split(word), number, how) for number, word in enumerate(validate or [], len(taken) + 1)]
+    words = [*pairs, *(validate or [])]
+    beside = _beside(depth or [], focus, len(words))
+    given = [pair_of(_split(word), k + 1, how, beside[k]) for k, word in enumerate(words)]
+    taken, held = given[: len(pairs)], given[len(pairs) :]
     kept = output.with_name(output.name + ".journal")
     with open_journal(kept, resume=resume, overwrite=overwrite) as journal, progress() as bar:
         bar.start(f"fit to {len(taken)} picture{'s' * (len(taken) > 1)}")
@@ -138,6 +148,17 @@ def fit(
     if not result.converged:
         say(f"error: not converged: {result.reason}; {output} holds the best so far")
         raise typer.Exit(NOT_CONVERGED)
+
+
+def _beside(depth: list[Path], focus: float | None, count: int) -> list[Companions]:
+    """What is given beside each of `count` raws: those to fit to, then those held back."""
+    from isp.commands.developer import companions
+
+    if len(depth) not in (0, 1, count):
+        raise UsageError(f"--depth is given {len(depth)} times; allowed: once, or once for each of {count} raws")
+    if len(depth) <= 1:
+        return [companions(depth[0] if depth else None, focus)] * count
+    return [companions(path, focus) for path in depth]
 
 
 def _split(word: str) -> tuple[str, str | None]:

@@ -22,7 +22,7 @@ def before_after(before: Profile, result: FitResult, pair: Pair) -> Report:
     taken = []
     for label, profile in (("A", before), ("B", replace(result.profile, name=f"{result.profile.name}, fitted"))):
         pipeline = Pipeline(profile)
-        run = pipeline.run(pair.raw)
+        run = pipeline.run(pair.raw, companions=pair.companions)
         if not isinstance(run.value, Picture):
             raise RuntimeError("a whole profile ends in a picture")
         name = pair.paths[0] if pair.paths else Path(pair.name)

@@ -206,7 +206,7 @@ def _cuts(steps: Sequence[Placed], first: int) -> tuple[tuple[int, int], ...]:
         if i > first and ((steps[i].step.reach and reach > REACH) or steps[i].gives == "encoded"):
             begins.append(i)
             reach = steps[i].step.reach
-    return tuple(pairwise([*begins, len(steps)]))
+    return tuple((begin, end) for begin, end in pairwise([*begins, len(steps)]) if begin < end)
 
 
 def _through(

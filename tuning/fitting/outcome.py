@@ -96,7 +96,8 @@ def _developed(profile: Profile, pair: Pair) -> tuple[Float32, tuple[str, str]]:
     """(3, H, W) code values of a raw developed with a profile, as the raw lies, and their encoding."""
     from isp.pipeline import Pipeline
 
-    value = Pipeline(profile).run(pair.raw, tap=[e.name for e in profile.stages if e.enabled][-1]).value
+    last = [e.name for e in profile.stages if e.enabled][-1]
+    value = Pipeline(profile).run(pair.raw, tap=last, companions=pair.companions).value
     if not isinstance(value, Picture):
         raise UsageError("the profile does not end in a picture")
     return np.ascontiguousarray(value.data.transpose(2, 0, 1)), (value.space, value.transfer)

@@ -12,7 +12,7 @@ import numpy as np
 from isp.color.spaces import conversion
 from isp.color.transfer import decoded, encoded
 from isp.errors import NumericError, UsageError
-from isp.values import Float32, Picture, RawFrame, oriented
+from isp.values import Companions, Float32, Picture, RawFrame, oriented
 from tuning.fitting.loss import Space, Target
 from tuning.fitting.perceptual import Oklab
 from tuning.fitting.registration import Registered, register
@@ -36,15 +36,19 @@ class Pair:
         What it should become; None where only metrics are asked for.
     name : for messages and reports
     paths : (raw, reference) where they were read from
+    companions : planes and distances given beside the raw, for stages that ask
     """
 
     raw: RawFrame
     reference: Picture | None
     name: str = ""
     paths: tuple[Path, Path | None] | None = field(default=None, compare=False)
+    companions: Companions = field(default_factory=Companions, compare=False)
 
 
-def pair_of(given: Any, number: int, reading: Mapping[str, Any] | None = None) -> Pair:
+def pair_of(
+    given: Any, number: int, reading: Mapping[str, Any] | None = None, companions: Companions | None = None
+) -> Pair:
     """A `Pair` from (raw, reference), each a value or a path; or from a raw alone.
 
     Raises
@@ -70,7 +74,7 @@ def pair_of(given: Any, number: int, reading: Mapping[str, Any] | None = None) -
         raise UsageError("a pair is (RawFrame, Picture) or their paths, "
                          f"not ({type(raw).__name__}, {type(reference).__name__})")
     name = paths[0].name if paths else raw.origin.name if raw.origin.name != "array" else f"pair {number}"
-    return Pair(raw, reference, name, paths)
+    return Pair(raw, reference, name, paths, companions or Companions())
 
 
 def target_of(

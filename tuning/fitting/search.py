@@ -21,13 +21,17 @@ from tuning.fitting.parameters import Name, Parameters
 Sampler = Literal["cmaes", "tpe", "random"]
 REACH = 3.0
 """How far numbers are searched around their start, inside their bounds [scales]."""
+WIDE, FACTOR = 20.0, 8.0
+"""Numbers that could be so many times their start are searched within a factor of it, by ratio."""
 FAILED = 1e12
 """Value of a trial that gave none."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """One searched value: `choices`, or a number from `lower` to `upper`, whole if `integer`; it begins at `start`."""
+    """One searched value: `choices`, or a number from `lower` to `upper`, whole if `integer`, by `ratio` if steps are
+    factors; it begins at `start`.
+    """
 
     label: str
     start: Any
@@ -35,10 +39,13 @@ class Axis:
     lower: float = 0.0
     upper: float = 1.0
     integer: bool = False
+    ratio: bool = False
 
 
 def axes_of(profile: Profile, names: Sequence[Name], resolved: Mapping[str, Mapping[str, Any]]) -> list[Axis]:
     """Axes of parameters that are searched as their stages describe them.
+
+    A number that could be more than `WIDE` times its start is searched by ratio, within a factor `FACTOR` of it.
 
     Raises
     ------
@@ -54,7 +61,11 @@ def axes_of(profile: Profile, names: Sequence[Name], resolved: Mapping[str, Mapp
             continue
         if not isinstance(start, (int, float)) or not np.isfinite([param.lower, param.upper]).all():
             raise UsageError(f"{label} cannot be searched: it is not one number between bounds; set it in the profile")
-        axes.append(Axis(label, float(start), (), param.lower, param.upper, param.integer))
+        low, high = float(param.lower), float(param.upper)
+        ratio = low >= 0 and start > 0 and high > WIDE * start and not param.integer
+        if ratio:
+            low, high = max(low, start / FACTOR), start * FACTOR
+        axes.append(Axis(label, float(start), (), low, high, param.integer, ratio))
     return axes
 
 
@@ -100,6 +111,11 @@ def search(
                 value = objective(trial.params)
             except NumericError as error:
                 value, reason = FAILED, str(error)
+            except UsageError as error:
+                # values that do not go together; if the start does not, the search cannot begin
+                if best is None:
+                    raise
+                value, reason = FAILED, str(error)
             study.tell(trial, value)
             if value < FAILED and (best is None or value < best[1]):
                 best = dict(trial.params), value
@@ -125,4 +141,4 @@ def _distribution(axis: Axis) -> Any:
         return distributions.CategoricalDistribution(axis.choices)
     if axis.integer:
         return distributions.IntDistribution(int(axis.lower), int(axis.upper))
-    return distributions.FloatDistribution(axis.lower, axis.upper)
+    return distributions.FloatDistribution(axis.lower, axis.upper, log=axis.ratio)

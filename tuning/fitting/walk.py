@@ -20,7 +20,7 @@ from isp.engine.statistics import measure
 from isp.errors import InputError, ProfileError
 from isp.profile import Profile, StageEntry, resolve_entry
 from isp.stage import DOMAINS, Context, Domain, blamed
-from isp.values import RawFrame, Statistics, pattern_to_sites
+from isp.values import Companions, RawFrame, Statistics, pattern_to_sites
 
 Values = Mapping[tuple[str, str], Any]
 """Plain values by (stage, parameter); they win over what the profile says."""
@@ -46,6 +46,7 @@ class Walk:
         Without a stage that merges several frames.
     frame : RawFrame
     kept : names of stages that run even where they change nothing
+    companions : planes and distances given beside the frame
 
     Raises
     ------
@@ -53,8 +54,12 @@ class Walk:
         As developing the frame does.
     """
 
-    def __init__(self, profile: Profile, frame: RawFrame, kept: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, profile: Profile, frame: RawFrame, kept: frozenset[str] = frozenset(),
+        companions: Companions | None = None,
+    ) -> None:
         self.profile, self.frame, self.kept = profile, frame, kept
+        self.companions = companions or Companions()
         self.entries = tuple(e for e in profile.stages if e.enabled)
         self.index = {e.name: i for i, e in enumerate(self.entries)}
         self._measured: dict[bytes, Statistics] = {}
@@ -89,7 +94,9 @@ class Walk:
     def _start(self) -> Stop:
         frame = self.frame
         sites = tuple(float(v) for v in pattern_to_sites(frame.black, frame.cfa))
-        context = Context(frame.cfa, frame.shape, frame.info, sites, frame.white)  # type: ignore[arg-type]
+        context = Context(
+            frame.cfa, frame.shape, frame.info, sites, frame.white, companions=self.companions,  # type: ignore[arg-type]
+        )
         return Stop("raw", context, ())
 
     def _past(
@@ -144,4 +151,6 @@ def _check_possible(entry: StageEntry, domain: Domain, context: Context) -> None
     if domain in ("raw", "mosaic") and context.cfa.family not in stage.cfas:
         raise InputError(f"CFA {context.cfa} not supported by stage {stage.name!r}; it takes {', '.join(stage.cfas)}")
     for need in stage.needs:
-        raise InputError(f"stage {stage.name!r} needs {need!r}, which a fit does not give; leave the stage out")
+        there = context.companions.focus is not None if need == "focus" else need in context.companions.planes
+        if not there:
+            raise InputError(f"stage {stage.name!r} needs {need!r}, which was not given (--{need})")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from isp.commands import Stopped
 from isp.errors import NumericError, UsageError
 from isp.profile import Profile
-from isp.values import Float64
+from isp.values import Float64, Picture
 from tuning.fitting.chain import Chain
 from tuning.fitting.descend import Method, descend
 from tuning.fitting.goal import Goal, parse_goal
@@ -25,6 +25,9 @@ from tuning.fitting.result import Compared, FitResult, changed
 from tuning.fitting.search import Sampler, axes_around, axes_of, search
 from tuning.fitting.state import SEARCHES, Best, Ended, Options, Progress
 from tuning.fitting.walk import EXPOSURE, Walk
+
+if TYPE_CHECKING:
+    from isp.pipeline import Pipeline
 
 INNER = 8
 """Evaluations down the gradient inside each trial of a search."""
@@ -126,7 +129,7 @@ class Fit:
         """Search for what is measured in the developed pictures."""
         from isp.pipeline import Pipeline
 
-        walk = Walk(self.profile, self.pairs[0].raw, self.names.stages)
+        walk = Walk(self.profile, self.pairs[0].raw, self.names.stages, self.pairs[0].companions)
         last = walk.stops({})[-1]
         parameters = self._parameters(walk)
         self.goal_parameters = parameters
@@ -140,7 +143,7 @@ class Fit:
             def compute() -> float:
                 trial = changed(self.profile, {**parameters.values(vector), **named(choices)})
                 pipeline = Pipeline(trial, threads=self.options.threads)
-                pictures = [pipeline(pair.raw) for pair in self.pairs]
+                pictures = [_picture(pipeline, pair) for pair in self.pairs]
                 self.best.work.pictures += len(pictures)
                 return goal.value(pictures, [pair.reference for pair in self.pairs])
 
@@ -162,7 +165,7 @@ class Fit:
     def _problem(self, choices: Mapping[str, Any]) -> Problem:
         """The problem with `choices` (by label) set."""
         profile = changed(self.profile, named(choices))
-        walks = [Walk(profile, pair.raw, self.names.stages) for pair in self.pairs]
+        walks = [Walk(profile, pair.raw, self.names.stages, pair.companions) for pair in self.pairs]
         parameters = self._parameters(walks[0])
         offsets = self._has_offsets(profile)
         start = np.concatenate([parameters.start, np.zeros(int(offsets))])
@@ -194,7 +197,12 @@ class Fit:
         free = EXPOSURE in self.names.gradient
         if self.options.offsets and not there:
             raise UsageError("pictures get an exposure of their own through the stage 'exposure'; the profile has none")
-        return there and not free if self.options.offsets is None else self.options.offsets
+        if self.options.offsets is not None:
+            return self.options.offsets
+        # what runs on the host has no derivative
+        host = [e.stage.kind in ("numpy", "frame") for e in profile.stages if e.enabled]
+        names = [e.name for e in profile.stages if e.enabled]
+        return there and not free and not any(host[names.index(EXPOSURE[0]) :])
 
     def _loss(self, number: int, chain: Chain, start: Float64) -> Loss:
         """The loss of a pair; its reference is brought onto the grid once."""
@@ -232,6 +240,13 @@ class Fit:
             notes=tuple(self.notes),
             interruption=interruption,
         )
+
+
+def _picture(pipeline: Pipeline, pair: Pair) -> Picture:
+    value = pipeline.run(pair.raw, companions=pair.companions).value
+    if not isinstance(value, Picture):
+        raise UsageError("the profile does not end in a picture")
+    return value
 
 
 def named(values: Mapping[str, Any]) -> dict[tuple[str, str], Any]:

@@ -310,5 +310,6 @@ def bend() -> tuple[Any, list[Any]]:
         found.append(hl.clamp(total, *ends))
     output = hl.Func("output")
     output[c, x, y] = hl.mux(c, found)
-    output.bound(c, 0, 3).reorder(c, x, y).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf).parallel(y, 16)
+    output.bound(c, 0, 3).reorder(c, x, y).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
+    output.parallel(y, 16, hl.TailStrategy.GuardWithIf)
     return output, [light, factor, place]

@@ -157,9 +157,9 @@ class Renderer:
 
     @cached_property
     def size(self) -> int:
-        """Side of a tile: of small frames, no more than they need."""
+        """Side of a tile: of small frames half of what they need, so that threads share them."""
         largest = max(self.place.frame)
-        return min(TILE, SQUARE * math.ceil(largest / SQUARE))
+        return min(TILE, SQUARE * math.ceil(largest / (2 * SQUARE)))
 
     def _tiles(self) -> Iterable[tuple[int, int]]:
         """Top-left corners of all tiles [px of the picture], on a lattice of the frame."""

@@ -92,12 +92,10 @@ def atomic_write(path: str | os.PathLike[str], overwrite: bool = False) -> Itera
     name = shown(path)
     sweep(target.parent)
     part = _part_name(target)
-    try:
-        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise OutputError(f"{name}: cannot be written: {error.strerror}") from error
     done = False
+    # a signal may end the process right behind the opening
     try:
+        descriptor = _opened(part, name)
         # opened by its name, which tifffile asks for
         with open(part, "w+b", opener=lambda *_: descriptor) as file:
             with suppress(OSError):  # a file system without locks; the process id still tells
@@ -116,6 +114,13 @@ def atomic_write(path: str | os.PathLike[str], overwrite: bool = False) -> Itera
         if not done:
             with suppress(OSError):
                 os.unlink(part)
+
+
+def _opened(part: str, name: str) -> int:
+    try:
+        return os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise OutputError(f"{name}: cannot be written: {error.strerror}") from error
 
 
 def sweep(folder: Path) -> int:

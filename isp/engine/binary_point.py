@@ -213,7 +213,9 @@ def shortened(value: Fixed, bits: int) -> Fixed:
     while drop > 0:
         low, high = (v + (1 << drop - 1) >> drop for v in (value.low, value.high))
         if count_bits(low, high) <= bits:
-            expr = (cast(value.expr, value.wide) + typed(1 << drop - 1, value.wide)) >> drop
+            half = 1 << drop - 1
+            wide = value.wide or count_bits(value.low + half, value.high + half) > 32
+            expr = (cast(value.expr, wide) + typed(half, wide)) >> drop
             return Fixed(cast(expr, count_bits(low, high) > 32), value.shift - drop, low, high, value.grain)
         drop += 1
     return value

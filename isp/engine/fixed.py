@@ -159,7 +159,8 @@ def _product_grain(a: Number, b: Number) -> Grain:
 def _renormalised(product: Expr, exponent: Expr, low: float, high: float, grain: Grain) -> Scaled:
     """The product of two normalised mantissas, of 61 or 62 bits."""
     short = hl.abs(product) < hl.u64(2**61)
-    mantissa = i32(hl.select(short, product >> hl.u64(30), product >> hl.u64(31)))
+    # shifts go down: the smallest number of 31 bits and a sign would come out as one that cannot be negated
+    mantissa = i32(hl.max(hl.select(short, product >> hl.u64(30), product >> hl.u64(31)), hl.i64(1 - 2**31)))
     exponent = exponent + hl.select(short, 30, 31)
     return Scaled(mantissa, hl.select(mantissa == 0, hl.i32(NOTHING), exponent), low, high, grain)
 
@@ -256,14 +257,15 @@ def _polynomial(x: Expr, terms: Sequence[float]) -> Expr:
 
 
 def exponential(a: Number) -> Number:
-    """e^a; 0 below -100."""
+    """e^a, of what lies within -100..88; held at its ends."""
     low, high = (min(max(v, -100.0), 88.0) for v in a.range)
     x = shortened(_point(within(a, -100.0, 88.0)), 32)
     t = i64(x.expr) * hl.i64(round(math.log2(math.e) * 2**30))
     point = x.shift + 30
-    f = (t >> hl.u64(point - 30)) & hl.i64(2**30 - 1) if point >= 30 else hl.i64(0)
+    # |t| < 2^62: what is shifted by more bits is as good as shifted by 63
+    f = (t >> hl.u64(min(point - 30, 63))) & hl.i64(2**30 - 1) if point >= 30 else hl.i64(0)
     mantissa = hl.clamp(_polynomial(f, _EXP2_TERMS), hl.i64(2**30), hl.i64(2**31 - 1))
-    return Scaled(i32(mantissa), i32(t >> hl.u64(point)) - 30, math.exp(low), math.exp(high), SHARE)
+    return Scaled(i32(mantissa), i32(t >> hl.u64(min(point, 63))) - 30, math.exp(low), math.exp(high), SHARE)
 
 
 def logarithm(a: Number) -> Number:

@@ -232,6 +232,8 @@ class _Writer:
         from isp.engine import binary_point
 
         given = self._definitions[name]
+        if given.updates:
+            raise self._refusal("an update")
         places, bound = self._coordinates(given)
         values = [self._number(v, bound) for v in given.values]
         if stored:
@@ -265,6 +267,8 @@ class _Writer:
 
         name = node.sums.name()
         given = self._definitions[name]
+        if len(given.updates) != 1:
+            raise self._refusal(f"{len(given.updates)} updates")
         places, bound = self._coordinates(given)
         window = node.window
         count = 1

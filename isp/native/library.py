@@ -250,7 +250,11 @@ def _integers(
     for segment in plan.plan.segments:
         integer, written = in_integers(segment, code, spans)
         code = written.code
-        shifts.update(zip(integer.keys, written.shifts, strict=True))
+        for key, shift in zip(integer.keys, written.shifts, strict=True):
+            if not np.array_equal(shifts.setdefault(key, shift), shift):
+                raise ProfileError(
+                    f"stage {key[0]!r} reads {key[1]!r} in two ways at different settings; integers cannot do both"
+                )
         found.append(integer)
     return found
 

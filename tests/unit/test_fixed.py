@@ -94,6 +94,35 @@ def test_scaled_numbers_are_right_to_29_bits(one, two):
     near(run.value(binary_point.held(s, -2.5, 0.75)), np.clip(p, -2.5, 0.75), 0, 2.0**-43)
 
 
+def test_quotients_that_are_powers_of_two_keep_their_sign():
+    run = Run()
+    (a, p), _ = run.given(0.25, 4, shift=20, bits=22), None
+    s = Scaled(*(getattr(binary_point.scaled(a), n) for n in ("mantissa", "exponent")), 0.25, 4, Grain(-40))
+    ratio = fixed.divide(fixed.negate(s), s)
+    ratio = Scaled(ratio.mantissa, ratio.exponent, -1e9, 1e9, Grain(-40))
+    ones = np.ones(len(p))
+    near(run.value(ratio), -ones)
+    near(run.value(fixed.absolute(ratio)), ones)
+    near(run.value(fixed.multiply(ratio, ratio)), ones)
+    near(run.value(fixed.subtract(binary_point.constant(1), ratio)), 2 * ones)
+
+
+def test_rounding_to_fewer_bits_does_not_overflow():
+    run = Run()
+    top = 2**31 - 1
+    array = np.full(COUNT, top - 5, np.int32)
+    buffer = hl.Buffer(array)
+    run.kept += [array, buffer]
+    number = binary_point.shortened(Fixed(buffer[run.x], 0, 0, top, Grain(0)), 24)
+    assert np.array_equal(run.value(number), np.full(COUNT, 2.0**31))
+
+
+def test_the_exponential_of_a_narrow_range():
+    run = Run()
+    a, p = run.given(0.01, 0.06, shift=36, bits=32)
+    near(run.value(fixed.exponential(a)), np.exp(p), 1e-8)
+
+
 def test_quotients_saturate_where_the_divisor_is_nothing():
     run = Run()
     (a, p), (b, q) = run.given(-4, 4), run.given(0, 4, seed=3)

@@ -77,6 +77,7 @@ class Bend:
 
     def light(self, light: Float32) -> Float32:
         """A picture (H, W, 3) through the lens."""
+        light = np.ascontiguousarray(light)
         result = np.empty_like(light)
         place = np.array([*self.axis, (PLACES - 1) / self.corner**2], np.float32)
         run("bend", light, self.factor, place, result)

@@ -139,7 +139,8 @@ def _ends(front: Int16, back: Int16, known: Flags, place: Array, steps: int) -> 
     near, far = (np.pad(plane, border, constant_values=NOTHING).ravel() for plane in (front, back))
     sure = np.pad(known, border).ravel().view(np.uint8)
     rows, columns = np.divmod(place, front.shape[1])
-    start = np.zeros(-(-len(place) // LANES) * LANES, np.int32)
+    # what fills the last group begins at the first cell, from which no ray leaves the border
+    start = np.full(-(-len(place) // LANES) * LANES, border * width + border, np.int32)
     start[: len(place)] = (rows + border) * width + columns + border
     angle = np.pi * np.arange(2 * LINES) / LINES
     unit = 1 / np.maximum(np.abs(np.sin(angle)), np.abs(np.cos(angle)))

@@ -110,8 +110,8 @@ class LensLook(Stage):
         if bend is None:
             return context
         planes = {
-            name: plane if name == "defects" else bend.plane(plane, context.shape)
-            for name, plane in context.companions.planes.items()
+            name: bend.plane(plane, context.shape)
+            for name, plane in context.companions.planes.items() if name != "defects"
         }
         return context.but(companions=Companions(planes, context.companions.focus))
 

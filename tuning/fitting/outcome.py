@@ -104,9 +104,12 @@ def _developed(profile: Profile, pair: Pair) -> tuple[Float32, tuple[str, str]]:
 
 
 def _digests(pair: Pair) -> list[str]:
-    """SHA-256 of raw and reference: of their files, or of their pixels."""
+    """SHA-256 of raw, of what is beside it, and of the reference: of their files, or of their numbers."""
     raw = pair.raw.origin.sha256 or hashlib.sha256(np.ascontiguousarray(pair.raw.data).tobytes()).hexdigest()
+    planes, focus = pair.companions.planes, pair.companions.focus
+    beside = [hashlib.sha256(np.ascontiguousarray(planes[name]).tobytes()).hexdigest() for name in sorted(planes)]
+    beside += [] if focus is None else [f"focus {focus!r}"]
     if pair.reference is None:
-        return [raw]
-    pixels = pair.reference.pixels
-    return [raw, pair.reference.origin.sha256 or hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()]
+        return [raw, *beside]
+    pixels = np.ascontiguousarray(pair.reference.pixels)
+    return [raw, *beside, pair.reference.origin.sha256 or hashlib.sha256(pixels.tobytes()).hexdigest()]

@@ -105,7 +105,7 @@ def search(
         study.enqueue_trial({a.label: a.start for a in axes})
         best: tuple[Mapping[str, Any], float] | None = None
         reason = ""
-        for _ in range(trials):
+        for number in range(trials):
             trial = study.ask({a.label: _distribution(a) for a in axes})
             try:
                 value = objective(trial.params)
@@ -113,7 +113,7 @@ def search(
                 value, reason = FAILED, str(error)
             except UsageError as error:
                 # values that do not go together; if the start does not, the search cannot begin
-                if best is None:
+                if number == 0:
                     raise
                 value, reason = FAILED, str(error)
             study.tell(trial, value)

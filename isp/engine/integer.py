@@ -409,7 +409,6 @@ class _Writer:
             raise self._refusal(str(error)) from error
 
     def _operation(self, term: Term, given: list[Any]) -> Any:
-
         from isp.engine import binary_point, fixed
 
         what = term.what.removesuffix("_f32")
@@ -425,9 +424,11 @@ class _Writer:
             if what == "unsafe_promise_clamped":
                 value, low, high = operands
                 return binary_point.within(value, low.range[0], high.range[1])
+            if what in COMPARISONS:
+                return self._compared(what, operands)
             if what not in _NUMBERS:
                 raise self._refusal(f"the function {what}")
-            return getattr(fixed, _NUMBERS[what])(*operands) if what not in _SWAPPED else self._compared(what, operands)
+            return getattr(fixed, _NUMBERS[what])(*operands)
         if what in ("!", "bitwise_not") and not isinstance(given[0], binary_point.Whole):
             return ~given[0]
         if not all(isinstance(g, binary_point.Whole) for g in given):
@@ -474,9 +475,7 @@ class _Writer:
 _NUMBERS: Final = {
     "+": "add", "-": "subtract", "*": "multiply", "/": "divide", "min": "minimum", "max": "maximum", "abs": "absolute",
     "floor": "floor", "round": "nearest_even", "sqrt": "square_root", "exp": "exponential", "log": "logarithm",
-    **dict.fromkeys(("<", "<=", ">", ">=", "==", "!="), ""),
 }  # fmt: skip
-_SWAPPED: Final = ("<", "<=", ">", ">=", "==", "!=")
 
 
 def _as_floats(segment: IntegerSegment) -> Segment:

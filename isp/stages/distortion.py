@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _STRAIGHT = (1.0, 0.0, 0.0, 0.0)
 _GROUPS = (16, 8, 4, 2, 1)
 """Columns that are fetched from one first pixel on, so that pixels are read in a row and not one by one: as many as
-spread by no more than `_SPREAD`, or the least."""
+spread by no more than `_SPREAD`; a single one hardly does."""
 _SPREAD = 3
 _ROWS = 128
 """Rows of a companion plane that are bent together."""

@@ -97,8 +97,9 @@ class Layer:
         Planes 7 to 10 of `into` (11, h, w) are the share of the kernels that this is.
         """
         row, column = divmod(part, parts)
-        (y, down), (x, across) = self._part(parts, row, 0), self._part(parts, column, 1)
-        kernels = self._kernels(spans)[..., y, x] * (down[:, None] * across)
+        kernels = self._kernels(spans)
+        (y, down), (x, across) = self._part(kernels, parts, row, 3), self._part(kernels, parts, column, 4)
+        kernels = kernels[..., y, x] * down[..., :, None] * across[..., None, :]
         self._gather(spans, (y.start, x.start), kernels, into[:7])
         side = self.blocks.side
         view = into[7:].reshape(4, kernels.shape[1], side, kernels.shape[2], side)
@@ -136,25 +137,27 @@ class Layer:
         around = sliding_window_view(there, (window, window))[::side, ::side]
         return _ends(np.asarray(around.any(axis=3))), _ends(np.asarray(around.any(axis=2)))
 
-    def _part(self, parts: int, part: int, axis: int) -> tuple[slice, Float32]:
-        """Rows (axis 0) or columns of kernels, and how much of each, where rays from a strip of the pupil land.
+    def _part(self, kernels: Float32, parts: int, part: int, axis: int) -> tuple[slice, Float32]:
+        """Rows (axis 3) or columns (axis 4) of kernels where rays from a strip of the pupil land, and (4, down, across,
+        rows) how much of each comes from there.
 
         They land in the order in which they come, in front of the focus in the opposite one; so the strips of a round
-        pupil are those parts of the light.
+        pupil are those parts of the light, of each colour.
         """
-        light = self.kernels[3].sum(axis=(0, 1, 3 - axis), dtype=np.float64)
-        ends = np.concatenate([[0.0], np.cumsum(light)]) / max(light.sum(), 1e-9)
+        light = kernels.sum(axis=7 - axis, dtype=np.float64)
+        ends = np.concatenate([np.zeros((*light.shape[:3], 1)), np.cumsum(light, axis=3)], axis=3)
+        ends /= np.maximum(ends[..., -1:], 1e-9)
         if self.blur < 0:
             ends = 1 - ends
-        first, last = np.minimum(ends[1:], ends[:-1]), np.maximum(ends[1:], ends[:-1])
+        first, last = np.minimum(ends[..., 1:], ends[..., :-1]), np.maximum(ends[..., 1:], ends[..., :-1])
         edge = np.clip(2 * np.array([part, part + 1]) / parts - 1, -1, 1)
         # area of a disc up to a chord
         low, high = 0.5 + (edge * np.sqrt(1 - edge**2) + np.arcsin(edge)) / np.pi
         share = np.clip((np.minimum(last, high) - np.maximum(first, low)) / np.maximum(last - first, 1e-9), 0, 1)
         # there may be dark rows between others, and nothing but dark ones beyond the lens's field
-        lit = np.flatnonzero(share > 0)
-        held = slice(int(lit[0]), int(lit[-1]) + 1) if lit.size else slice(0, len(share))
-        return held, share[held].astype(np.float32)
+        lit = np.flatnonzero((share > 0).any(axis=(0, 1, 2)))
+        held = slice(int(lit[0]), int(lit[-1]) + 1) if lit.size else slice(0, share.shape[-1])
+        return held, share[..., held].astype(np.float32)
 
 
 def _ends(there: NDArray[np.bool_]) -> Indices:

@@ -47,6 +47,7 @@ _BUILDERS: dict[str, tuple[Any, int]] = {
     "compose": (lambda: layer_loops.compose(False), 7),
     "compose parts": (lambda: layer_loops.compose(True), 7),
     "lay": (layer_loops.lay, 4),
+    "close": (layer_loops.close, 4),
     "bend": (layer_loops.bend, 4),
     "show": (lambda: layer_loops.show(False), 3),
     "show coarse": (lambda: layer_loops.show(True), 3),

@@ -10,7 +10,7 @@ l is seen with
 where s is the blurred coverage of what lies in front of it on the same surface and so hides nothing of it. Where
 something blurred hides something blurred, what is seen of that depends on where in the pupil one looks from: there the
 pupil is divided, and each part looks by itself. The parts of a spot are the parts of the pupil its rays came from, but
-for aberrations.
+for aberrations. What T all layers leave, because what is hidden twice is not known, is taken to be like the farthest.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ from isp.lens_look.table_loops import variables
 
 DEEPER = 2
 """Cells by which a ray goes on to light that is sure."""
+SURE, EDGE = 1, 2
+"""Flags of cells: their light is sure; at most a cell away something hides something."""
 LANES = 8
 """Groups of rays that are followed together; their number is a multiple."""
 
@@ -15,14 +17,14 @@ LANES = 8
 def come_out() -> tuple[Any, list[Any]]:
     """Cells where rays come out, cells where from there their light is taken, and steps to the former; else -1.
 
-    near, far, sure: of cells in lines; start: a cell for each group of rays; path (step, ray): from there, DEEPER
+    near, far, flags: of cells in lines; start: a cell for each group of rays; path (step, ray): from there, DEEPER
     steps more than are looked through; layers: of a jump. The output has dimensions (group, ray, 3).
     """
     import halide as hl
 
     n, k, c = variables("n k c")
     near, far = (hl.ImageParam(hl.Int(16), 1, name) for name in ("near", "far"))
-    sure = hl.ImageParam(hl.UInt(8), 1, "sure")
+    flags = hl.ImageParam(hl.UInt(8), 1, "flags")
     start, path = hl.ImageParam(hl.Int(32), 1, "start"), hl.ImageParam(hl.Int(32), 2, "path")
     layers = hl.ImageParam(hl.Int(32), 1, "layers")
     jump, size = layers[0], near.dim(0).extent()
@@ -34,6 +36,9 @@ def come_out() -> tuple[Any, list[Any]]:
     def layer(plane: Any, at: Any) -> Any:
         return hl.i32(plane[hl.unsafe_promise_clamped(at, 0, size - 1)])
 
+    def marked(at: Any, flag: int) -> Any:
+        return (flags[hl.unsafe_promise_clamped(at, 0, size - 1)] & hl.u8(flag)) > 0
+
     r = hl.RDom([(1, path.dim(0).extent() - 1 - DEEPER)], "r")
     walk, output = hl.Func("walk"), hl.Func("output")
     first = layer(near, cell(0))
@@ -43,7 +48,7 @@ def come_out() -> tuple[Any, list[Any]]:
     there = layer(far, cell(r))
     out = (ended == 0) & (there >= first + jump)
     # a slope leads as far without a jump; under something nearer it may go on by a layer with each cell
-    hit = out & (there - own >= jump + r - 1 - last)
+    hit = out & (there - own >= jump + r - 1 - last) & marked(cell(r), EDGE)
     on = layer(near, cell(r)) > first - jump
     walk[n, k] = (
         hl.select(hit, cell(r), at), hl.select(hit, r.x, steps), hl.select(out, 1, ended),
@@ -53,10 +58,10 @@ def come_out() -> tuple[Any, list[Any]]:
     source = at
     for more in range(1, DEEPER + 1):
         here, on = hl.max(source, 0), cell(hl.max(steps, 0) + more)
-        doubtful = (at >= 0) & (sure[hl.unsafe_promise_clamped(here, 0, size - 1)] == 0)
+        doubtful = (at >= 0) & ~marked(here, SURE)
         source = hl.select(doubtful & (hl.abs(layer(far, on) - layer(far, here)) < hl.u32(jump)), on, source)
     output[n, k, c] = hl.mux(c, [at, source, steps])
     output.bound(c, 0, 3).reorder(c, n, k).unroll(c).vectorize(n, LANES, hl.TailStrategy.RoundUp).parallel(k)
     walk.compute_at(output, n).vectorize(n, LANES)
     walk.update().reorder(n, r.x).vectorize(n, LANES)
-    return output, [near, far, sure, start, path, layers]
+    return output, [near, far, flags, start, path, layers]

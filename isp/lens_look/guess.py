@@ -131,8 +131,9 @@ def _ends(cells: Lattice, known: Flags, place: Array, steps: int) -> tuple[Array
     flags = known.view(np.uint8) * np.uint8(SURE) + _grown(cells.edges, 1).view(np.uint8) * np.uint8(EDGE)
     flags = np.pad(flags, border).ravel()
     rows, columns = np.divmod(place, front.shape[1])
-    # what fills the last group begins at the first cell, from which no ray leaves the border
-    start = np.full(-(-len(place) // LANES) * LANES, border * width + border, np.int32)
+    # what fills the last group, and the only one where all cells are mixed, begins at the first cell, from which no ray
+    # leaves the border
+    start = np.full(max(-(-len(place) // LANES), 1) * LANES, border * width + border, np.int32)
     start[: len(place)] = (rows + border) * width + columns + border
     angle = np.pi * np.arange(2 * LINES) / LINES
     unit = 1 / np.maximum(np.abs(np.sin(angle)), np.abs(np.cos(angle)))

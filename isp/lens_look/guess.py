@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from isp.lens_look.lattice import Flags, Lattice
 from isp.lens_look.layers import JUMP, Int16
 from isp.lens_look.programs import run
-from isp.lens_look.ray_loops import DEEPER, EDGE, LANES, SURE
+from isp.lens_look.ray_loops import DEEPER, LANES, packed
 from isp.lens_look.sheets import NOTHING
 from isp.values import Float32
 
@@ -126,10 +126,11 @@ def _ends(cells: Lattice, known: Flags, place: Array, steps: int) -> tuple[Array
     front = cells.front
     border = steps + DEEPER
     width = front.shape[1] + 2 * border
-    near, far = (np.pad(plane, border, constant_values=NOTHING).ravel() for plane in (front, cells.back))
     # between cells of a diagonal step, the edge is in one beside them
-    flags = known.view(np.uint8) * np.uint8(SURE) + _grown(cells.edges, 1).view(np.uint8) * np.uint8(EDGE)
-    flags = np.pad(flags, border).ravel()
+    beside = _grown(cells.edges, 1)
+    near, far = (np.pad(plane, border, constant_values=NOTHING) for plane in (front, cells.back))
+    seen = packed(near, far, np.pad(beside, border)).ravel()
+    sure = np.pad(known, border).ravel().view(np.uint8)
     rows, columns = np.divmod(place, front.shape[1])
     # what fills the last group, and the only one where all cells are mixed, begins at the first cell, from which no ray
     # leaves the border
@@ -140,7 +141,7 @@ def _ends(cells: Lattice, known: Flags, place: Array, steps: int) -> tuple[Array
     along = np.arange(border + 1) * unit[:, None]
     path = np.rint(along * np.sin(angle)[:, None]) * width + np.rint(along * np.cos(angle)[:, None])
     walks = np.empty((3, 2 * LINES, len(start)), np.int32)
-    run("come out", near, far, flags, start, path.astype(np.int32), np.array([JUMP], np.int32), walks)
+    run("come out", seen, sure, start, path.astype(np.int32), np.array([JUMP], np.int32), walks)
     walks = walks[..., : len(place)]
     taken = walks[2] > 0
     length = np.where(taken, walks[2] * unit[:, None].astype(np.float32), np.float32(np.inf))

@@ -56,8 +56,11 @@ class Lattice:
     @cached_property
     def mixed(self) -> Flags:
         """(h, w) cells in which one thing hides another."""
-        spread = blur_about(self.back) - blur_about(self.front) >= FOLD * math.sqrt(2) * self.cell
-        return np.asarray((self.within >= JUMP) | ((self.back - self.front >= JUMP) & spread & (self.cell > 1)))
+        found = np.asarray(self.within >= JUMP)
+        slope = (self.back - self.front >= JUMP) & ~found
+        blur = [blur_about(plane[slope]) for plane in (self.front, self.back)]
+        found[slope] = blur[1] - blur[0] >= FOLD * math.sqrt(2) * self.cell
+        return found
 
     @cached_property
     def edges(self) -> Flags:

@@ -28,32 +28,40 @@ def cells() -> tuple[Any, list[Any]]:
     """
     import halide as hl
 
-    x, y, c = variables("x y c")
+    x, y, c, u = variables("x y c u")
     layer = hl.ImageParam(hl.Int(16), 2, "layer")
     place, box = hl.ImageParam(hl.Int(32), 1, "place"), hl.ImageParam(hl.Float(32), 2, "box")
-    sides = box.dim(0).extent(), box.dim(1).extent()
-    r = hl.RDom([(0, side) for side in sides], "r")
+    width, height = box.dim(0).extent(), box.dim(1).extent()
+    image, none = hl.BoundaryConditions.repeat_edge(layer), hl.i16(0)
 
-    def pixel(right: int, down: int) -> Any:
-        px, py = _pixel(layer, place, box, (x, y), (r.x + right, r.y + down))
-        return layer[px, py]
+    def step(one: Any, other: Any) -> Any:
+        return hl.cast(hl.Int(16), hl.abs(one - other))
 
-    own, none = pixel(0, 0), hl.i16(0)
-    steps = [hl.cast(hl.Int(16), hl.abs(pixel(*beside) - own)) for beside in ((1, 0), (0, 1))]
-    last = [v == side - 1 for v, side in zip((r.x, r.y), sides, strict=True)]
-    inside = [hl.select(end, none, step) for end, step in zip(last, steps, strict=True)]
-    across = [hl.select(end, step, none) for end, step in zip(last, steps, strict=True)]
-    ends = hl.Func("ends")
+    # of the pixels of a column in a row of cells: least, greatest, steps to the right, down, and down to the next row
+    column, rows = hl.Func("column"), hl.RDom([(0, height)], "rows")
+    column[u, y] = (hl.i16(32767), hl.i16(-32768), none, none, none)
+    row = y * height + rows - place[1]
+    own = image[u, row]
+    right, down, last = step(image[u + 1, row], own), step(image[u, row + 1], own), rows.x == height - 1
+    news = [own, own, right, hl.select(last, none, down), hl.select(last, down, none)]
+    column[u, y] = tuple(
+        (hl.min if k == 0 else hl.max)(column[u, y][k], new) for k, new in enumerate(news)
+    )
+    ends, r = hl.Func("ends"), hl.RDom([(0, width)], "r")
     ends[x, y] = (hl.i16(32767), hl.i16(-32768), none, none, none)
-    found = [ends[x, y][k] for k in range(5)]
+    least, greatest, right, down, below = (column[x * width + r - place[0], y][k] for k in range(5))
+    last, found = r.x == width - 1, [ends[x, y][k] for k in range(5)]
     ends[x, y] = (
-        hl.min(found[0], own), hl.max(found[1], own), hl.max(found[2], hl.max(*inside)),
-        hl.max(found[3], across[0]), hl.max(found[4], across[1]),
+        hl.min(found[0], least), hl.max(found[1], greatest),
+        hl.max(found[2], hl.max(down, hl.select(last, none, right))),
+        hl.max(found[3], hl.select(last, right, none)), hl.max(found[4], below),
     )
     output = hl.Func("output")
     output[x, y, c] = hl.mux(c, [ends[x, y][k] for k in range(5)])
     output.bound(c, 0, 5).reorder(c, x, y).unroll(c).parallel(y)
     ends.compute_at(output, x)
+    column.compute_at(output, y).vectorize(u, 16)
+    column.update().reorder(u, rows.x).vectorize(u, 16)
     return output, [layer, place, box]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from isp.engine.keys1981 import cubic_weights
 from isp.lens_look.table_loops import variables
 
 
@@ -310,7 +311,6 @@ def bend() -> tuple[Any, list[Any]]:
     x, y, c = variables("x y c")
     light, factor = hl.ImageParam(hl.Float(32), 3, "light"), hl.ImageParam(hl.Float(32), 1, "factor")
     place = hl.ImageParam(hl.Float(32), 1, "place")
-    half, one = hl.f32(0.5), hl.f32(1)
     away = [hl.f32(v) - place[axis] for axis, v in enumerate((x, y))]
     at = (away[0] * away[0] + away[1] * away[1]) * place[2]
     low = hl.clamp(hl.i32(at), 0, factor.dim(0).extent() - 2)
@@ -319,13 +319,9 @@ def bend() -> tuple[Any, list[Any]]:
     def taps(axis: int) -> list[tuple[Any, Any]]:
         """Indices and weights of four pixels."""
         last = light.dim(axis + 1).extent() - 1
-        shift = away[axis] * (scale - one)
+        shift = away[axis] * (scale - hl.f32(1))
         first = hl.floor(shift)
-        f = shift - first
-        weights = [
-            ((-half * f + one) * f - half) * f, (hl.f32(1.5) * f - hl.f32(2.5)) * f * f + one,
-            ((hl.f32(-1.5) * f + hl.f32(2)) * f + half) * f, (half * f - half) * f * f,
-        ]
+        weights = cubic_weights(shift - first)
         return [(hl.clamp((x, y)[axis] + hl.i32(first) + k - 1, 0, last), weight) for k, weight in enumerate(weights)]
 
     across, down = taps(0), taps(1)

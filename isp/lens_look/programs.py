@@ -37,7 +37,7 @@ _BUILDERS: dict[str, tuple[Any, int]] = {
     "hidden at": (table_loops.hidden_at, 10),
     "behind at": (table_loops.behind_at, 6),
     "cell colour": (table_loops.cell_colour, 6),
-    "come out": (ray_loops.come_out, 7),
+    "come out": (ray_loops.come_out, 6),
     "soften": (table_loops.soften, 3),
     "splat": (table_loops.splat, 5),
     "split": (lambda: layer_loops.split_layer(False), 8),

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from isp.lens_look import sheets
 from isp.lens_look.guess import FELT
-from isp.lens_look.sheets import Int16, Layers
+from isp.lens_look.layers import BEND, Int16, Layers
 from isp.lens_look.spots import FINEST, LARGEST, LEVELS, Extent, Optics, Table
 from isp.lens_look.squares import CELL, SQUARE
 from isp.lens_look.tile import Tile
@@ -202,7 +202,7 @@ class Renderer:
 
         Far from the focus two neighbours' spots differ by hardly more than that.
         """
-        if abs(layer) <= sheets.BEND:
+        if abs(layer) <= BEND:
             return layer, 1.0
         anchor = int(math.copysign(ANCHORS * round(abs(layer) / ANCHORS), layer))
         return anchor, self.layers.blur(layer) / self.layers.blur(anchor)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from isp.lens_look.bend import Bend
 from isp.lens_look.fans import prepare, widest_tangent
 from isp.lens_look.renderer import Place, Renderer
 from isp.lens_look.spots import Optics
@@ -81,20 +83,29 @@ class Trial:
     corner: tuple[int, int] = (20, 15)
     parts: int = 2
 
-    def renderer(self, shape: tuple[int, int]) -> Renderer:
+    def renderer(self, shape: tuple[int, int], margin: int = 0) -> Renderer:
         lens = load_lens(name=self.name)
         tangent = widest_tangent(lens.focal_length, (36.0, 27.0))
         fans, f_number = prepare(self.name, None, tangent), self.f_number or lens.f_number
         optics = Optics(fans, f_number, 1e3 * self.focus, PITCH, distortion=1.0)
-        return Renderer(optics, Place(shape, *self.corner, FRAME), parts=self.parts)
+        return Renderer(optics, Place(shape, *(n - margin for n in self.corner), FRAME), parts=self.parts)
 
     def layer(self, distance: np.ndarray | float, renderer: Renderer) -> np.ndarray:
         return renderer.layers.of(renderer.layers.infinity * (1 - self.focus / np.asarray(distance, np.float64)))
 
     def rendered(self, layers: Sequence[Layer], *, known: bool = False) -> np.ndarray:
-        """(H, W, 3) what the renderer makes of what a pinhole sees of `layers`; `known`: and of what is behind that."""
+        """(H, W, 3) what the renderer makes of what a pinhole sees of `layers`; `known`: and of what is behind that.
+
+        Without distortion, but with spots about their chief rays; the picture is continued by mirrored pixels.
+        """
+        optics, corner = self.renderer(layers[0].alpha.shape).optics, math.hypot(*FRAME) / 2
+        m = min(math.ceil(np.abs(optics.shift).max()) + 3, min(layers[0].alpha.shape) - 1)
+        layers = [
+            Layer(np.pad(part.light, ((m, m), (m, m), (0, 0)), "reflect"), np.pad(part.alpha, m, "reflect"), part.distance)
+            for part in layers
+        ]
         light, distance = flattened(layers)
-        renderer = self.renderer(distance.shape)
+        renderer = self.renderer(distance.shape, m)
         hidden = None
         if known:
             shows = [distance == part.distance for part in layers]
@@ -104,7 +115,10 @@ class Trial:
                 behind = np.where(shows[k][..., None], further, behind)
                 away = np.where(shows[k], farther, away)
             hidden = behind.astype(np.float32), self.layer(away, renderer)
-        return renderer.render(light, self.layer(distance, renderer), 2, hidden=hidden)
+        picture = renderer.render(light, self.layer(distance, renderer), 2, hidden=hidden)
+        heights = np.linspace(0, optics.corner, len(optics.shift))
+        bend = Bend.of(heights, np.ones_like(heights), optics.shift, renderer.place.axis, corner)
+        return (picture if bend is None else bend.light(picture))[m:-m, m:-m]
 
     def traced(self, layers: Sequence[Layer], seed: int, **more: int) -> np.ndarray:
         """(H, W, 3) the reference."""

@@ -43,28 +43,33 @@ class Bend:
     factor: Float32
 
     @classmethod
-    def of(cls, heights: Float64, stretch: Float64, axis: tuple[float, float], corner: float) -> Bend | None:
-        """The distortion that multiplies distances from the axis `heights` [px] by `stretch`; None if it is not seen.
+    def of(
+        cls, heights: Float64, stretch: Float64, shift: Float64, axis: tuple[float, float], corner: float
+    ) -> Bend | None:
+        """The distortion that multiplies distances from the axis `heights` [px] by `stretch` and adds `shift` [px] to
+        them; None if it is not seen.
 
-        The picture is magnified so far that no place within `corner` [px] comes from farther away than it is.
+        The picture is magnified so far that by `stretch` no place within `corner` [px] comes from farther away than it
+        is. What comes from beyond the edge of the picture by `shift` is mirrored.
 
         Parameters
         ----------
-        heights, stretch : (F,) from 0 on
+        heights, stretch, shift : (F,) from 0 on
         axis, corner : as they are kept
         """
         from scipy.interpolate import PchipInterpolator
 
         fine = np.linspace(0, heights[-1], PLACES)
-        image = fine * PchipInterpolator(heights, stretch)(fine)
+        straight = fine * PchipInterpolator(heights, stretch)(fine)
+        image = straight + PchipInterpolator(heights, shift)(fine)
         # past its field a lens may fold back
         falling = np.flatnonzero(np.diff(image) <= 0)
         end = int(falling[0]) + 1 if falling.size else PLACES
-        fine, image = fine[:end], image[:end]
+        fine, image, straight = fine[:end], image[:end], straight[:end]
         within = (fine > 0) & (fine <= corner)
         if np.abs(image - fine)[within].max(initial=0) < LEAST:
             return None
-        zoom = max(float((fine[within] / image[within]).max()), 1.0)
+        zoom = max(float((fine[within] / straight[within]).max()), 1.0)
         place = _places(corner)
         factor = np.full(PLACES, fine[1] / image[1] / zoom)
         factor[1:] = np.interp(place[1:] / zoom, image, fine) / place[1:]

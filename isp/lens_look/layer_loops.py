@@ -322,7 +322,10 @@ def bend() -> tuple[Any, list[Any]]:
         shift = away[axis] * (scale - hl.f32(1))
         first = hl.floor(shift)
         weights = cubic_weights(shift - first)
-        return [(hl.clamp((x, y)[axis] + hl.i32(first) + k - 1, 0, last), weight) for k, weight in enumerate(weights)]
+        places = [(x, y)[axis] + hl.i32(first) + k - 1 for k in range(4)]
+        # mirrored at the edges
+        inside = [hl.clamp(last - hl.abs(last - hl.abs(v)), 0, last) for v in places]
+        return list(zip(inside, weights, strict=True))
 
     across, down = taps(0), taps(1)
     found = []

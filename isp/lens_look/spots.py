@@ -1,7 +1,9 @@
 """Spots: what the light of a point in a layer looks like on the sensor, as tables over the field.
 
-A table holds, for each field height, the density of the light of red, green and blue around the place of the chief
-ray, x away from the axis of the lens. The renderer turns it by the azimuth of each place in the picture.
+A table holds, for each field height, the density of the light of red, green and blue, x away from the axis of the lens.
+The renderer turns it by the azimuth of each place in the picture. Coma moves the middle of a spot from the chief ray,
+farther with the field and alike for all distances: tables are about the middle of the spot of what is in focus, and how
+far that lies from the chief ray is drawn later, with the distortion. So the kernels of neighbouring blocks fit.
 """
 
 from __future__ import annotations
@@ -177,6 +179,26 @@ class Optics:
         return along, across
 
     @cached_property
+    def shift(self) -> Float64:
+        """(F,) how far away from the axis the middle of the spot of what is in focus lies from the chief ray [px].
+
+        In the picture before distortion, like the spots.
+        """
+        found = np.zeros(FIELDS)
+        for k in range(1, FIELDS):
+            corners, weight = self._samples(k, 1 / self.focus, 0.0)
+            light = weight.sum(axis=0, dtype=np.float64)
+            if not light.any():
+                # beyond the lens's field
+                found[k:] = found[k - 1]
+                break
+            middle = self._about_chief(k, 1 / self.focus, corners)[0].mean(axis=1).ravel()
+            order = np.argsort(middle)
+            before = np.cumsum(np.tile(light, len(middle) // len(light))[order])
+            found[k] = np.interp(before[-1] / 2, before, middle[order])
+        return found
+
+    @cached_property
     def _maps(self) -> tuple[Float32, Float32, Float32, Float32]:
         fans = self.fans
         return fans.x, fans.y, fans.slope_x, fans.slope_y
@@ -245,6 +267,12 @@ class Optics:
         return corners[:, used], weight.astype(np.float32)
 
     def _places(self, field: int, vergence: float, corners: Indices) -> Float32:
+        """(2, 9, 4, cells) places around the middle of the spot of what is in focus [px]."""
+        places = self._about_chief(field, vergence, corners)
+        places[0] -= np.float32(self.shift[field])
+        return places
+
+    def _about_chief(self, field: int, vergence: float, corners: Indices) -> Float32:
         """(2, 9, 4, cells) places around the chief ray [px]."""
         w = self._near(field, vergence)
         x, y, slope_x, slope_y = (_between(a[field].swapaxes(0, 1), w, axis=1) for a in self._maps)

@@ -241,14 +241,13 @@ def _away(values: Mapping[str, Plain], context: Context) -> Float32:
 
 
 def _bend(values: Mapping[str, Plain], optics: Optics, place: Place) -> Bend | None:
-    """The lens's distortion; None where there is none."""
+    """The lens's distortion, and by how much it moves the middle of spots; None where nothing is moved."""
     from isp.lens_look.bend import Bend
 
-    if not values["distortion"]:
-        return None
-    stretch = optics.stretch[1]
+    along, across = optics.stretch
     corner = math.hypot(*place.frame) / 2
-    return Bend.of(np.linspace(0, optics.corner, len(stretch)), stretch, place.axis, corner)
+    heights = np.linspace(0, optics.corner, len(across))
+    return Bend.of(heights, across, optics.shift * along, place.axis, corner)
 
 
 def _veiled(light: Float32, amount: float) -> Float32:

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isp.errors import UsageError
-from isp.lens_look.fans import FIELDS, RAYS, VERGENCES, WAVELENGTHS, Fans
+from isp.lens_look.fans import FIELDS, Fans
+from isp.lens_look.field_tracing import RAYS, VERGENCES, WAVELENGTHS
 from isp.lens_look.programs import run
 from isp.lens_look.thin_lens import check_focus
 from isp.lenses import Lens

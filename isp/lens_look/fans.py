@@ -32,7 +32,7 @@ FIELDS = 16
 _RAYS = ("x", "y", "slope_x", "slope_y", "stop_x", "stop_y", "clearance")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fans:
     """The rays of a lens over its field.
 

@@ -220,9 +220,14 @@ class Optics:
         """
         step = round(self._near(field, vergence) * NEARNESS)
         key = (field, step, turn)
-        if key not in self._kept:
-            self._kept[key] = self._sampled(field, step / NEARNESS, turn)
-        return self._kept[key]
+        found = self._kept.get(key)
+        if found is None:
+            found = self._kept[key] = self._sampled(field, step / NEARNESS, turn)
+        return found
+
+    def forget(self) -> None:
+        """Give back the memory of what is made again where it is needed."""
+        self._kept.clear()
 
     @cached_property
     def _kept(self) -> dict[tuple[int, int, float], tuple[Indices, Float32]]:
@@ -371,7 +376,8 @@ def _weights() -> Float64:
 def _boxes(light: Float32) -> NDArray[np.int32]:
     """(F, 4) first and last column, first and last row of tables (F, colours, h, w) that hold light."""
     boxes = np.empty((len(light), 4), np.int32)
-    for box, there in zip(boxes, light.any(axis=1), strict=True):
+    for box, tables in zip(boxes, light, strict=True):
+        there = np.asarray(tables.any(axis=0))
         for k, axis in ((0, 0), (2, 1)):
             lit = np.flatnonzero(there.any(axis=axis))
             box[k : k + 2] = (lit[0], lit[-1]) if lit.size else (0, -1)

@@ -143,6 +143,7 @@ class LensLook(Stage):
                     light, layer, alpha, sure = matte.refined(light, layer, int(values["edge_refine"]), pool)
         if values["strength"] or values["vignetting"]:
             light = renderer.render(np.ascontiguousarray(light), layer, count, alpha, sure=sure)
+            renderer.tidy()
         bend = _bend(values, optics, renderer.place)
         if bend is not None:
             light = bend.light(light)
@@ -186,11 +187,12 @@ class LensLook(Stage):
 
     def renderer(self, values: Mapping[str, Plain], shape: tuple[int, int]) -> Renderer:
         """What renders a picture (H, W)."""
-        from isp.lens_look.renderer import Highlights, Renderer
+        from isp.lens_look.renderer import Highlights, Renderer, kept
 
+        optics, own = self.optics(values, shape), own_blur(values)
         return Renderer(
-            self.optics(values, shape), _place(values, shape), float(values["vignetting"]),
-            Highlights(float(values["highlights"]), float(values["threshold"])), own_blur=own_blur(values),
+            optics, _place(values, shape), float(values["vignetting"]),
+            Highlights(float(values["highlights"]), float(values["threshold"])), own_blur=own, kept=kept(optics, own),
         )
 
     def margin(self, values: Mapping[str, Plain], context: Context) -> int:

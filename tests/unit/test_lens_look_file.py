@@ -21,6 +21,8 @@ from isp.lenses import load_lens
 from isp.profile import Profile, freeze
 from isp.profile.fingerprint import profile_fingerprint
 from isp.values import ColorCalibration, Companions, Picture, RawFrame
+from tuning import fit
+from tuning.fitting.pairs import Pair
 
 CATALOG = "50mm_f1.4_1971"
 TEXT = """version: 1
@@ -214,3 +216,12 @@ def test_beyond_its_own_field_a_lens_is_dark_and_bends_as_at_its_edge():
     seen = Pipeline(Profile.from_stages([stage], start="scene"))(grey).pixels
     assert seen[48, 64, 1] == pytest.approx(0.2, rel=0.01)
     assert 0 <= seen[0, 0, 1] < 0.05
+
+
+def test_a_search_goes_through_the_lens_of_a_file(folder):
+    start = read_profile(profile_of(folder))
+    raw, stopped = frame(), start.with_settings(["lens_look.f_number=4"])
+    pair = Pair(raw, Pipeline(stopped).run(raw, companions=DEPTH).value, "noise", companions=DEPTH)
+    found = fit(start, [pair], params="lens_look.f_number", trials=2, register=False)
+    assert found.loss <= found.loss_before
+    assert "lens: {file: mine.yaml, name: old}" in found.profile.to_yaml()

@@ -15,7 +15,7 @@ from isp.engine.plan import Placed
 from isp.engine.segment import Datapath, Step, make_step
 from isp.errors import InputError, ProfileError, UsageError
 from isp.processors import cores
-from isp.stage import DOMAINS, Context, Domain, Stage, blamed
+from isp.stage import DOMAINS, Context, Domain, Stage, blamed, check_possible
 from isp.values import (
     Companions,
     Mosaic,
@@ -359,7 +359,7 @@ class _Resolver:
         domain, context = self.start.domain, self.start.context
         self._prefix = 0
         for entry in entries:
-            _check_possible(entry, domain, context)
+            check_possible(entry.stage, domain, context)
             domain, context = self._resolve(entry, domain, context)
         self.gives, self.context = domain, context
 
@@ -409,7 +409,7 @@ class _Resolver:
     def _measure(self, wanted_by: str, shape: tuple[int, int]) -> Statistics:
         """The pre-pass over the steps before white balance (design: there is no second one)."""
         from isp.engine.execute import block_of
-        from isp.engine.statistics import measure
+        from isp.engine.statistics import check_measurable, measure
 
         if self._branch_of:
             raise ProfileError(
@@ -419,11 +419,7 @@ class _Resolver:
         prefix = self.steps[: self._prefix]
         last = prefix[-1] if prefix else None
         domain = last.gives if last else self.start.domain
-        if domain != "mosaic":
-            raise ProfileError(
-                f"stage {wanted_by!r} needs statistics, which are measured on a linear mosaic before white_balance; "
-                f"put it behind black_level (here it follows {DOMAINS[domain]})"
-            )
+        check_measurable(wanted_by, domain)
         if (last.after if last else self.start.context).shape != shape:
             raise ProfileError(_RESIZED.format("binning"))
         with self._clock("statistics"):
@@ -446,22 +442,6 @@ def _step(stage: Stage, values: Mapping[str, Any], context: Context, domain: Dom
     if stage.kind in ("fused", "guided"):
         return make_step(stage, values, context, domain)
     return Step(stage, stage.structure(values, context), {})
-
-
-def _check_possible(entry: StageEntry, domain: Domain, context: Context) -> None:
-    stage = entry.stage
-    if domain not in stage.takes:
-        takes = " or ".join(DOMAINS[d] for d in stage.takes)
-        raise ProfileError(f"stage {stage.name!r} takes {takes}, but gets {DOMAINS[domain]}")
-    if domain in ("raw", "mosaic") and context.cfa.family not in stage.cfas:
-        raise InputError(
-            f"CFA {context.cfa} ({context.cfa.family}) not supported by stage {stage.name!r}; "
-            f"supported: {', '.join(stage.cfas)}"
-        )
-    for need in stage.needs:
-        there = context.companions.focus is not None if need == "focus" else need in context.companions.planes
-        if not there:
-            raise InputError(f"stage {stage.name!r} needs {need!r}, which was not given (--{need})")
 
 
 def _up_to(tap: str | None, entries: list[StageEntry]) -> list[StageEntry]:

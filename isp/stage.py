@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isp.cfa import Cfa
-from isp.errors import IspError, ProfileError
+from isp.errors import InputError, IspError, ProfileError
 from isp.parameters import Param
 from isp.values import Companions, Float64, FrameInfo, GainMesh, NoiseModel, Statistics
 
@@ -38,6 +38,10 @@ BLOCKS = ("quad", "nona", "hexadeca")
 """CFA families of same-colour blocks."""
 COLORED = ("bayer", "ryyb", *BLOCKS)
 """CFA families with four sites that `Graph.by_site` tells apart."""
+_OPTIONS: Mapping[str, str] = MappingProxyType(
+    {"depth": "--depth FILE", "focus": "--focus METRES", "defects": "--defects FILE of isp run"}
+)
+"""Companions that commands take; others are given in Python."""
 Plain = Any
 """A resolved parameter value: float, str, or nested tuples of floats."""
 
@@ -217,6 +221,31 @@ class Stage:
             if param.name == name:
                 return param
         raise KeyError(name)
+
+
+def check_possible(stage: Stage, domain: Domain, context: Context) -> None:
+    """Refuse a stage that cannot work on what it gets.
+
+    Raises
+    ------
+    ProfileError
+        It does not take a value of `domain`.
+    InputError
+        It does not take the mosaic's CFA, or needs a companion that was not given.
+    """
+    if domain not in stage.takes:
+        takes = " or ".join(DOMAINS[d] for d in stage.takes)
+        raise ProfileError(f"stage {stage.name!r} takes {takes}, but gets {DOMAINS[domain]}")
+    if domain in ("raw", "mosaic") and context.cfa.family not in stage.cfas:
+        raise InputError(
+            f"CFA {context.cfa} ({context.cfa.family}) not supported by stage {stage.name!r}; "
+            f"supported: {', '.join(stage.cfas)}"
+        )
+    for need in stage.needs:
+        there = context.companions.focus is not None if need == "focus" else need in context.companions.planes
+        if not there:
+            how = _OPTIONS.get(need, f"in Python, Companions({{{need!r}: plane}})")
+            raise InputError(f"stage {stage.name!r} needs {need!r}, which was not given ({how})")
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 Every pixel of every layer is a point that sends rays, stratified over the beam, through the prescription, at its own
 distance; a ray that crosses a nearer layer on its way to the lens loses what that covers there. Where it lands on the
-sensor its light is shared by the four pixels around. Nothing is blurred or laid behind one another.
+sensor, seen without the lens's distortion of what is in focus, its light is shared by the four pixels around. Nothing
+is blurred or laid behind one another.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -45,7 +47,8 @@ class Reference:
     """A lens at `f_number`, focused at `focus` [m], behind which the picture's pixels have a pitch [mm].
 
     `axis` is the (x, y) of the optical axis in the picture [px]; a picture is continued by `margin` mirrored pixels.
-    Of `side` x `side` rays over a beam's bounds, each pixel sends 1 / STRIDE² in each of nine wavelengths.
+    Of `side` x `side` rays over a beam's bounds, each pixel sends 1 / STRIDE² in each of nine wavelengths. Pixels
+    in one of `bins` rings about the axis share their bundles; rings should be no wider than a pixel or two.
     """
 
     lens: Lens
@@ -55,7 +58,7 @@ class Reference:
     axis: tuple[float, float]
     margin: int
     side: int = 48
-    bins: int = 24
+    bins: int = 96
 
     def sensor(self) -> tuple[float, float]:
         """Plane of the smallest spot of a point in focus [mm], and image height per tangent of the field angle."""
@@ -65,6 +68,31 @@ class Reference:
         plane = -float((fan.x * fan.slope_x + fan.y * fan.slope_y).sum() / across.sum())
         near = self.lens.rays(math.degrees(1e-3), None, self.f_number, 16, distance_mm=distance)
         return plane, (near.center_mm + plane * near.center_slope) / math.tan(1e-3)
+
+    @cached_property
+    def heights(self) -> tuple[np.ndarray, np.ndarray]:
+        """Image heights of points in focus [mm], and those that a lens without distortion would give them."""
+        plane, scale = self.sensor()
+        at = self._image(plane)
+        prescription, reference = self.lens.prescription, self.lens.reference_nm
+        tangents, heights = np.linspace(0, 0.6, 121), []
+        for tangent in tangents:
+            angle = math.atan(tangent)
+            source = Source(math.degrees(angle), 1e3 * self.focus / math.cos(angle))
+            u = np.array([chief(prescription, source, reference)])
+            heights.append(float(launch(prescription, source, reference, u, np.zeros(1)).at(at)[0][0]))
+        last = int(np.argmin(np.isfinite([*heights, np.nan])))
+        return np.array(heights[:last]), scale * tangents[:last]
+
+    def _image(self, plane: float) -> float:
+        """Place of the sensor on the axis of the prescription [mm]."""
+        return self.lens.prescription.length + self.lens.best_focus(self.f_number) + plane
+
+    def _straight(self, x, y):
+        """Places on the sensor [mm] seen without distortion."""
+        height = np.hypot(x, y)
+        factor = np.interp(height, *self.heights) / np.maximum(height, 1e-9)
+        return x * factor, y * factor
 
     def render(self, layers: Sequence[Layer], seed: int) -> np.ndarray:
         """(H, W, 3) float64: the picture; `layers` from near to far, the last without holes."""
@@ -135,11 +163,11 @@ class Reference:
         traced = launch(prescription, source, nm, u, v)
         with np.errstate(invalid="ignore"):
             passes = np.minimum(traced.clearance, opening.clearance(traced.stop_x, traced.stop_y)) > 0
-        at = prescription.length + self.lens.best_focus(self.f_number) + plane
+        at = self._image(plane)
         centre = chief(prescription, source, self.lens.reference_nm)
         middle = launch(prescription, source, self.lens.reference_nm, np.array([centre]), np.zeros(1))
-        x, y = traced.at(at)
-        spot = np.where(passes, np.stack([x - middle.at(at)[0], y]) / self.pitch, 0.0).reshape(2, -1)
+        x, y = self._straight(*traced.at(at))
+        spot = np.where(passes, np.stack([x - self._straight(*middle.at(at))[0], y]) / self.pitch, 0.0).reshape(2, -1)
         weight = np.where(passes, (u1 - u0) * (v1 - v0) / n**2 * math.cos(angle) ** 3, 0.0).ravel()
         # the picture shows the scene upright: the ray enters at (-u cos, -v), and u sin in front of the pupil
         sights = np.zeros((len(fronts), 2, n * n))

@@ -84,7 +84,8 @@ class Trial:
     def renderer(self, shape: tuple[int, int]) -> Renderer:
         lens = load_lens(name=self.name)
         tangent = widest_tangent(lens.focal_length, (36.0, 27.0))
-        optics = Optics(prepare(self.name, None, tangent), self.f_number or lens.f_number, 1e3 * self.focus, PITCH)
+        fans, f_number = prepare(self.name, None, tangent), self.f_number or lens.f_number
+        optics = Optics(fans, f_number, 1e3 * self.focus, PITCH, distortion=1.0)
         return Renderer(optics, Place(shape, *self.corner, FRAME), parts=self.parts)
 
     def layer(self, distance: np.ndarray | float, renderer: Renderer) -> np.ndarray:

@@ -69,4 +69,4 @@ def _tell(shown: list[Shown], total: float) -> None:
     emit("\nLook at")
     emit("\n".join(f"  {each.file}" for each in shown if each.file is not None))
     emit("Try next")
-    emit("\n".join(f"  {command}" for each in shown for command in each.next))
+    emit("\n".join(f"  {command}" for command in dict.fromkeys(c for each in shown for c in each.next)))

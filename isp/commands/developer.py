@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,14 +19,11 @@ from isp.spread import checkpoint
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from isp.io.limits import Limits
     from isp.pipeline import Pipeline
     from isp.pipeline import Run as PipelineRun
     from isp.profile import Profile
     from isp.values import Companions
-
-_PLANE_BYTES = 1 << 30
-_MASK_PIXELS = 400_000_000
-"""Most pixels of a mask, one byte each: as many as a frame may have."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +52,14 @@ class Recipe:
         from isp.profile import read_profile
 
         profile = (read or read_profile(self.profile)).with_settings(self.settings)
+        how = reading(self.raw, self.in_process, list(self.limit))
         return Developer(
             profile,
             Pipeline(profile, threads=self.threads),
             tap=self.tap,
             overwrite=self.overwrite,
-            reading=reading(self.raw, self.in_process, list(self.limit)),
-            companions=companions(self.depth, self.focus, self.defects),
+            reading=how,
+            companions=companions(self.depth, self.focus, self.defects, limits=how["limits"]),
         )
 
     def for_everywhere(self, profile: Profile) -> Recipe:
@@ -241,24 +240,30 @@ def reading(raw: str | None, in_process: bool, limit: list[str] | None) -> dict[
     }
 
 
-def companions(depth: Path | None, focus: float | None, defects: Path | None = None) -> Companions:
-    """The planes and distances given beside the frame."""
+def companions(depth: Path | None, focus: float | None, defects: Path | None = None, *, limits: Limits) -> Companions:
+    """The planes and distances given beside the frame, from files within `limits`."""
     from isp.io.depth_read import read_distances
     from isp.values import Companions
 
     planes: dict[str, NDArray[Any]] = {}
     if depth is not None:
-        planes["depth"] = read_distances(depth)
+        planes["depth"] = read_distances(depth, limits)
     if defects is not None:
-        planes["defects"] = _mask(defects)
+        planes["defects"] = _mask(defects, limits)
     return Companions(planes, focus)
 
 
-def _mask(path: Path) -> NDArray[Any]:
+def _mask(path: Path, limits: Limits) -> NDArray[Any]:
     """A mask of defects from a `.npy` file."""
-    from isp.profile.files import parse_npy, read_bounded
+    from isp.io.picture_read import opened
+    from isp.profile.files import parse_npy
 
+    with opened(path, limits, "a defect mask") as source:
+        data = source.read_at(0, source.size, "the file")
     try:
-        return parse_npy(read_bounded(path, _PLANE_BYTES, "defect mask"), str(path), _MASK_PIXELS, bool)
+        # what it may hold is bounded by the size of the file: it has no fewer bytes than pixels
+        mask = parse_npy(data, str(path), sys.maxsize, bool)
     except ProfileError as error:
         raise InputError(str(error)) from None
+    limits.check("megapixels", mask.size, f"{path}: megapixels of a defect mask", 1e6)
+    return mask

@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from math import frexp, ldexp
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isp.engine.graph import Graph
+from isp.engine.integer_arrays import Span, Table, known_places
 from isp.engine.segment import Port, Segment
-from isp.engine.whole import COMPARISONS, OPERATIONS, fitted, held_part, literal, operation_bounds, types
+from isp.engine.whole import literal, types
 from isp.errors import ProfileError
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 _FARTHEST: Final = 2**18
 """Coordinates lie within it: frames have at most 65535 pixels along an axis, and less than as many around."""
 _MOST_PLANES: Final = 4096
-_DIGITS: Final = 30
-"""Bits of an array's largest element, without its sign; one is left for what lies beyond its bounds."""
 
 
 @dataclass(frozen=True)
@@ -42,17 +40,6 @@ class Code:
     shift: int
     low: int
     high: int
-
-
-@dataclass(frozen=True)
-class Span:
-    """Between which numbers the elements of an array lie."""
-
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-
-    def __repr__(self) -> str:
-        return f"{self.low.shape}{self.low.tolist()}{self.high.tolist()}"
 
 
 @dataclass(frozen=True)
@@ -140,16 +127,6 @@ class _Kept:
     places: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class _Table:
-    """An array as integers: the image that holds it, and bounds and fraction bits of each element (NumPy's order)."""
-
-    image: Any
-    low: NDArray[np.int64]
-    high: NDArray[np.int64]
-    shifts: NDArray[np.int32]
-
-
 class _Writer:
     def __init__(self, segment: IntegerSegment) -> None:
         import halide as hl
@@ -171,32 +148,21 @@ class _Writer:
         given = self._float.inputs
         self._limits = hl.Func(given[-1]).name() if segment.datapath else ""
         arrays = given[1 : len(given) - bool(segment.datapath)]
-        constant = self._constant_places()
-        self._tables: dict[str, _Table] = {}
+        known = known_places(
+            v for d in self._definitions.values() for v in (*d.values, *(u for us in d.updates for u in us))
+        )
+        self._tables: dict[str, Table] = {}
         self._names: dict[str, int] = {}
         for param, span in zip(arrays, segment.spans, strict=True):
             image = hl.ImageParam(hl.Int(32), param.dimensions(), param.name())
             name = hl.Func(param).name()
-            self._tables[name] = _table(image, span.low, span.high, constant.get(name, ()))
+            self._tables[name] = Table.of(image, span, known.get(name, ()))
             for i in range(param.dimensions()):
                 self._names[f"{param.name()}.extent.{i}"] = span.low.shape[-1 - i]
         self._order = [self._tables[hl.Func(param).name()] for param in arrays]
         self._inputs = [self._source, *(t.image for t in self._order)]
         for name, array in found.buffers.items():
-            self._tables[name] = _baked(array, constant.get(name, ()))
-
-    def _constant_places(self) -> dict[str, tuple[bool, ...]]:
-        """Of each array, which of its axes (NumPy's order) are only read at known places."""
-        found: dict[str, tuple[bool, ...]] = {}
-        waiting = [v for d in self._definitions.values() for v in (*d.values, *(u for us in d.updates for u in us))]
-        while waiting:
-            term = waiting.pop()
-            waiting += term.arguments
-            if term.what == "call":
-                known = tuple(a.what == "number" for a in reversed(term.arguments))
-                before = found.get(term.name, known)
-                found[term.name] = tuple(p and q for p, q in zip(before, known, strict=True))
-        return found
+            self._tables[name] = Table.baked(array, known.get(name, ()))
 
     def written(self) -> Written:
         from isp.engine.build import Built
@@ -324,6 +290,7 @@ class _Writer:
         import halide as hl
 
         from isp.engine import binary_point
+        from isp.engine.integer_operations import NoIntegerFormError, cast, operation, reinterpreted
 
         inner = dict(bound)
         while term.what == "let":
@@ -345,11 +312,14 @@ class _Writer:
         given = [self._value(a, inner) for a in term.arguments]
         if term.what == "call":
             return self._read(term, given)
-        if term.what == "cast":
-            return self._cast(term.type, given[0])
-        if term.what == "reinterpret":
-            return self._reinterpreted(term.type, given[0])
-        return self._operation(term, given)
+        try:
+            if term.what == "cast":
+                return cast(term.type, given[0])
+            if term.what == "reinterpret":
+                return reinterpreted(term.type, given[0])
+            return operation(term.what, given)
+        except NoIntegerFormError as error:
+            raise self._refusal(str(error)) from error
 
     def _read(self, term: Term, given: Sequence[Whole]) -> Any:
         import halide as hl
@@ -362,7 +332,7 @@ class _Writer:
         if term.name in self._kept:
             return _again(self._kept[term.name], term.element, place)
         if term.name in self._tables:
-            return _element(self._tables[term.name], term, place)
+            return self._tables[term.name].element(term, place)
         if term.name in self._images:
             code = self._segment.code
             pixel = self._source[place]
@@ -374,109 +344,6 @@ class _Writer:
         # a Func of no node, such as the wrapper of an image
         self._written(term.name, False)
         return _again(self._kept[term.name], term.element, place)
-
-    def _cast(self, kind: str, value: Any) -> Any:
-        import halide as hl
-
-        from isp.engine import binary_point, fixed
-
-        if kind.startswith("float"):
-            if isinstance(value, binary_point.Whole):
-                return value if value.cut is not None else binary_point.whole_number(value)
-            if not isinstance(value, (binary_point.Fixed, binary_point.Scaled)):
-                return fixed.select(value, binary_point.constant(1), binary_point.constant(0))
-            return value
-        if isinstance(value, (binary_point.Fixed, binary_point.Scaled)):
-            value = fixed.truncated(value)
-            if kind == "int32":
-                return value
-        if not isinstance(value, binary_point.Whole):
-            return binary_point.Whole(hl.cast(types()[kind], value), 0, 1)
-        return fitted(hl.cast(types()[kind], value.expr), kind, value.low, value.high)
-
-    def _reinterpreted(self, kind: str, value: Any) -> Any:
-        import halide as hl
-
-        from isp.engine import binary_point, fixed
-
-        if isinstance(value, binary_point.Whole):
-            if kind == "float32":
-                return fixed.from_bits(value)
-            return fitted(hl.reinterpret(types()[kind], value.expr), kind, value.low, value.high)
-        try:
-            return fixed.bits_of(value)
-        except ValueError as error:
-            raise self._refusal(str(error)) from error
-
-    def _operation(self, term: Term, given: list[Any]) -> Any:
-        from isp.engine import binary_point, fixed
-
-        what = term.what.removesuffix("_f32")
-        numbers = (binary_point.Fixed, binary_point.Scaled)
-        if what in ("likely", "likely_if_innermost"):
-            return given[0]
-        if what == "select":
-            return self._select(*given)
-        if any(isinstance(g, numbers) for g in given):
-            operands = [binary_point.whole_number(g) if isinstance(g, binary_point.Whole) else g for g in given]
-            if what == "-" and isinstance(given[1], binary_point.Whole) and isinstance(given[0], binary_point.Fixed):
-                return fixed.fraction(given[0], given[1])
-            if what == "unsafe_promise_clamped":
-                value, low, high = operands
-                return binary_point.within(value, low.range[0], high.range[1])
-            if what in COMPARISONS:
-                return self._compared(what, operands)
-            if what not in _NUMBERS:
-                raise self._refusal(f"the function {what}")
-            return getattr(fixed, _NUMBERS[what])(*operands)
-        if what in ("!", "bitwise_not") and not isinstance(given[0], binary_point.Whole):
-            return ~given[0]
-        if not all(isinstance(g, binary_point.Whole) for g in given):
-            if what in ("&&", "bitwise_and"):
-                return given[0] & given[1]
-            if what in ("||", "bitwise_or"):
-                return given[0] | given[1]
-            raise self._refusal(f"the function {what} of what is true or false")
-        if what in COMPARISONS:
-            return COMPARISONS[what](given[0].expr, given[1].expr)
-        if what not in OPERATIONS:
-            raise self._refusal(f"the function {what} of integers")
-        expr = OPERATIONS[what](*(g.expr for g in given))
-        kind = str(expr.type())
-        result = fitted(expr, kind, *operation_bounds(what, given, kind))
-        return replace(result, cut=held_part(what, *given)) if what in ("min", "max") else result
-
-    def _compared(self, what: str, operands: Sequence[Number]) -> Any:
-        from isp.engine import fixed
-
-        a, b = operands
-        if what in ("==", "!="):
-            return fixed.equal(a, b) if what == "==" else ~fixed.equal(a, b)
-        if what in (">", "<="):
-            a, b = b, a
-        less = fixed.less(a, b)
-        return less if what in ("<", ">") else ~less
-
-    def _select(self, condition: Any, yes: Any, no: Any) -> Any:
-        import halide as hl
-
-        from isp.engine import binary_point, fixed
-
-        numbers = (binary_point.Fixed, binary_point.Scaled)
-        if isinstance(yes, numbers) or isinstance(no, numbers):
-            a, b = (binary_point.whole_number(v) if isinstance(v, binary_point.Whole) else v for v in (yes, no))
-            return fixed.select(condition, a, b)
-        if isinstance(yes, binary_point.Whole):
-            expr = hl.select(condition, yes.expr, no.expr)
-            return binary_point.Whole(expr, min(yes.low, no.low), max(yes.high, no.high))
-        return (condition & yes) | (~condition & no)
-
-
-_NUMBERS: Final = {
-    "+": "add", "-": "subtract", "*": "multiply", "/": "divide", "min": "minimum", "max": "maximum", "abs": "absolute",
-    "floor": "floor", "round": "nearest_even", "sqrt": "square_root", "exp": "exponential", "log": "logarithm",
-}  # fmt: skip
-
 
 def _as_floats(segment: IntegerSegment) -> Segment:
     """The segment as it computes in float32, as far as definitions go."""
@@ -521,50 +388,3 @@ def _again(kept: _Kept, element: int, place: tuple[Any, ...]) -> Any:
         part = call if one else call[start]
         return Fixed(hl.cast(hl.Int(64 if value.wide else 32), part), value.shift, value.low, value.high, value.grain)
     return Scaled(hl.Expr(call[start]), hl.Expr(call[start + 1]), value.low, value.high, value.grain)
-
-
-def _table(image: Any, low: NDArray[Any], high: NDArray[Any], constant: tuple[bool, ...]) -> _Table:
-    """How an array is kept: elements that are read at places that are computed have the same fraction bits."""
-    constant = constant or (False,) * low.ndim
-    moving = tuple(i for i, known in enumerate(constant) if not known)
-    size = np.maximum(np.abs(low), np.abs(high)).max(axis=moving, keepdims=True, initial=0)
-    shifts = np.array([fraction_bits(s) for s in size.ravel()], np.int32).reshape(size.shape)
-    least, most = low.min(axis=moving, keepdims=True), high.max(axis=moving, keepdims=True)
-    # what is interpolated between nodes may lie beyond them by float32's last bit
-    spare = np.where(least < most, size * 2.0**-20, 0.0)
-    least, most = least - spare, most + spare
-    return _Table(image, integers_of(least, shifts), integers_of(most, shifts), shifts)
-
-
-def fraction_bits(size: float) -> int:
-    """Fraction bits that give numbers up to `size` all their digits."""
-    return min(_DIGITS - (frexp(size)[1] if size else 0), 120)
-
-
-def integers_of(values: NDArray[Any], shifts: NDArray[np.int32]) -> NDArray[np.int64]:
-    """The integers that stand for numbers, as `isp.c` makes them."""
-    return np.asarray(np.floor(np.ldexp(np.asarray(values, np.float64), shifts) + 0.5), np.int64)
-
-
-def _baked(array: NDArray[Any], constant: tuple[bool, ...]) -> _Table:
-    """An array that stands in a definition."""
-    import halide as hl
-
-    table = _table(None, array.astype(np.float64), array.astype(np.float64), constant)
-    integers = np.ascontiguousarray(integers_of(array, table.shifts), np.int32)
-    # a buffer with memory of its own: Halide does not hold on to an array
-    return replace(table, image=hl.Buffer(integers).copy())
-
-
-def _element(table: _Table, term: Term, place: tuple[Any, ...]) -> Any:
-    import halide as hl
-
-    from isp.engine.binary_point import NUMBER, Fixed, constant
-
-    index = tuple(
-        int(a.value) if n > 1 else 0 for a, n in zip(reversed(term.arguments), table.shifts.shape, strict=True)
-    )
-    low, high, shift = (int(v[index]) for v in (table.low, table.high, table.shifts))
-    if low == high:
-        return constant(ldexp(low, -shift))
-    return Fixed(hl.cast(hl.Int(32), table.image[place]), shift, low, high, NUMBER)

@@ -13,10 +13,26 @@ import numpy as np
 from isp.engine.programs import obtain
 from isp.engine.runtime import Program, buffer_of
 from isp.engine.strips import Source, Window
+from isp.errors import ProfileError
+from isp.stage import DOMAINS, Domain
 from isp.values import LARGEST_VALUE, Statistics
 
 LARGEST = (768, 1024)
 """Largest thumbnail (rows, columns)."""
+
+
+def check_measurable(wanted_by: str, domain: Domain) -> None:
+    """Refuse statistics for the stage `wanted_by` of anything but a linear mosaic.
+
+    Raises
+    ------
+    ProfileError
+    """
+    if domain != "mosaic":
+        raise ProfileError(
+            f"stage {wanted_by!r} needs statistics, which are measured on a linear mosaic before white_balance; "
+            f"put it behind black_level (here it follows {DOMAINS[domain]})"
+        )
 
 
 def measure(source: Source, clip: tuple[float, float, float]) -> Statistics:

@@ -97,8 +97,10 @@ class Layer:
         Planes 7 to 10 of `into` (11, h, w) are the share of the kernels that this is.
         """
         row, column = divmod(part, parts)
-        (y, down), (x, across) = self._part(parts, row, 0), self._part(parts, column, 1)
-        kernels = self._kernels(spans)[..., y, x] * (down[:, None] * across)
+        (y, down), (x, across) = (
+            _strip(order[:, *self._held(spans)], parts, k) for order, k in zip(self._orders, (row, column), strict=True)
+        )
+        kernels = self._kernels(spans)[..., y, x] * down[..., :, None] * across[..., None, :]
         self._gather(spans, (y.start, x.start), kernels, into[:7])
         side = self.blocks.side
         view = into[7:].reshape(4, kernels.shape[1], side, kernels.shape[2], side)
@@ -136,25 +138,34 @@ class Layer:
         around = sliding_window_view(there, (window, window))[::side, ::side]
         return _ends(np.asarray(around.any(axis=3))), _ends(np.asarray(around.any(axis=2)))
 
-    def _part(self, parts: int, part: int, axis: int) -> tuple[slice, Float32]:
-        """Rows (axis 0) or columns of kernels, and how much of each, where rays from a strip of the pupil land.
+    @cached_property
+    def _orders(self) -> tuple[Float32, Float32]:
+        """(4, down, across, taps + 1) each: of the light of each kernel, what comes before each row, and each column.
 
-        They land in the order in which they come, in front of the focus in the opposite one; so the strips of a round
-        pupil are those parts of the light.
+        Rays land in the order in which they come, in front of the focus in the opposite one.
         """
-        light = self.kernels[3].sum(axis=(0, 1, 3 - axis), dtype=np.float64)
-        ends = np.concatenate([[0.0], np.cumsum(light)]) / max(light.sum(), 1e-9)
-        if self.blur < 0:
-            ends = 1 - ends
-        first, last = np.minimum(ends[1:], ends[:-1]), np.maximum(ends[1:], ends[:-1])
-        edge = np.clip(2 * np.array([part, part + 1]) / parts - 1, -1, 1)
-        # area of a disc up to a chord
-        low, high = 0.5 + (edge * np.sqrt(1 - edge**2) + np.arcsin(edge)) / np.pi
-        share = np.clip((np.minimum(last, high) - np.maximum(first, low)) / np.maximum(last - first, 1e-9), 0, 1)
-        # there may be dark rows between others, and nothing but dark ones beyond the lens's field
-        lit = np.flatnonzero(share > 0)
-        held = slice(int(lit[0]), int(lit[-1]) + 1) if lit.size else slice(0, len(share))
-        return held, share[held].astype(np.float32)
+        sums = (self.kernels.sum(axis=axis, dtype=np.float64) for axis in (4, 3))
+        down, across = (np.pad(np.cumsum(part, axis=3), [(0, 0)] * 3 + [(1, 0)]) for part in sums)
+        down, across = (part / np.maximum(part[..., -1:], 1e-9) for part in (down, across))
+        orders = (down, across) if self.blur > 0 else (1 - down, 1 - across)
+        return np.asarray(orders[0], np.float32), np.asarray(orders[1], np.float32)
+
+
+def _strip(order: Float32, parts: int, part: int) -> tuple[slice, Float32]:
+    """Rows of kernels where rays from a strip of the pupil land, and (..., rows) how much of each comes from there.
+
+    The strips of a round pupil, one of `parts`, are parts of the light that comes before one another (..., taps + 1).
+    """
+    first, last = np.minimum(order[..., 1:], order[..., :-1]), np.maximum(order[..., 1:], order[..., :-1])
+    edge = np.clip(2 * np.array([part, part + 1]) / parts - 1, -1, 1)
+    # area of a disc up to a chord
+    low, high = (0.5 + (edge * np.sqrt(1 - edge**2) + np.arcsin(edge)) / np.pi).astype(np.float32)
+    width = np.maximum(last - first, np.float32(1e-9))
+    share = np.clip((np.minimum(last, high) - np.maximum(first, low)) / width, 0, 1)
+    # there may be dark rows between others, and nothing but dark ones beyond the lens's field
+    lit = np.flatnonzero((share > 0).any(axis=(0, 1, 2)))
+    held = slice(int(lit[0]), int(lit[-1]) + 1) if lit.size else slice(0, share.shape[-1])
+    return held, share[..., held]
 
 
 def _ends(there: NDArray[np.bool_]) -> Indices:

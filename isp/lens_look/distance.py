@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isp.errors import InputError
-from isp.lens_look.sheets import Int16, Layers
+from isp.lens_look.layers import Int16, Layers
 from isp.values import Float32
 
 EDGE = 1.1

@@ -20,9 +20,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isp.lens_look.lattice import Flags, Lattice
+from isp.lens_look.layers import JUMP, Int16
 from isp.lens_look.programs import run
-from isp.lens_look.ray_loops import DEEPER, LANES
-from isp.lens_look.sheets import JUMP, NOTHING, Int16
+from isp.lens_look.ray_loops import DEEPER, LANES, packed
+from isp.lens_look.sheets import NOTHING
 from isp.values import Float32
 
 LINES = 16
@@ -45,30 +47,26 @@ DARK = np.float32(0.02)
 """Added to light before its logarithm is taken, about the noise of shadows."""
 
 Array = NDArray[Any]
-Flags = NDArray[np.bool_]
 
 
-def continued(
-    front: Int16, back: Int16, colour: Float32, known: Flags, steps: int, pixels: bool
-) -> tuple[Int16, Float32]:
+def continued(cells: Lattice, colour: Float32, known: Flags, steps: int) -> tuple[Int16, Float32]:
     """Layer and light of what is hidden.
 
     Parameters
     ----------
-    front, back : (h, w) int16, the nearest and the farthest layer of each cell
+    cells : what shows
     colour : (3, h, w) float32, the light of the farthest
     known : (h, w) bool, where that is free of what lies beside it
     steps : over how many cells hidden things are continued
-    pixels : cells are pixels
 
     Returns
     -------
     (h, w) int16, `NOTHING` where nothing is hidden; (3, h, w) float32, the light of what is hidden or else of `back`
     """
-    mixed = back - front >= JUMP
-    hidden = np.where(mixed, back, np.int16(NOTHING))
-    place = np.flatnonzero(_beside_jumps(front, back, steps) & ~mixed)
-    ends, sources, length = _ends(front, back, known, place, steps)
+    back, pixels = cells.back, cells.cell == 1
+    hidden = np.where(cells.mixed, back, np.int16(NOTHING))
+    place = np.flatnonzero(_grown(cells.edges, steps) & ~cells.mixed)
+    ends, sources, length = _ends(cells, known, place, steps)
     found, layers, taken = _surfaces(back, ends, length)
     place, sources = place[found], sources[:, found]
     hidden.ravel()[place] = layers
@@ -94,12 +92,12 @@ def continued(
     return hidden, behind.reshape(colour.shape)
 
 
-def surfaces(front: Int16, back: Int16, place: Array, steps: int) -> tuple[Array, Int16]:
+def surfaces(cells: Lattice, place: Array, steps: int) -> tuple[Array, Int16]:
     """In which of some cells something is hidden, and its layer.
 
     Parameters
     ----------
-    front, back : (h, w) int16, the nearest and the farthest layer of each cell
+    cells : what shows
     place : (n,) indices of cells
     steps : over how many cells hidden things are continued
 
@@ -107,47 +105,43 @@ def surfaces(front: Int16, back: Int16, place: Array, steps: int) -> tuple[Array
     -------
     (m,) indices and (m,) int16
     """
-    mixed = (back - front).ravel()[place] >= JUMP
+    mixed = cells.mixed.ravel()[place]
     single = place[~mixed]
-    ends, _, length = _ends(front, back, np.ones(front.shape, bool), single, steps)
-    found, layers, _ = _surfaces(back, ends, length)
-    return np.concatenate([place[mixed], single[found]]), np.concatenate([back.ravel()[place[mixed]], layers])
+    ends, _, length = _ends(cells, np.ones(cells.front.shape, bool), single, steps)
+    found, layers, _ = _surfaces(cells.back, ends, length)
+    return np.concatenate([place[mixed], single[found]]), np.concatenate([cells.back.ravel()[place[mixed]], layers])
 
 
-def _beside_jumps(front: Int16, back: Int16, steps: int) -> Flags:
-    """Cells no more than `steps` from a near side of a jump."""
-    from scipy.ndimage import maximum_filter1d
+def _grown(flags: Flags, steps: int) -> Flags:
+    """Cells no more than `steps` from one of those."""
+    from scipy.ndimage import maximum_filter
 
-    near = back - front >= JUMP
-    h, w = front.shape
-    for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)):
-        one = np.s_[: h - dy, max(0, -dx) : w - max(0, dx)]
-        other = np.s_[dy:, max(0, dx) : w + min(0, dx)]
-        near[one] |= back[other] - front[one] >= JUMP
-        near[other] |= back[one] - front[other] >= JUMP
-    for axis in (0, 1):
-        near = maximum_filter1d(near.view(np.uint8), 2 * steps + 1, axis=axis, mode="constant").view(bool)
-    return near
+    return np.asarray(maximum_filter(flags.view(np.uint8), 2 * steps + 1, mode="constant").view(bool))
 
 
-def _ends(front: Int16, back: Int16, known: Flags, place: Array, steps: int) -> tuple[Array, Array, Array]:
+def _ends(cells: Lattice, known: Flags, place: Array, steps: int) -> tuple[Array, Array, Array]:
     """Where rays from cells come out, (2 LINES, n) cells, where from there the light is taken, and how far it is to
     come out, infinite where they do not.
     """
+    front = cells.front
     border = steps + DEEPER
     width = front.shape[1] + 2 * border
-    near, far = (np.pad(plane, border, constant_values=NOTHING).ravel() for plane in (front, back))
+    # between cells of a diagonal step, the edge is in one beside them
+    beside = _grown(cells.edges, 1)
+    near, far = (np.pad(plane, border, constant_values=NOTHING) for plane in (front, cells.back))
+    seen = packed(near, far, np.pad(beside, border)).ravel()
     sure = np.pad(known, border).ravel().view(np.uint8)
     rows, columns = np.divmod(place, front.shape[1])
-    # what fills the last group begins at the first cell, from which no ray leaves the border
-    start = np.full(-(-len(place) // LANES) * LANES, border * width + border, np.int32)
+    # what fills the last group, and the only one where all cells are mixed, begins at the first cell, from which no ray
+    # leaves the border
+    start = np.full(max(-(-len(place) // LANES), 1) * LANES, border * width + border, np.int32)
     start[: len(place)] = (rows + border) * width + columns + border
     angle = np.pi * np.arange(2 * LINES) / LINES
     unit = 1 / np.maximum(np.abs(np.sin(angle)), np.abs(np.cos(angle)))
     along = np.arange(border + 1) * unit[:, None]
     path = np.rint(along * np.sin(angle)[:, None]) * width + np.rint(along * np.cos(angle)[:, None])
     walks = np.empty((3, 2 * LINES, len(start)), np.int32)
-    run("come out", near, far, sure, start, path.astype(np.int32), np.array([JUMP], np.int32), walks)
+    run("come out", seen, sure, start, path.astype(np.int32), np.array([JUMP], np.int32), walks)
     walks = walks[..., : len(place)]
     taken = walks[2] > 0
     length = np.where(taken, walks[2] * unit[:, None].astype(np.float32), np.float32(np.inf))
@@ -178,12 +172,11 @@ def _polyharmonic(
     """Cells and their values (3, m) after some steps: those at `place`, that hide something, from the values `mean` on;
     and those close by of which what is seen is not known.
     """
-    from scipy.ndimage import maximum_filter
     from scipy.sparse import csr_array
 
-    under = np.zeros(back.shape, np.uint8)
-    under.ravel()[place] = 1
-    near = maximum_filter(under, 2 * (ORDER + DEEPER) + 1, mode="constant").view(bool)
+    under = np.zeros(back.shape, bool)
+    under.ravel()[place] = True
+    near = _grown(under, ORDER + DEEPER)
     unsure, sure = (np.flatnonzero(near & flags) for flags in (~known, known))
     nodes, free = np.concatenate([place, unsure, sure]), len(place) + len(unsure)
     number = np.full((2, back.size), -1, np.int32)

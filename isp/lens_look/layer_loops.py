@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from isp.engine.keys1981 import cubic_weights
 from isp.lens_look.table_loops import variables
 
 
@@ -165,13 +166,18 @@ def gather(lanes: int, alone: bool) -> tuple[Any, list[Any]]:
     return output, [source, kernels, spans, side]
 
 
+SEEN = 13
+"""Planes of what is seen of a stack of layers: light (3), coverage (3), what they leave of each colour (3), the light
+of the farthest (3) and its coverage."""
+
+
 def compose(shared: bool) -> tuple[Any, list[Any]]:
-    """Light (3) and coverage (3) seen of layers one behind another, and what they leave (3) of each colour.
+    """The `SEEN` planes of layers one behind another.
 
     packed: planes of all layers; layers (7, layer): where the first of seven planes begins, steps of planes and rows,
     column and row of the first pixel, where the shares begin and the step of their planes; weights (layer); squares
     (3, square): column and row of the first pixel, 1 if things hide each other; there (layer, square): 1 if a layer is;
-    seen (x, y, 9, square): what lies in front.
+    seen (x, y, SEEN, square): what lies in front.
     """
     import halide as hl
 
@@ -189,30 +195,36 @@ def compose(shared: bool) -> tuple[Any, list[Any]]:
         return packed[hl.unsafe_promise_clamped(at, 0, packed.dim(0).extent() - 1)]
 
     state = hl.Func("state")
-    # what is left comes last: elements of a tuple are updated one after another
-    state[x, y, s] = tuple(seen[x, y, k, s] for k in range(9))
+    # what is left comes after what it is needed for: elements of a tuple are updated one after another
+    state[x, y, s] = tuple(seen[x, y, k, s] for k in range(SEEN))
     planes = [value(k, 0, 1) for k in range(7)]
-    shares = [value(k, 5, 6) if shared else one for k in range(4)]
-    light, cover, left = ([state[x, y, s][3 * n + k] for k in range(3)] for n in range(3))
+    shares = [hl.max(value(k, 5, 6), least) if shared else one for k in range(4)]
+    held = [state[x, y, s][k] for k in range(SEEN)]
     ordered, weight = squares[2, s] > 0, weights[r.x]
-    same = planes[6] / hl.max(shares[3], least)
-    found = []
-    for k in range(3):
-        opaque = planes[3 + k] / hl.max(shares[k], least)
-        gain = hl.select(ordered, left[k] / hl.max(hl.max(one - same, opaque), least), one)
-        after = hl.select(ordered, hl.max(left[k] - gain * opaque, hl.f32(0)), one)
-        found.append((light[k] + gain * weight * planes[k], cover[k] + gain * weight * planes[3 + k], after))
-    state[x, y, s] = tuple(triple[n] for n in range(3) for triple in found)
+    same = planes[6] / shares[3]
+    opaque = [planes[3 + k] / shares[k] for k in range(3)]
+    gain = [
+        hl.select(ordered, held[6 + k] / hl.max(hl.max(one - same, opaque[k]), least), one) for k in range(3)
+    ]
+    light = [held[k] + gain[k] * weight * planes[k] for k in range(3)]
+    cover = [held[3 + k] + gain[k] * weight * planes[3 + k] for k in range(3)]
+    left = [hl.select(ordered, hl.max(held[6 + k] - gain[k] * opaque[k], hl.f32(0)), one) for k in range(3)]
+    # the colour of the farthest that covers a good part a: 1 - (1 - a)^4 of it
+    most = one - hl.clamp(hl.min(opaque[0], hl.min(opaque[1], opaque[2])), hl.f32(0), one)
+    others = most * most * most * most
+    colour = [planes[k] / hl.max(planes[3 + k], least * least) for k in range(3)]
+    far = [(one - others) * colour[k] + others * held[9 + k] for k in range(3)]
+    state[x, y, s] = (*light, *cover, *left, *far, one - others * (one - held[12]))
     output = hl.Func("output")
-    output[x, y, c, s] = hl.mux(c, [state[x, y, s][k] for k in range(9)])
-    output.bound(c, 0, 9).reorder(x, c, y, s).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
+    output[x, y, c, s] = hl.mux(c, [state[x, y, s][k] for k in range(SEEN)])
+    output.bound(c, 0, SEEN).reorder(x, c, y, s).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
     state.compute_at(output, y).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
     state.update().reorder(x, r.x).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
     return output, [packed, layers, weights, squares, there, seen]
 
 
 def lay() -> tuple[Any, list[Any]]:
-    """What is seen (x, y, 9, square) with `behind` it what layers in larger pixels leave, straight between them.
+    """What is seen (x, y, SEEN, square) with `behind` it what layers in larger pixels leave, straight between them.
 
     place: pixels of `behind` per pixel, and the place of the first pixel in it.
     """
@@ -231,18 +243,37 @@ def lay() -> tuple[Any, list[Any]]:
     line, smooth, output = hl.Func("line"), hl.Func("smooth"), hl.Func("output")
     line[u, y, c, s] = behind[u, iy, c, s] + (behind[u, iy + 1, c, s] - behind[u, iy, c, s]) * fy
     smooth[x, y, c, s] = line[ix, y, c, s] + (line[ix + 1, y, c, s] - line[ix, y, c, s]) * fx
-    parts = [smooth[x, y, k, s] for k in range(9)]
-    left = [seen[x, y, 6 + k % 3, s] for k in range(9)]
-    output[x, y, c, s] = hl.mux(
-        c, [seen[x, y, k, s] + left[k] * parts[k] if k < 6 else left[k] * parts[k] for k in range(9)]
-    )
-    output.bound(c, 0, 9).reorder(x, c, y, s).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
-    line.compute_at(output, y).bound(c, 0, 9).vectorize(u, 8, hl.TailStrategy.GuardWithIf)
+    near, far = ([source[x, y, k, s] for k in range(SEEN)] for source in (seen, smooth))
+    left, others = near[6:9], hl.f32(1) - far[12]
+    found = [near[k] + left[k % 3] * far[k] for k in range(6)] + [left[k] * far[6 + k] for k in range(3)]
+    output[x, y, c, s] = hl.mux(c, found + [far[k] + others * near[k] for k in range(9, SEEN)])
+    output.bound(c, 0, SEEN).reorder(x, c, y, s).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
+    line.compute_at(output, y).bound(c, 0, SEEN).vectorize(u, 8, hl.TailStrategy.GuardWithIf)
     return output, [seen, behind, place]
 
 
+def close() -> tuple[Any, list[Any]]:
+    """Light (3) and coverage (3) of what is seen (x, y, SEEN, square), and `before` (x, y, 6, square); what is left is
+    taken to be like the farthest.
+
+    shares (square): of the pupil, 0 where nothing hides anything.
+    """
+    import halide as hl
+
+    x, y, c, s = variables("x y c s")
+    seen, before = hl.ImageParam(hl.Float(32), 4, "seen"), hl.ImageParam(hl.Float(32), 4, "before")
+    shares = hl.ImageParam(hl.Float(32), 1, "shares")
+    left = [seen[x, y, 6 + k, s] * shares[s] for k in range(3)]
+    full = hl.f32(1) / hl.max(seen[x, y, 12, s], hl.f32(1e-4))
+    more = [left[k] * seen[x, y, 9 + k, s] * full for k in range(3)] + left
+    output = hl.Func("output")
+    output[x, y, c, s] = hl.mux(c, [before[x, y, k, s] + seen[x, y, k, s] + more[k] for k in range(6)])
+    output.bound(c, 0, 6).reorder(x, c, y, s).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
+    return output, [seen, before, shares]
+
+
 def show(coarse: bool) -> tuple[Any, list[Any]]:
-    """Light per coverage (channel, x, y) of what is seen (x, y, 6 or more planes); if `coarse` in pixels of factor[0],
+    """Light per coverage (channel, x, y) of what is seen (x, y, 6); if `coarse` in pixels of factor[0],
     from one before the first on.
     """
     import halide as hl
@@ -280,7 +311,6 @@ def bend() -> tuple[Any, list[Any]]:
     x, y, c = variables("x y c")
     light, factor = hl.ImageParam(hl.Float(32), 3, "light"), hl.ImageParam(hl.Float(32), 1, "factor")
     place = hl.ImageParam(hl.Float(32), 1, "place")
-    half, one = hl.f32(0.5), hl.f32(1)
     away = [hl.f32(v) - place[axis] for axis, v in enumerate((x, y))]
     at = (away[0] * away[0] + away[1] * away[1]) * place[2]
     low = hl.clamp(hl.i32(at), 0, factor.dim(0).extent() - 2)
@@ -289,13 +319,9 @@ def bend() -> tuple[Any, list[Any]]:
     def taps(axis: int) -> list[tuple[Any, Any]]:
         """Indices and weights of four pixels."""
         last = light.dim(axis + 1).extent() - 1
-        shift = away[axis] * (scale - one)
+        shift = away[axis] * (scale - hl.f32(1))
         first = hl.floor(shift)
-        f = shift - first
-        weights = [
-            ((-half * f + one) * f - half) * f, (hl.f32(1.5) * f - hl.f32(2.5)) * f * f + one,
-            ((hl.f32(-1.5) * f + hl.f32(2)) * f + half) * f, (half * f - half) * f * f,
-        ]
+        weights = cubic_weights(shift - first)
         return [(hl.clamp((x, y)[axis] + hl.i32(first) + k - 1, 0, last), weight) for k, weight in enumerate(weights)]
 
     across, down = taps(0), taps(1)

@@ -18,7 +18,7 @@ from concurrent.futures import Executor
 import numpy as np
 from numpy.typing import NDArray
 
-from isp.lens_look.sheets import JUMP, Int16
+from isp.lens_look.layers import JUMP, Int16
 from isp.values import Float32
 
 LIKE = 0.03

@@ -10,7 +10,7 @@ l is seen with
 where s is the blurred coverage of what lies in front of it on the same surface and so hides nothing of it. Where
 something blurred hides something blurred, what is seen of that depends on where in the pupil one looks from: there the
 pupil is divided, and each part looks by itself. The parts of a spot are the parts of the pupil its rays came from, but
-for aberrations.
+for aberrations. What T all layers leave, because what is hidden twice is not known, is taken to be like the farthest.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from isp.lens_look import sheets
 from isp.lens_look.guess import FELT
-from isp.lens_look.sheets import Int16, Layers
+from isp.lens_look.layers import BEND, Int16, Layers
 from isp.lens_look.spots import FINEST, LARGEST, LEVELS, Extent, Optics, Table
 from isp.lens_look.squares import CELL, SQUARE
 from isp.lens_look.tile import Tile
@@ -232,7 +232,7 @@ class Renderer:
 
         Far from the focus two neighbours' spots differ by hardly more than that.
         """
-        if abs(layer) <= sheets.BEND:
+        if abs(layer) <= BEND:
             return layer, 1.0
         anchor = int(math.copysign(ANCHORS * round(abs(layer) / ANCHORS), layer))
         return anchor, self.layers.blur(layer) / self.layers.blur(anchor)

@@ -17,7 +17,7 @@ from isp.lens_look.programs import run
 from isp.lens_look.sheets import NOTHING
 
 if TYPE_CHECKING:
-    from isp.lens_look.sheets import Int16
+    from isp.lens_look.layers import Int16
 
 SQUARE = 128
 """Side of a square [px]; the last ones of a tile may be smaller."""

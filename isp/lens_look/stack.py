@@ -15,13 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isp.lens_look.blocks import Layer, Span
+from isp.lens_look.layer_loops import SEEN
 from isp.lens_look.programs import run
 from isp.lens_look.squares import SQUARE, Flags
 from isp.values import Float32
 
 Spans = tuple[Span, Span]
-LIGHT = 6
-"""Planes of what is seen: light (3) and coverage (3); three more say what is left of each colour behind it."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +42,15 @@ class Batch:
         return min(factor for factor, _ in self.runs)
 
     def nothing(self, factor: int) -> Float32:
-        """(n, 9, h, w) nothing seen yet, in pixels of a size: the square, and if they are coarse one more around it."""
-        side = SQUARE // factor + 2 * (factor > 1)
-        seen = np.zeros((len(self.squares), 9, side, side), np.float32)
-        seen[:, LIGHT:] = 1
+        """(n, SEEN, h, w) nothing seen yet, in pixels of a size: the square, if they are coarse with one around it."""
+        seen = np.zeros((len(self.squares), SEEN, *self.shape(factor)), np.float32)
+        seen[:, 6:9] = 1
         return seen
+
+    def shape(self, factor: int) -> Span:
+        """Of a square in pixels of a size."""
+        side = SQUARE // factor + 2 * (factor > 1)
+        return side, side
 
 
 def batches(layers: Sequence[Layer], reached: NDArray[np.bool_], where: Flags) -> list[Batch]:
@@ -87,13 +90,13 @@ class Stack:
     """
 
     def __init__(self, layers: Sequence[Layer], spans: Sequence[Spans | None], parts: int, part: int) -> None:
-        self._shared = parts > 1
+        self._parts = parts
         sizes = [
             (7 + 4 * layer.divided(parts), *layer.size(span)) if span else (0, 0, 0)
             for layer, span in zip(layers, spans, strict=True)
         ]
         # the share of what is not divided is 1
-        ones = max((math.prod(size[1:]) for size in sizes), default=0) * self._shared
+        ones = max((math.prod(size[1:]) for size in sizes), default=0) * (parts > 1)
         starts = np.cumsum([ones, *(math.prod(size) for size in sizes)])
         self._planes = np.zeros(starts[-1], np.float32)
         self._planes[:ones] = 1
@@ -112,8 +115,12 @@ class Stack:
                 layer.gather(span, into)
                 self._weights[k] = 1 / parts**2
 
-    def behind(self, seen: Float32, batch: Batch, hides: Flags) -> Float32:
-        """Lay it behind what is `seen` (n, 9, h, w) of squares, in which things hide each other or not."""
+    def look(self, before: Float32, batch: Batch, hides: Flags) -> Float32:
+        """(n, 6, h, w) light and coverage seen of squares, in which things hide each other or not, and those `before`.
+
+        What the layers leave is taken to be like the farthest: of what is hidden twice nothing is known.
+        """
+        seen = batch.nothing(batch.factor)
         for factor, flags in batch.runs:
             if factor == batch.factor:
                 seen = self._composed(seen, batch, factor, flags, hides)
@@ -123,7 +130,9 @@ class Stack:
             place = np.array([ratio, (0.5 - (batch.factor > 1)) * ratio + 0.5], np.float32)
             nearer, seen = seen, np.empty_like(seen)
             run("lay", nearer, group, place, seen)
-        return seen
+        result = np.empty_like(before)
+        run("close", seen, before, hides[*batch.squares.T] / np.float32(self._parts**2), result)
+        return result
 
     def _composed(self, seen: Float32, batch: Batch, factor: int, flags: Flags, hides: Flags) -> Float32:
         used = np.flatnonzero(flags.any(axis=0))
@@ -131,7 +140,7 @@ class Stack:
         squares = np.stack([columns * SQUARE // factor, rows * SQUARE // factor, hides[rows, columns]], axis=1)
         result = np.empty_like(seen)
         run(
-            "compose parts" if self._shared else "compose", self._planes, self._records[used], self._weights[used],
+            "compose parts" if self._parts > 1 else "compose", self._planes, self._records[used], self._weights[used],
             squares.astype(np.int32), np.ascontiguousarray(flags[:, used], np.uint8), seen, result,
         )
         return result

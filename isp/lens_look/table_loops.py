@@ -15,32 +15,56 @@ def variables(names: str) -> list[Any]:
     return [hl.Var(n) for n in names.split()]
 
 
-def _pixel(layer: Any, place: Any, box: Any, cell: tuple[Any, Any], within: Any) -> list[Any]:
-    """The pixel of `layer` at a place `within` a cell, no farther than its edges."""
+def _pixel(layer: Any, place: Any, box: Any, cell: tuple[Any, Any], within: tuple[Any, Any]) -> list[Any]:
+    """The pixel of `layer` at a place (column, row) from the corner of a cell, no farther than the layer's edges."""
     import halide as hl
 
-    steps = zip(cell, (within.x, within.y), strict=True)
+    steps = zip(cell, within, strict=True)
     return [
         hl.clamp(v * box.dim(k).extent() + q - place[k], 0, layer.dim(k).extent() - 1) for k, (v, q) in enumerate(steps)
     ]
 
 
 def cells() -> tuple[Any, list[Any]]:
-    """Least and greatest layer in cells of the size of box; place: (column, row) of the first pixel in its cell."""
+    """Least and greatest layer in cells of the size of box, and the greatest difference of pixels side by side: in the
+    cell, to the one on its right, and to the one below; place: (column, row) of the first pixel in its cell.
+    """
     import halide as hl
 
-    x, y, c = variables("x y c")
+    x, y, c, u = variables("x y c u")
     layer = hl.ImageParam(hl.Int(16), 2, "layer")
     place, box = hl.ImageParam(hl.Int(32), 1, "place"), hl.ImageParam(hl.Float(32), 2, "box")
-    r = hl.RDom([(0, box.dim(0).extent()), (0, box.dim(1).extent())], "r")
-    px, py = _pixel(layer, place, box, (x, y), r)
-    ends = hl.Func("ends")
-    ends[x, y] = (hl.i16(32767), hl.i16(-32768))
-    ends[x, y] = (hl.min(ends[x, y][0], layer[px, py]), hl.max(ends[x, y][1], layer[px, py]))
+    width, height = box.dim(0).extent(), box.dim(1).extent()
+    image, none = hl.BoundaryConditions.repeat_edge(layer), hl.i16(0)
+
+    def step(one: Any, other: Any) -> Any:
+        return hl.cast(hl.Int(16), hl.abs(one - other))
+
+    # of the pixels of a column in a row of cells: least, greatest, steps to the right, down, and down to the next row
+    column, rows = hl.Func("column"), hl.RDom([(0, height)], "rows")
+    column[u, y] = (hl.i16(32767), hl.i16(-32768), none, none, none)
+    row = y * height + rows - place[1]
+    own = image[u, row]
+    right, down, last = step(image[u + 1, row], own), step(image[u, row + 1], own), rows.x == height - 1
+    news = [own, own, right, hl.select(last, none, down), hl.select(last, down, none)]
+    column[u, y] = tuple(
+        (hl.min if k == 0 else hl.max)(column[u, y][k], new) for k, new in enumerate(news)
+    )
+    ends, r = hl.Func("ends"), hl.RDom([(0, width)], "r")
+    ends[x, y] = (hl.i16(32767), hl.i16(-32768), none, none, none)
+    least, greatest, right, down, below = (column[x * width + r - place[0], y][k] for k in range(5))
+    last, found = r.x == width - 1, [ends[x, y][k] for k in range(5)]
+    ends[x, y] = (
+        hl.min(found[0], least), hl.max(found[1], greatest),
+        hl.max(found[2], hl.max(down, hl.select(last, none, right))),
+        hl.max(found[3], hl.select(last, right, none)), hl.max(found[4], below),
+    )
     output = hl.Func("output")
-    output[x, y, c] = hl.select(c == 0, ends[x, y][0], ends[x, y][1])
-    output.bound(c, 0, 2).reorder(c, x, y).unroll(c).parallel(y)
+    output[x, y, c] = hl.mux(c, [ends[x, y][k] for k in range(5)])
+    output.bound(c, 0, 5).reorder(c, x, y).unroll(c).parallel(y)
     ends.compute_at(output, x)
+    column.compute_at(output, y).vectorize(u, 16)
+    column.update().reorder(u, rows.x).vectorize(u, 16)
     return output, [layer, place, box]
 
 
@@ -74,13 +98,13 @@ def presence() -> tuple[Any, list[Any]]:
 def hidden_at() -> tuple[Any, list[Any]]:
     """The farthest layer of one surface with what shows at pixels, and the layer that is hidden there, (x, y, 2).
 
-    layer of pixels; front and reach of cells, hidden of finer ones; the row and the column of cells in which pixels
+    layer of pixels; surface and reach of cells, hidden of finer ones; the row and the column of cells in which pixels
     lie, and those of finer ones; limits: (a jump, layer of nothing).
     """
     import halide as hl
 
     x, y, c = variables("x y c")
-    layer, front, reach, hidden = (hl.ImageParam(hl.Int(16), 2, n) for n in ("layer", "front", "reach", "hidden"))
+    layer, surface, reach, hidden = (hl.ImageParam(hl.Int(16), 2, n) for n in ("layer", "surface", "reach", "hidden"))
     names = ("row", "column", "fine_row", "fine_column")
     row, column, fine_row, fine_column = places = [hl.ImageParam(hl.Int(32), 1, n) for n in names]
     limits = hl.ImageParam(hl.Int(16), 1, "limits")
@@ -90,12 +114,12 @@ def hidden_at() -> tuple[Any, list[Any]]:
         return plane[spot[0], spot[1]]
 
     own = layer[x, y] + limits[0] - hl.i16(1)
-    surface = hl.select(at(front, column, row) > layer[x, y] - limits[0], hl.max(own, at(reach, column, row)), own)
+    last = hl.select(layer[x, y] <= at(surface, column, row), hl.max(own, at(reach, column, row)), own)
     behind = at(hidden, fine_column, fine_row)
     output = hl.Func("output")
-    output[x, y, c] = hl.mux(c, [surface, hl.select(behind > own, behind, limits[1])])
+    output[x, y, c] = hl.mux(c, [last, hl.select(behind > own, behind, limits[1])])
     output.bound(c, 0, 2).reorder(c, x, y).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
-    return output, [layer, front, reach, hidden, *places, limits]
+    return output, [layer, surface, reach, hidden, *places, limits]
 
 
 def behind_at() -> tuple[Any, list[Any]]:
@@ -132,7 +156,7 @@ def cell_colour() -> tuple[Any, list[Any]]:
     layer, beyond = (hl.ImageParam(hl.Int(16), 2, n) for n in ("layer", "beyond"))
     place, box = hl.ImageParam(hl.Int(32), 1, "place"), hl.ImageParam(hl.Float(32), 2, "box")
     r = hl.RDom([(0, box.dim(0).extent()), (0, box.dim(1).extent())], "r")
-    px, py = _pixel(layer, place, box, (x, y), r)
+    px, py = _pixel(layer, place, box, (x, y), (r.x, r.y))
     own = hl.select(layer[px, py] > beyond[x, y], hl.f32(1), hl.f32(0))
     sums = hl.Func("sums")
     sums[x, y] = (hl.f32(0),) * 4

@@ -15,7 +15,7 @@ from isp.engine.strips import mirrored
 from isp.lens_look.blocks import Blocks, Layer, Span
 from isp.lens_look.programs import run
 from isp.lens_look.squares import SQUARE, Flags, Squares
-from isp.lens_look.stack import LIGHT, Spans, Stack, batches
+from isp.lens_look.stack import Spans, Stack, batches
 from isp.values import Float32
 
 if TYPE_CHECKING:
@@ -89,12 +89,10 @@ class Tile:
         used = [self._spans(layer.blocks, near) if near.any() else None for layer, near in
                 zip(layers, reached & where, strict=True)]
         squares = batches(layers, reached, where)
-        seen = [batch.nothing(batch.factor) for batch in squares]
+        seen = [np.zeros((len(batch.squares), 6, *batch.shape(batch.factor)), np.float32) for batch in squares]
         for part in range(parts**2):
             stack = Stack(layers, used, parts, part)
-            for k, batch in enumerate(squares):
-                seen[k][:, LIGHT:] = 1
-                seen[k] = stack.behind(seen[k], batch, hides)
+            seen = [stack.look(before, batch, hides) for before, batch in zip(seen, squares, strict=True)]
         for batch, planes in zip(squares, seen, strict=True):
             for (row, column), square in zip(batch.squares, planes, strict=True):
                 self._show(square, batch.factor, (row * SQUARE, column * SQUARE), SQUARE, result)

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isp.engine.integer import Code, Span, in_integers
+from isp.engine.integer import Code, in_integers
+from isp.engine.integer_arrays import Span
 from isp.engine.plan import is_host
 from isp.engine.runtime import runtime_object
 from isp.engine.segment import Port, Segment

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isp.engine.keys1981 import cubic_weights
 from isp.parameters import Param
 from isp.rectilinear import RectilinearWarp
 from isp.stage import Context, Plain, Stage, as_array
@@ -165,13 +166,7 @@ class Distortion(Stage):
 def _weights(hl: Any, move: Expr, spread: int) -> list[Expr]:
     """Weights of the pixels -1 .. 2 + `spread` for a place `move` = 0 .. 1 + `spread` behind pixel 0."""
     whole = hl.clamp(hl.floor(move), hl.f32(0), hl.f32(spread))
-    f, half = move - whole, hl.f32(0.5)
-    four = [
-        ((-half * f + hl.f32(1)) * f - half) * f,
-        (hl.f32(1.5) * f - hl.f32(2.5)) * f * f + hl.f32(1),
-        ((hl.f32(-1.5) * f + hl.f32(2)) * f + half) * f,
-        (half * f - half) * f * f,
-    ]
+    four = cubic_weights(move - whole)
     result = []
     for tap in range(4 + spread):
         weight = hl.f32(0)

@@ -149,6 +149,26 @@ def test_limits_are_raised_as_the_error_says(dng, tmp_path, capsys):
     assert "did you mean 'megapixels'?" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("option", "shape"), [("--depth", (60, 80)), ("--defects", (48, 64))])
+def test_limits_hold_for_what_is_given_beside_a_frame(dng, tmp_path, capsys, option, shape):
+    plane = tmp_path / "plane.npy"
+    np.save(plane, np.zeros(shape, np.uint8) if option == "--defects" else np.ones(shape, np.float32))
+    given = ["-o", tmp_path / "a.png", option, plane, "--limit"]
+    assert _run(dng, *given, f"file_megabytes={plane.stat().st_size / 2e6}") == 5
+    assert f"{plane}: " in capsys.readouterr().err
+    assert _run(dng, *given, "megapixels=0.003") == 5
+    assert f"{plane}: megapixels of a" in (said := capsys.readouterr().err)
+    assert _run(dng, *given, said.split("--limit ")[1].split()[0]) == 0
+
+
+def test_limits_hold_for_the_depth_of_a_fit(dng, tmp_path, capsys):
+    depth = tmp_path / "depth.npy"
+    np.save(depth, np.ones((60, 80), np.float32))
+    words = ["tune", "fit", "portrait_50mm", f"{dng}:b.png", "--params", "exposure.ev", "-o", f"{tmp_path}/a.yaml"]
+    assert main([*words, "--depth", str(depth), "--limit", "megapixels=0.004"]) == 5
+    assert f"{depth}: megapixels of a 80x60 frame" in capsys.readouterr().err
+
+
 def test_depth_plane_is_an_input(dng, tmp_path, capsys):
     depth = tmp_path / "depth.npy"
     np.save(depth, np.ones((6, 8), np.float32))

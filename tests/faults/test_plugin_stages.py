@@ -10,12 +10,13 @@ import pytest
 
 import isp.stages as registry
 from isp import RawFrame
-from isp.errors import NumericError, ProfileError
+from isp.errors import InputError, NumericError, ProfileError
 from isp.parameters import Param
 from isp.pipeline import Pipeline, apply
 from isp.profile import Profile
 from isp.stage import Stage
 from isp.values import Picture
+from tuning.fitting.walk import Walk
 
 
 class Guest(Stage):
@@ -88,6 +89,25 @@ class Warm(Stage):
         return graph.rgb("warm", [image[graph.x, graph.y, c] * hl.f32(k) for c, k in enumerate((1.1, 1.0, 0.9))])
 
 
+class Masked(Guest):
+    needs = ("mask",)
+
+
+class Deep(Guest):
+    needs = ("depth", "focus")
+
+
+class Quads(Guest):
+    cfas = ("quad",)
+
+
+class Early(Guest):
+    takes = ("raw",)
+
+    def wants_statistics(self, values, context):
+        return True
+
+
 NotAStage = dict
 
 
@@ -132,6 +152,31 @@ def test_a_bad_stage_is_named_and_others_go_on(guest, name, error, words):
     assert "\n" not in message
     assert "guest" in message
     assert isinstance(apply("demosaic", frame(), method="bilinear"), Picture)
+
+
+@pytest.mark.parametrize("fitted", [False, True], ids=["run", "fit"])
+@pytest.mark.parametrize(
+    ("name", "error", "words"),
+    [
+        (
+            "Masked", InputError,
+            "stage 'guest' needs 'mask', which was not given (in Python, Companions({'mask': plane}))",
+        ),
+        ("Deep", InputError, "stage 'guest' needs 'depth', which was not given (--depth FILE)"),
+        ("Quads", InputError, "CFA RGGB (bayer) not supported by stage 'guest'; supported: quad"),
+        (
+            "Early", ProfileError,
+            "stage 'guest' needs statistics, which are measured on a linear mosaic before white_balance; put it behind "
+            "black_level (here it follows mosaic of digital numbers [DN])",
+        ),
+    ],
+)  # fmt: skip
+def test_a_stage_that_cannot_be_where_it_is_says_so_in_a_run_and_in_a_fit(guest, name, error, words, fitted):
+    guest(name)
+    profile = Profile.from_stages(["guest"] if name == "Early" else ["black_level", "guest"])
+    with pytest.raises(error) as caught:
+        Walk(profile, frame()).stops({}) if fitted else Pipeline(profile).run(frame())
+    assert str(caught.value) == words
 
 
 def test_two_of_one_name_are_refused(guest):

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from isp.commands import main
+from isp.commands.demo import _tell
+from isp.demo.show import Shown
 from sensors.look_demo import LENSES, SUBJECTS
 
 SMALL = ("--width", "640", "--height", "480")
@@ -35,3 +37,9 @@ def test_nothing_is_computed_where_a_picture_exists(tmp_path, capsys):
     assert main(["demo", "--look", "-o", str(tmp_path), *SMALL]) == 6
     assert "fence-sharp.jpg: exists; give --overwrite" in capsys.readouterr().err
     assert [p.name for p in tmp_path.iterdir()] == ["fence-sharp.jpg"]
+
+
+def test_what_to_try_next_is_said_once(capsys):
+    _tell([Shown("one", next=("isp run a", "isp run b")), Shown("two", next=("isp run a", "isp run c"))], 1.0)
+    said = capsys.readouterr().out.splitlines()
+    assert said[said.index("Try next") + 1 :] == ["  isp run a", "  isp run b", "  isp run c"]

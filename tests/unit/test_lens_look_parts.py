@@ -9,6 +9,7 @@ from isp.errors import InputError, UsageError
 from isp.lens_look import distance, matte, sheets
 from isp.lens_look.blocks import Blocks, Layer
 from isp.lens_look.fans import ideal, widest_tangent
+from isp.lens_look.layers import Layers
 from isp.lens_look.spots import Optics
 from isp.lens_look.squares import Squares
 from isp.lens_look.thin_lens import blur_diameter
@@ -45,7 +46,7 @@ def test_the_thin_lens_refuses_a_focus_inside_it():
 
 @pytest.mark.parametrize("infinity", [3.3, 17.0, 61.7, 250.0])
 def test_layers_are_fine_and_infinity_is_in_the_middle_of_one(infinity):
-    layers = sheets.Layers(infinity)
+    layers = Layers(infinity)
     blur = np.concatenate([-np.geomspace(300, 0.1, 400), [0.0], np.geomspace(0.1, infinity, 400)])
     number = layers.of(blur)
     assert (np.diff(number) >= 0).all()
@@ -57,7 +58,7 @@ def test_layers_are_fine_and_infinity_is_in_the_middle_of_one(infinity):
 
 @pytest.mark.parametrize("infinity", [1e-6, 0.3])
 def test_focused_at_infinity_layers_stay_few(infinity):
-    layers = sheets.Layers(infinity)
+    layers = Layers(infinity)
     assert layers.of(np.float64(infinity)) == 0
     assert layers.of(np.float64(-40.0)) > -50
     assert layers.blur(-20) == -20.0
@@ -88,7 +89,7 @@ def test_a_depth_plane_of_another_shape_is_refused():
 
 def test_a_small_depth_plane_has_sharp_edges_and_smooth_slopes():
     away = np.array([[0.2, 0.21, 0.22, 0.9]], np.float32).repeat(3, 0)
-    layers = sheets.Layers(40.0)
+    layers = Layers(40.0)
     with ThreadPoolExecutor(2) as pool:
         found = distance.numbered(away, 1.0, layers, (30, 40), 100.0, pool)
     slope = 1 - np.interp((np.arange(20) + 0.5) / 10 - 0.5, [0, 1, 2], [0.2, 0.21, 0.22])
@@ -211,6 +212,16 @@ def test_where_three_surfaces_meet_a_pixel_is_divided_between_two_of_them():
 def test_a_slope_hides_nothing():
     layer = np.arange(60, dtype=np.int16)[None].repeat(20, 0)
     assert sheets.uncover(np.ones((20, 60, 3), np.float32), layer, (0, 0), 1, 10) is None
+
+
+def test_an_edge_that_a_depth_map_has_smeared_hides_something():
+    # from 10 px of blur to none over 4 px, and from 99 px to 40 px over 8 px: by more than 2 px with each pixel
+    for near, far, wide in ((-10, 0, 4), (-60, -37, 8)):
+        layer = np.rint(np.interp(np.arange(96), [44, 44 + wide], [near, far])).astype(np.int16)[None].repeat(48, 0)
+        assert np.abs(np.diff(layer)).max() <= 3
+        found = sheets.uncover(np.ones((*layer.shape, 3), np.float32), layer, (0, 0), 4, 6)
+        _, hidden, _ = found.at(layer, np.arange(48), np.arange(96))
+        assert (hidden[:, 28:44] > near + 3).all()
 
 
 def test_cells_may_begin_anywhere():

@@ -12,6 +12,7 @@ from isp.commands.console import emit, emit_json, one_line, progress, say, short
 from isp.errors import IspError, NumericError, UsageError
 
 if TYPE_CHECKING:
+    from isp.io.limits import Limits
     from isp.values import Companions
     from tuning.fitting.result import FitResult
     from tuning.fitting.state import Progress
@@ -108,7 +109,7 @@ def fit(
     how = reading(raw, in_process, limit)
     begun = read_profile(profile).with_settings(settings or [])
     words = [*pairs, *(validate or [])]
-    beside = _beside(depth or [], focus, len(words))
+    beside = _beside(depth or [], focus, len(words), how["limits"])
     given = [pair_of(_split(word), k + 1, how, beside[k]) for k, word in enumerate(words)]
     taken, held = given[: len(pairs)], given[len(pairs) :]
     kept = output.with_name(output.name + ".journal")
@@ -150,15 +151,15 @@ def fit(
         raise typer.Exit(NOT_CONVERGED)
 
 
-def _beside(depth: list[Path], focus: float | None, count: int) -> list[Companions]:
+def _beside(depth: list[Path], focus: float | None, count: int, limits: Limits) -> list[Companions]:
     """What is given beside each of `count` raws: those to fit to, then those held back."""
     from isp.commands.developer import companions
 
     if len(depth) not in (0, 1, count):
         raise UsageError(f"--depth is given {len(depth)} times; allowed: once, or once for each of {count} raws")
     if len(depth) <= 1:
-        return [companions(depth[0] if depth else None, focus)] * count
-    return [companions(path, focus) for path in depth]
+        return [companions(depth[0] if depth else None, focus, limits=limits)] * count
+    return [companions(path, focus, limits=limits) for path in depth]
 
 
 def _split(word: str) -> tuple[str, str | None]:

@@ -46,7 +46,8 @@ def fit(
     profile : Profile, or its name or path
         Where to begin; its values are also where the weak priors lie.
     pairs : of (raw, reference)
-        `RawFrame` and `Picture`, or paths. For a goal the reference may be missing.
+        `RawFrame` and `Picture`, or paths. For a goal the reference may be missing. `tuning.fitting.pairs.Pair` also
+        holds what was given beside the raw: ``Pair(raw, reference, companions=Companions({"depth": depth}, focus))``.
     params : str or iterable of str
         Free parameters, by stage or STAGE.PARAMETER: ``"tone_curve,ccm.matrix"``. A stage stands for its parameters
         that move by gradient; searched ones (choices, rough ones) are named one by one.
@@ -55,7 +56,7 @@ def fit(
         ``"maximise acutance subject to visual_noise<1.5"``.
     freeze : like `params`
         Taken away from them again.
-    validate : of (raw, reference)
+    validate : like `pairs`
         Held back: compared before and after, never fitted to.
     optimiser : str
         ``auto`` (Gauss-Newton, or L-BFGS-B for very many parameters, with a search around it where searched parameters
@@ -86,6 +87,8 @@ def fit(
     ------
     UsageError
         A name, objective or option is wrong, or nothing is free.
+    InputError, LimitError, ProfileError
+        A file cannot be read, or the profile does not fit a raw, or needs depth or a focus that is not given beside it.
     NumericError
         The fit cannot work: a reference of another scene, nothing in it counts, the loss does not depend on the
         parameters, a start outside its bounds, a picture that is not finite. No profile is made then.

@@ -16,10 +16,9 @@ import numpy as np
 from isp.engine.execute import Plan, block_of
 from isp.engine.plan import Placed
 from isp.engine.segment import Step, make_step
-from isp.engine.statistics import measure
-from isp.errors import InputError, ProfileError
+from isp.engine.statistics import check_measurable, measure
 from isp.profile import Profile, StageEntry, resolve_entry
-from isp.stage import DOMAINS, Context, Domain, blamed
+from isp.stage import Context, Domain, blamed, check_possible
 from isp.values import Companions, RawFrame, Statistics, pattern_to_sites
 
 Values = Mapping[tuple[str, str], Any]
@@ -103,11 +102,11 @@ class Walk:
         self, entry: StageEntry, stop: Stop, values: Values, offset: float, dtype: type[Any]
     ) -> Stop:
         stage, domain, context = entry.stage, stop.domain, stop.context
-        _check_possible(entry, domain, context)
+        check_possible(stage, domain, context)
         own = {name: value for (owner, name), value in values.items() if owner == stage.name}
         entry = replace(entry, values={**entry.values, **own})
         if context.statistics is None and stage.wants_statistics(entry.given, context):
-            context = context.but(statistics=self._statistics(stop))
+            context = context.but(statistics=self._statistics(stop, stage.name))
         plain = dict(resolve_entry(entry, context, self.profile).values)
         if stage.name == EXPOSURE[0]:
             plain[EXPOSURE[1]] += offset
@@ -122,14 +121,13 @@ class Walk:
                     else Step(stage, stage.structure(plain, context), {}))
         return Stop(gives, after, (*stop.steps, Placed(step, gives, context, after)))
 
-    def _statistics(self, stop: Stop) -> Statistics:
+    def _statistics(self, stop: Stop, wanted_by: str) -> Statistics:
         """The pre-pass over the mosaic in front of white balance, as the pipeline takes it."""
         steps = [p for p in stop.steps if p.gives == "mosaic"]
         names = [p.step.stage.name for p in steps]
         if "white_balance" in names:
             steps = steps[: names.index("white_balance")]
-        if not steps:
-            raise ProfileError("statistics are measured behind black_level; the profile has no such stage")
+        check_measurable(wanted_by, "mosaic" if steps else stop.domain)
         steps = [p for p in stop.steps if p.gives == "raw"] + steps
         key = b"".join(a.tobytes() for p in steps for _, a in sorted(p.step.arrays.items()))
         if key not in self._measured:
@@ -142,15 +140,3 @@ class Walk:
 def block_in(placed: Placed, domain: Domain) -> int:
     """Side of the same-colour blocks of what a placed stage takes [px]."""
     return block_of(placed.before, domain)
-
-
-def _check_possible(entry: StageEntry, domain: Domain, context: Context) -> None:
-    stage = entry.stage
-    if domain not in stage.takes:
-        raise ProfileError(f"stage {stage.name!r} takes {' or '.join(stage.takes)}, but gets {DOMAINS[domain]}")
-    if domain in ("raw", "mosaic") and context.cfa.family not in stage.cfas:
-        raise InputError(f"CFA {context.cfa} not supported by stage {stage.name!r}; it takes {', '.join(stage.cfas)}")
-    for need in stage.needs:
-        there = context.companions.focus is not None if need == "focus" else need in context.companions.planes
-        if not there:
-            raise InputError(f"stage {stage.name!r} needs {need!r}, which was not given (--{need})")

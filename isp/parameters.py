@@ -16,10 +16,16 @@ TABLE_AXES = {"iso": "ISO, interpolated in log2", "cct": "colour temperature [K]
 
 @dataclass(frozen=True)
 class FileRef:
-    """`{file: NAME, sha256: HEX}`: a file inside the profile's own folder."""
+    """`{file: NAME, name: WHICH, sha256: HEX}`: a file inside the profile's own folder, and which thing in it."""
 
     file: str
     sha256: str = ""
+    name: str = ""
+
+    def _asdict(self) -> dict[str, str]:
+        """As a profile says it."""
+        given = {"file": self.file, "name": self.name, "sha256": self.sha256}
+        return {key: text for key, text in given.items() if text}
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,8 @@ class Param:
         Words that stand for a value found elsewhere: ``auto`` (from the statistics), ``from_file``.
     files : tuple of str
         File suffixes accepted in ``{file: NAME}``, for example ``(".npy",)``.
+    named : bool
+        Such a file may hold several things: ``{file: NAME, name: WHICH}``.
     structural : bool
         Part of the compiled program; others can change without compiling.
     integer : bool
@@ -72,6 +80,7 @@ class Param:
     choices: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    named: bool = False
     structural: bool = False
     integer: bool = False
     tune: Tune = "no"
@@ -88,7 +97,7 @@ class Param:
             high = "∞" if math.isinf(self.upper) else f"{self.upper:g}"
             words.append(f"{low}..{high}{unit}")
         if self.files:
-            words.append("{file: NAME" + "|".join(self.files) + "}")
+            words.append("{file: NAME" + "|".join(self.files) + ", name: WHICH" * self.named + "}")
         return " | ".join(words)
 
     def check(self, value: Any) -> Any:
@@ -137,11 +146,13 @@ class Param:
     def _check_mapping(self, value: Mapping[Any, Any]) -> FileRef | Table:
         keys = set(value)
         if "file" in keys and self.files:
-            if not keys <= {"file", "sha256"} or not all(isinstance(v, str) for v in value.values()):
-                raise ValueError("a file value is {file: NAME, sha256: HEX} (sha256 optional)")
+            allowed = ("file", "name", "sha256") if self.named else ("file", "sha256")
+            if not keys <= set(allowed) or not all(isinstance(v, str) for v in value.values()):
+                form = f"{{file: NAME{', name: WHICH' * self.named}, sha256: HEX}}"
+                raise ValueError(f"a file value is {form} ({' and '.join(allowed[1:])} optional)")
             if not str(value["file"]).lower().endswith(self.files):
                 raise ValueError(f"{value['file']!r} is not allowed; allowed: {self.bounds}")
-            return FileRef(str(value["file"]), str(value.get("sha256", "")))
+            return FileRef(str(value["file"]), str(value.get("sha256", "")), str(value.get("name", "")))
         axes = keys & set(TABLE_AXES)
         if len(keys) == 1 and axes and not self.choices and not self.structural:
             axis = axes.pop()
@@ -173,7 +184,7 @@ class Param:
 
 def _as_mapping(value: FileRef | Table) -> Mapping[str, Any]:
     if isinstance(value, FileRef):
-        return {"file": value.file, "sha256": value.sha256} if value.sha256 else {"file": value.file}
+        return value._asdict()
     return {value.axis: dict(value.points)}
 
 

@@ -31,6 +31,12 @@ class Layer:
     alpha: np.ndarray
     distance: float
 
+    def continued(self, margin: int) -> Layer:
+        """It with so many mirrored pixels around it."""
+        m = margin
+        light = np.pad(self.light, ((m, m), (m, m), (0, 0)), "reflect")
+        return Layer(light, np.pad(self.alpha, m, "reflect"), self.distance)
+
 
 def flattened(layers: Sequence[Layer]) -> tuple[np.ndarray, np.ndarray]:
     """What a pinhole sees of layers, from near to far: light (H, W, 3) float32, distance (H, W)."""
@@ -97,18 +103,16 @@ class Reference:
     def render(self, layers: Sequence[Layer], seed: int) -> np.ndarray:
         """(H, W, 3) float64: the picture; `layers` from near to far, the last without holes."""
         m = self.margin
-        padded = [
-            (np.pad(part.light, ((m, m), (m, m), (0, 0)), "reflect"), np.pad(part.alpha, m, "reflect"), part.distance)
-            for part in layers
-        ]
-        height, width = padded[0][1].shape
+        padded = [part.continued(m) for part in layers]
+        height, width = padded[0].alpha.shape
         y, x = np.mgrid[:height, :width].astype(np.float64)
         x, y = x - m - self.axis[0], y - m - self.axis[1]
         radius = np.maximum(np.hypot(x, y), 1e-6)
         number = np.digitize(radius, np.linspace(radius.min(), radius.max() + 1e-6, self.bins + 1)) - 1
         sensor = self.sensor()
         total = np.zeros((3, height * width))
-        for place, (light, alpha, distance) in enumerate(padded):
+        for place, part in enumerate(padded):
+            light, alpha, distance = part.light, part.alpha, part.distance
             fronts = padded[:place]
             # white is white in every colour
             brightness = {
@@ -129,8 +133,8 @@ class Reference:
                         spot, weight, sights = sent[0][:, chosen], sent[1][chosen], sent[2][:, :, chosen]
                         share = (alpha * light[..., c])[held][:, None] * weight * (STRIDE**2 / 3 / brightness[nm])
                         crossed = [
-                            (front, *_placed(columns, rows, turn, sight))
-                            for (_, front, _), sight in zip(fronts, sights, strict=True)
+                            (front.alpha, *_placed(columns, rows, turn, sight))
+                            for front, sight in zip(fronts, sights, strict=True)
                         ]
                         _splat(total[c], *_placed(columns, rows, turn, spot), share, crossed, width, height)
         return np.moveaxis(total.reshape(3, height, width)[:, m : height - m, m : width - m], 0, 2)
@@ -171,7 +175,7 @@ class Reference:
         weight = np.where(passes, (u1 - u0) * (v1 - v0) / n**2 * math.cos(angle) ** 3, 0.0).ravel()
         # the picture shows the scene upright: the ray enters at (-u cos, -v), and u sin in front of the pupil
         sights = np.zeros((len(fronts), 2, n * n))
-        for sight, (_, _, front) in zip(sights, fronts, strict=True):
+        for sight, front in zip(sights, (part.distance for part in fronts), strict=True):
 
             def crossing(u, front=front):
                 ax, az = -u * math.cos(angle), u * math.sin(angle)

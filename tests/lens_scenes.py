@@ -87,8 +87,9 @@ class Trial:
         lens = load_lens(name=self.name)
         tangent = widest_tangent(lens.focal_length, (36.0, 27.0))
         fans, f_number = prepare(self.name, None, tangent), self.f_number or lens.f_number
-        optics = Optics(fans, f_number, 1e3 * self.focus, PITCH, distortion=1.0)
-        return Renderer(optics, Place(shape, *(n - margin for n in self.corner), FRAME), parts=self.parts)
+        place = Place(shape, *(n - margin for n in self.corner), FRAME)
+        optics = Optics(fans, f_number, 1e3 * self.focus, PITCH, distortion=1.0, block=place.block(1))
+        return Renderer(optics, place, parts=self.parts)
 
     def layer(self, distance: np.ndarray | float, renderer: Renderer) -> np.ndarray:
         return renderer.layers.of(renderer.layers.infinity * (1 - self.focus / np.asarray(distance, np.float64)))
@@ -98,12 +99,8 @@ class Trial:
 
         Without distortion, but with spots about their chief rays; the picture is continued by mirrored pixels.
         """
-        optics, corner = self.renderer(layers[0].alpha.shape).optics, math.hypot(*FRAME) / 2
-        m = min(math.ceil(np.abs(optics.shift).max()) + 3, min(layers[0].alpha.shape) - 1)
-        layers = [
-            Layer(np.pad(part.light, ((m, m), (m, m), (0, 0)), "reflect"), np.pad(part.alpha, m, "reflect"), part.distance)
-            for part in layers
-        ]
+        optics, m = self.renderer(layers[0].alpha.shape).optics, self.margin(layers)
+        layers = [part.continued(m) for part in layers]
         light, distance = flattened(layers)
         renderer = self.renderer(distance.shape, m)
         hidden = None
@@ -117,16 +114,20 @@ class Trial:
             hidden = behind.astype(np.float32), self.layer(away, renderer)
         picture = renderer.render(light, self.layer(distance, renderer), 2, hidden=hidden)
         heights = np.linspace(0, optics.corner, len(optics.shift))
-        bend = Bend.of(heights, np.ones_like(heights), optics.shift, renderer.place.axis, corner)
+        bend = Bend.of(heights, np.ones_like(heights), optics.shift, renderer.place.axis, math.hypot(*FRAME) / 2)
         return (picture if bend is None else bend.light(picture))[m:-m, m:-m]
+
+    def margin(self, layers: Sequence[Layer]) -> int:
+        """How far light comes from [px], about."""
+        renderer = self.renderer(layers[0].alpha.shape)
+        present = [int(self.layer(part.distance, renderer)) for part in layers]
+        reach = max(renderer.extent(k).radius.max() for k in present) + np.abs(renderer.optics.shift).max()
+        return min(math.ceil(reach) + 2, min(layers[0].alpha.shape) - 1)
 
     def traced(self, layers: Sequence[Layer], seed: int, **more: int) -> np.ndarray:
         """(H, W, 3) the reference."""
         renderer = self.renderer(layers[0].alpha.shape)
-        present = [int(self.layer(part.distance, renderer)) for part in layers]
-        margin = int(np.ceil(max(renderer.extent(k).radius.max() for k in present))) + 2
-        margin = min(margin, min(layers[0].alpha.shape) - 1)
-        lens = renderer.optics.fans.lens
+        lens, margin = renderer.optics.fans.lens, self.margin(layers)
         reference = Reference(lens, renderer.optics.f_number, self.focus, PITCH, renderer.place.axis, margin, **more)
         return reference.render(layers, seed)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -78,9 +79,17 @@ class Recipe:
 
 
 def _absolute_file(setting: str) -> str:
+    from isp.profile.loader import parse_value
+
     name, equals, value = setting.partition("=")
     value = value.strip()
-    return f"{name}{equals}@{os.path.abspath(value[1:])}" if value.startswith("@") else setting
+    if value.startswith("@"):
+        return f"{name}{equals}@{os.path.abspath(value[1:])}"
+    given = parse_value(value, name) if value.startswith("{") else None
+    if not isinstance(given, dict) or not isinstance(given.get("file"), str):
+        return setting
+    # JSON is a way to write YAML
+    return f"{name}{equals}{json.dumps({**given, 'file': os.path.abspath(given['file'])}, ensure_ascii=False)}"
 
 
 class Developer:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import stat
 import tempfile
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 _DIGEST = 32
 
@@ -63,3 +69,19 @@ def store(key: str, code: bytes) -> None:
         except OSError:
             with contextlib.suppress(OSError):
                 os.unlink(name)
+
+
+def load_arrays(key: str) -> dict[str, NDArray[Any]] | None:
+    """The stored arrays of this key by name; None if there are none or they are damaged."""
+    data = load(key)
+    if data is None:
+        return None
+    with np.load(io.BytesIO(data), allow_pickle=False) as held:
+        return dict(held)
+
+
+def store_arrays(key: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Keep arrays, as `store` keeps a program."""
+    data = io.BytesIO()
+    np.savez(data, allow_pickle=False, **dict(arrays))
+    store(key, data.getvalue())

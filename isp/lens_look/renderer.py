@@ -19,7 +19,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from threading import Lock
 from typing import Any
 
@@ -46,6 +46,8 @@ ANCHORS = 3
 """Far from the focus, spots are traced for every so many layers."""
 CONTINUED = 24
 """Most cells over which hidden things are continued."""
+KEPT = 256 << 20
+"""Spots that are kept between pictures [bytes]; a large picture of many distances needs about as much at once."""
 LEAST = 0.01
 """Of the frame's diagonal, over which they are continued at least."""
 
@@ -71,6 +73,11 @@ class Place:
         """(x, y) of the optical axis in the picture [px]."""
         return (self.frame[1] - 1) / 2 - self.left, (self.frame[0] - 1) / 2 - self.top
 
+    def block(self, factor: int) -> int:
+        """Side of the blocks that share a kernel, in pixels of `factor` pixels."""
+        wanted = math.hypot(*self.frame) / BLOCKS / factor
+        return 1 << min(max(round(math.log2(max(wanted, 1))), 3), 6)
+
 
 @dataclass(frozen=True)
 class Highlights:
@@ -85,6 +92,30 @@ class Highlights:
 
 
 @dataclass
+class Kept:
+    """The spots of a lens at work, for all pictures that it takes, and the locks under which each is made once."""
+
+    tables: dict[tuple[int, int], Table] = field(default_factory=dict)
+    extents: dict[int, Extent] = field(default_factory=dict)
+    locks: dict[Any, Lock] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
+
+    def trim(self, most: int) -> None:
+        """Drop tables beyond so many bytes, the latest first; who needs one makes it again."""
+        total = 0
+        for key, table in list(self.tables.items()):
+            total += table.density.nbytes
+            if total > most:
+                self.tables.pop(key, None)
+
+
+@lru_cache(maxsize=1)
+def kept(optics: Optics, own_blur: float) -> Kept:
+    """What was kept of pictures by the same lens at work, with the same share of its blur; of the last one only."""
+    return Kept()
+
+
+@dataclass
 class Renderer:
     """Renders one picture.
 
@@ -96,6 +127,7 @@ class Renderer:
     highlights : Highlights
     parts : the pupil is divided into so many parts along each side where something blurred hides something blurred
     own_blur : factor on the blur of what is out of focus
+    kept : spots that other pictures by `optics` and `own_blur` left
     """
 
     optics: Optics
@@ -104,10 +136,7 @@ class Renderer:
     highlights: Highlights = field(default_factory=Highlights)
     parts: int = 2
     own_blur: float = 1.0
-    _tables: dict[tuple[int, int], Table] = field(default_factory=dict, init=False)
-    _extents: dict[int, Extent] = field(default_factory=dict, init=False)
-    _locks: dict[Any, Lock] = field(default_factory=dict, init=False)
-    _lock: Lock = field(default_factory=Lock, init=False)
+    kept: Kept = field(default_factory=Kept)
 
     def render(
         self, light: Float32, layer: Int16, threads: int, alpha: NDArray[np.uint8] | None = None,
@@ -189,13 +218,19 @@ class Renderer:
 
     def _once(self, store: dict[Any, Any], key: Any, make: Callable[[], Any]) -> Any:
         with self._lock_of(store, key):
-            if key not in store:
-                store[key] = make()
-            return store[key]
+            found = store.get(key)
+            if found is None:
+                found = store[key] = make()
+            return found
 
     def _lock_of(self, store: dict[Any, Any], key: Any) -> Lock:
-        with self._lock:
-            return self._locks.setdefault((id(store), key), Lock())
+        with self.kept.lock:
+            return self.kept.locks.setdefault((id(store), key), Lock())
+
+    def tidy(self) -> None:
+        """Leave for the next picture no more than `KEPT` bytes of spots."""
+        self.kept.trim(KEPT)
+        self.optics.forget()
 
     def _anchor(self, layer: int) -> tuple[int, float]:
         """The layer whose spots are those of `layer` but for a factor on their size, and that factor.
@@ -210,13 +245,13 @@ class Renderer:
     def extent(self, layer: int) -> Extent:
         """The spots of a layer in figures."""
         anchor, scale = self._anchor(layer)
-        found: Extent = self._once(self._extents, anchor, lambda: self.optics.extent(self.layers.blur(anchor)))
+        found: Extent = self._once(self.kept.extents, anchor, lambda: self.optics.extent(self.layers.blur(anchor)))
         return found if anchor == layer else replace(found, radius=found.radius * scale, core=found.core * scale)
 
     def tables(self, levels: Mapping[int, int]) -> dict[int, Table]:
         """The spots of layers for pixels of their levels; those that another thread is making now come last."""
         for layer, level in levels.items():
-            if not self._lock_of(self._tables, (self._anchor(layer)[0], level)).locked():
+            if not self._lock_of(self.kept.tables, (self._anchor(layer)[0], level)).locked():
                 self.table(layer, level)
         return {layer: self.table(layer, level) for layer, level in levels.items()}
 
@@ -224,7 +259,7 @@ class Renderer:
         """The spots of a layer for pixels of a level."""
         anchor, scale = self._anchor(layer)
         found: Table = self._once(
-            self._tables, (anchor, level),
+            self.kept.tables, (anchor, level),
             lambda: self.optics.table(self.layers.blur(anchor), level, self.extent(anchor)),
         )
         return found if anchor == layer else replace(found, radius=found.radius * scale, half=found.half * scale)
@@ -250,10 +285,6 @@ class Renderer:
         light = np.interp(at, np.arange(len(illumination)), illumination)
         return np.asarray(1 + self.vignetting * (light - 1), np.float32)
 
-    def side(self, factor: int) -> int:
-        """Side of the blocks that share a kernel [px of a level]."""
-        wanted = math.hypot(*self.place.frame) / BLOCKS / factor
-        return 1 << min(max(round(math.log2(max(wanted, 1))), 3), 6)
 
 
 def _numbers(layer: Int16) -> set[int]:

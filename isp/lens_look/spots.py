@@ -1,29 +1,32 @@
 """Spots: what the light of a point in a layer looks like on the sensor, as tables over the field.
 
-A table holds, for each field height, the density of the light of red, green and blue, x away from the axis of the lens.
-The renderer turns it by the azimuth of each place in the picture. Coma moves the middle of a spot from the chief ray,
-farther with the field and alike for all distances: tables are about the middle of the spot of what is in focus, and how
-far that lies from the chief ray is drawn later, with the distortion. So the kernels of neighbouring blocks fit.
+A table holds, for each field height, the density of the light of red, green and blue around the place of the chief
+ray, x away from the axis of the lens. The renderer turns it by the azimuth of each place in the picture. Coma moves the
+middle of a spot from the chief ray, alike for all distances: where that is by more than `APART` from one block of the
+picture to the next, tables are about the middle of the spot of what is in focus, and how far it lies from the chief ray
+is drawn later, with the distortion.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isp.errors import UsageError
-from isp.lens_look.fans import FIELDS, RAYS, VERGENCES, WAVELENGTHS, Fans
+from isp.lens_look.fans import FIELDS, Fans
+from isp.lens_look.field_tracing import RAYS, VERGENCES, WAVELENGTHS
 from isp.lens_look.programs import run
+from isp.lens_look.table_loops import LANES
 from isp.lens_look.thin_lens import check_focus
 from isp.lenses import Lens
 from isp.lenses.beam import Opening
 from isp.lenses.lens import NOMINAL
-from isp.values import Float32, Float64
+from isp.values import Float32, Float64, frozen
 
 DIVISIONS = 4
 """Each cell between traced rays is divided into so many parts along each side."""
@@ -49,6 +52,8 @@ NEARNESS = 8
 """Steps of vergence between points that were traced, for which the lit part of the pupil is kept."""
 NARROWEST = 0.15
 """Radius of the stop [clear radii] below which its spots are those at this radius, smaller: rays lie too far apart."""
+APART = 0.2
+"""By so much the middle of spots may move from block to block [px]."""
 TURNS = 4
 """Steps of azimuth over one blade of the iris."""
 
@@ -108,6 +113,8 @@ class Optics:
         Of the iris; 0 is round [degrees].
     onion : (depth, rings)
         Modulation of the light over the radius of the stop, as turned aspheres leave it.
+    block : float
+        Side of the blocks of the picture that share a kernel [px].
 
     Raises
     ------
@@ -124,6 +131,7 @@ class Optics:
     blades: int = 0
     blade_angle: float = 0.0
     onion: tuple[float, float] = (0.0, 0.0)
+    block: float = 0.0
 
     def __post_init__(self) -> None:
         check_focus(self.fans.focal_length, self.focus / 1e3)
@@ -182,7 +190,8 @@ class Optics:
     def shift(self) -> Float64:
         """(F,) how far away from the axis the middle of the spot of what is in focus lies from the chief ray [px].
 
-        In the picture before distortion, like the spots.
+        Half of its light lies on either side. In the picture before distortion, like the spots; 0 where neighbouring
+        blocks fit without.
         """
         found = np.zeros(FIELDS)
         for k in range(1, FIELDS):
@@ -192,11 +201,12 @@ class Optics:
                 # beyond the lens's field
                 found[k:] = found[k - 1]
                 break
-            middle = self._about_chief(k, 1 / self.focus, corners)[0].mean(axis=1).ravel()
-            order = np.argsort(middle)
-            before = np.cumsum(np.tile(light, len(middle) // len(light))[order])
-            found[k] = np.interp(before[-1] / 2, before, middle[order])
-        return found
+            places = self._about_chief(k, 1 / self.focus, corners)[0][:, corners].mean(axis=1).ravel()
+            order = np.argsort(places, kind="stable")
+            before = np.cumsum(np.tile(light, len(places) // len(light))[order])
+            found[k] = np.interp(before[-1] / 2, before, places[order])
+        step = self.corner / (FIELDS - 1)
+        return found if np.abs(np.diff(found)).max() * self.block > APART * step else np.zeros(FIELDS)
 
     @cached_property
     def _maps(self) -> tuple[Float32, Float32, Float32, Float32]:
@@ -240,9 +250,14 @@ class Optics:
         """
         step = round(self._near(field, vergence) * NEARNESS)
         key = (field, step, turn)
-        if key not in self._kept:
-            self._kept[key] = self._sampled(field, step / NEARNESS, turn)
-        return self._kept[key]
+        found = self._kept.get(key)
+        if found is None:
+            found = self._kept[key] = self._sampled(field, step / NEARNESS, turn)
+        return found
+
+    def forget(self) -> None:
+        """Give back the memory of what is made again where it is needed."""
+        self._kept.clear()
 
     @cached_property
     def _kept(self) -> dict[tuple[int, int, float], tuple[Indices, Float32]]:
@@ -266,24 +281,23 @@ class Optics:
             weight *= 1 + depth * np.cos(2 * np.pi * rings * np.hypot(*stop))
         return corners[:, used], weight.astype(np.float32)
 
-    def _places(self, field: int, vergence: float, corners: Indices) -> Float32:
-        """(2, 9, 4, cells) places around the middle of the spot of what is in focus [px]."""
-        places = self._about_chief(field, vergence, corners)
+    def _places(self, field: int, vergence: float, used: Indices) -> Float32:
+        """(2, 9, rays) places of all rays around the middle of spots [px], if those are the ones `used`."""
+        places = self._about_chief(field, vergence, used)
         places[0] -= np.float32(self.shift[field])
         return places
 
-    def _about_chief(self, field: int, vergence: float, corners: Indices) -> Float32:
-        """(2, 9, 4, cells) places around the chief ray [px]."""
+    def _about_chief(self, field: int, vergence: float, used: Indices) -> Float32:
+        """(2, 9, rays) places of all rays around the chief ray [px], if those are the ones `used`."""
         w = self._near(field, vergence)
-        x, y, slope_x, slope_y = (_between(a[field].swapaxes(0, 1), w, axis=1) for a in self._maps)
+        x, y, slope_x, slope_y = (_between(a[field], w) for a in self._maps)
         x = x + self.plane * slope_x - self._chief(field, vergence)
         y = y + self.plane * slope_y
         along, across = (self.strength / self.pitch / float(s[field]) for s in self.stretch)
-        both = np.stack([x * along, y * across], dtype=np.float32)
-        places = both.reshape(2, both.shape[1], -1)[:, :, corners]
+        places = np.stack([x * along, y * across], dtype=np.float32).reshape(2, len(x), -1)
         if self._stop.radius < NARROWEST:
             # of each colour about its own middle
-            middle = places.mean(axis=tuple(range(2, places.ndim)), keepdims=True)
+            middle = places[:, :, used].mean(axis=tuple(range(2, 2 + used.ndim)))[:, :, None]
             places = middle + (places - middle) * (self._stop.radius / NARROWEST)
         return places
 
@@ -297,7 +311,7 @@ class Optics:
             lit = np.flatnonzero(self._open(k, self._near(k, vergence), 0.0).ravel() > 0)
             if not lit.size:
                 continue
-            x, y = self._places(k, vergence, lit[None])[:, :, 0]
+            x, y = self._places(k, vergence, lit)[:, :, lit]
             # a cell around each ray holds light, too
             radius[k] = np.quantile(np.hypot(x, y), ENERGY) * (1 + 0.8 / math.sqrt(lit.size))
             core[k] = 2 * math.sqrt(2) * np.median(np.hypot(x - x.mean(), y - y.mean()))
@@ -309,15 +323,17 @@ class Optics:
         found = [self._samples(k, vergence, turn) for k in range(FIELDS)]
         count = max(corners.shape[1] for corners, _ in found)
         waves = sum(len(colour) for colour in WAVELENGTHS)
-        at = np.zeros((FIELDS, waves, 2, count, 4), np.float32)
+        at = np.empty((FIELDS, waves, 2, RAYS**2), np.float32)
+        around = np.zeros((FIELDS, count, 4), np.int32)
         weights = np.zeros((FIELDS, count, DIVISIONS**2), np.float32)
         for k, (corners, weight) in enumerate(found):
             cells = corners.shape[1]
             places = self._places(k, vergence, corners) * np.float32(n / (2 * half[k])) + np.float32(n / 2)
-            at[k, :, :, :cells] = places.transpose(1, 0, 3, 2)
+            at[k] = places.swapaxes(0, 1)
+            around[k, :cells] = corners.T
             weights[k, :cells] = weight.T / max(weight.sum() * len(WAVELENGTHS[0]), 1e-12)
         parts = np.ascontiguousarray(_weights().T, np.float32)
-        run("splat", at, weights, parts, np.zeros((n, n), np.float32), light)
+        run("splat", at, around, weights, parts, np.zeros((n, n), np.float32), light)
 
     def table(self, blur: float, level: int, extent: Extent) -> Table:
         """The spots of the layer of thin-lens blur diameter `blur` [px], for pixels of 2^level.
@@ -345,11 +361,14 @@ class Optics:
         for turn in range(self.turns):
             cones = _cones(cone)
             margin = cones.shape[1] // 2
-            light = np.zeros((FIELDS, len(WAVELENGTHS), n + 2 * margin, n + 2 * margin), np.float32)
+            spare = -n % LANES
+            light = np.zeros((FIELDS, len(WAVELENGTHS), n + 2 * margin, n + 2 * margin + spare), np.float32)
             inner = light[..., margin : margin + n, margin : margin + n]
             self._splat(vergence, 360.0 / max(self.blades, 1) * turn / self.turns, drawn, inner)
-            soft = np.empty(inner.shape, np.float32)
-            run("soften", light, cones, soft)
+            soft = np.empty((*inner.shape[:-1], n + spare), np.float32)
+            widths = (np.count_nonzero(cones, axis=2).astype(np.int32) - 1) // 2
+            run("soften", light, cones, _boxes(light), widths, soft)
+            soft = np.ascontiguousarray(soft[..., :n])
             soft[soft < DIM * soft.mean(axis=(2, 3), keepdims=True)] = 0
             # per area, so that tables of other sizes can be blended with it
             density[turn, :, :3] = soft * ((n / (2 * half)) ** 2)[:, None, None, None]
@@ -366,26 +385,39 @@ def _opening(lens: Lens | None, widest: float, f_number: float, blades: int) -> 
     return Opening(min(widest / f_number, 1.0), blades)
 
 
-def _between(points: NDArray[Any], w: float, axis: int = 0) -> NDArray[Any]:
-    """What lies at vergence w, along an axis of `VERGENCES`."""
+def _between(points: NDArray[Any], w: float) -> NDArray[Any]:
+    """What lies at vergence w, along the first axis, of `VERGENCES`."""
     first = int(w >= VERGENCES[1])
-    far, near = np.moveaxis(points, axis, 0)[first : first + 2]
+    far, near = points[first : first + 2]
     return np.asarray(far + points.dtype.type(w - VERGENCES[first]) * (near - far))
 
 
+@cache
 def _corners(n: int) -> Indices:
     """(4, cells) flat indices of the corners of the cells of an (n, n) grid."""
     first = (np.arange(n - 1)[:, None] * n + np.arange(n - 1)).ravel()
-    return np.stack([first, first + 1, first + n, first + n + 1])
+    return frozen(np.stack([first, first + 1, first + n, first + n + 1]))
 
 
+@cache
 def _weights() -> Float64:
     """(4, divisions) bilinear weights of the corners at places spread evenly over a cell, in no row with another."""
     total = DIVISIONS**2
     a = (np.arange(total) + 0.5) / total
     # the golden ratio spreads its multiples more evenly than any other number
     b = (np.arange(total) * 0.6180339887498949 + 0.5) % 1
-    return np.stack([(1 - a) * (1 - b), (1 - a) * b, a * (1 - b), a * b])
+    return frozen(np.stack([(1 - a) * (1 - b), (1 - a) * b, a * (1 - b), a * b]))
+
+
+def _boxes(light: Float32) -> NDArray[np.int32]:
+    """(F, 4) first and last column, first and last row of tables (F, colours, h, w) that hold light."""
+    boxes = np.empty((len(light), 4), np.int32)
+    for box, tables in zip(boxes, light, strict=True):
+        there = np.asarray(tables.any(axis=0))
+        for k, axis in ((0, 0), (2, 1)):
+            lit = np.flatnonzero(there.any(axis=axis))
+            box[k : k + 2] = (lit[0], lit[-1]) if lit.size else (0, -1)
+    return boxes
 
 
 def _cones(radius: Float64) -> Float32:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+LANES = 32
+"""Columns of a table that are softened together."""
+
 
 def variables(names: str) -> list[Any]:
     """Halide variables of these names, separated by spaces."""
@@ -168,48 +171,67 @@ def cell_colour() -> tuple[Any, list[Any]]:
 def splat() -> tuple[Any, list[Any]]:
     """Light of divided cells of rays in the cells of tables, (x, y, colour, field).
 
-    at (corner, cell, 2, wavelength, field): places of the corners of the cells of rays in the table; weights (division,
-    cell, field); parts (corner, division); shape (n, n).
+    at (ray, 2, wavelength, field): places of rays in the table; corners (corner, cell, field): the rays around a cell;
+    weights (division, cell, field); parts (corner, division); shape (n, n).
     """
     import halide as hl
 
-    x, y, c, f = variables("x y c f")
-    at = hl.ImageParam(hl.Float(32), 5, "at")
+    x, y, c, f, d, cell, k = variables("x y c f d cell k")
+    at, corners = hl.ImageParam(hl.Float(32), 4, "at"), hl.ImageParam(hl.Int(32), 3, "corners")
     weights = hl.ImageParam(hl.Float(32), 3, "weights")
     parts, shape = hl.ImageParam(hl.Float(32), 2, "parts"), hl.ImageParam(hl.Float(32), 2, "shape")
     n = shape.dim(0).extent()
     r = hl.RDom([(0, parts.dim(1).extent()), (0, weights.dim(1).extent()), (0, 3)], "r")
-    output = hl.Func("output")
-    output[x, y, c, f] = hl.f32(0)
+    share, spot, output = hl.Func("share"), hl.Func("spot"), hl.Func("output")
+    share[d, x] = parts[x, d]
 
     def place(axis: int) -> Any:
-        total = at[0, r.y, axis, c * 3 + r.z, f] * parts[0, r.x]
-        for k in range(1, 4):
-            total = total + at[k, r.y, axis, c * 3 + r.z, f] * parts[k, r.x]
+        rays = [hl.unsafe_promise_clamped(corners[i, cell, f], 0, at.dim(0).extent() - 1) for i in range(4)]
+        total = at[rays[0], axis, c * 3 + k, f] * share[d, 0]
+        for i in range(1, 4):
+            total = total + at[rays[i], axis, c * 3 + k, f] * share[d, i]
         return hl.clamp(hl.i32(hl.floor(total)), 0, n - 1)
 
-    output[place(0), place(1), c, f] += weights[r.x, r.y, f]
-    return output, [at, weights, parts, shape]
+    spot[d, c, cell, k, f] = (place(0), place(1))
+    output[x, y, c, f] = hl.f32(0)
+    found = spot[r.x, c, r.y, r.z, f]
+    lit = [hl.unsafe_promise_clamped(found[axis], 0, n - 1) for axis in (0, 1)]
+    output[lit[0], lit[1], c, f] += weights[r.x, r.y, f]
+    share.compute_root()
+    output.bound(c, 0, 3)
+    # colours side by side: their sums do not wait for each other
+    output.update().reorder(c, r.x, r.y, r.z, f).unroll(c)
+    spot.compute_at(output, r.y).vectorize(d, 8)
+    return output, [at, corners, weights, parts, shape]
 
 
 def soften() -> tuple[Any, list[Any]]:
     """Tables (x, y, colour, field) convolved with the kernel of their field (x, y, field), by whose reach they are
-    larger than the result; the rim of that is left dark.
+    larger than the result, whose rim is left dark. Columns of both are as many more as make those of the result a
+    multiple of `LANES`.
+
+    box (4, field): first and last column, first and last row with light in the tables of a field; widths (row, field):
+    half the width of a row of its kernel. What lies outside of these is 0, and adding it is left out.
     """
     import halide as hl
 
-    x, y, c, f, xo = variables("x y c f xo")
+    x, y, c, f, k, xo = variables("x y c f k xo")
     light, cone = hl.ImageParam(hl.Float(32), 4, "light"), hl.ImageParam(hl.Float(32), 3, "cone")
-    taps = cone.dim(0).extent()
-    n = light.dim(0).extent() - taps + 1
+    box, widths = hl.ImageParam(hl.Int(32), 2, "box"), hl.ImageParam(hl.Int(32), 2, "widths")
+    taps, lanes = cone.dim(0).extent(), LANES
+    n = light.dim(1).extent() - taps + 1
     r = hl.RDom([(0, taps), (0, taps)], "r")
+    r.where((r.y >= box[2, f] - y) & (r.y <= box[3, f] - y))
+    r.where((r.x >= taps // 2 - widths[r.y, f]) & (r.x <= taps // 2 + widths[r.y, f]))
+    r.where((r.x >= box[0, f] - xo * lanes - lanes + 1) & (r.x <= box[1, f] - xo * lanes))
     total = hl.Func("total")
-    total[x, y, c, f] = hl.f32(0)
-    total[x, y, c, f] += light[x + r.x, y + r.y, c, f] * cone[r.x, r.y, f]
+    total[k, xo, y, c, f] = hl.f32(0)
+    total[k, xo, y, c, f] += light[xo * lanes + k + r.x, y + r.y, c, f] * cone[r.x, r.y, f]
     output = hl.Func("output")
     inside = (x > 0) & (y > 0) & (x < n - 1) & (y < n - 1)
-    output[x, y, c, f] = hl.select(inside, total[x, y, c, f], hl.f32(0))
-    output.split(x, xo, x, 32, hl.TailStrategy.ShiftInwards).vectorize(x, 8).unroll(x)
-    total.compute_at(output, xo).vectorize(x, 8).unroll(x)
-    total.update().reorder(x, r.x, r.y).vectorize(x, 8).unroll(x)
-    return output, [light, cone]
+    output[x, y, c, f] = hl.select(inside, total[x % lanes, x // lanes, y, c, f], hl.f32(0))
+    output.output_buffer().dim(0).set_min(0)
+    output.bound(c, 0, 3).split(x, xo, x, lanes, hl.TailStrategy.RoundUp).reorder(x, c, xo, y, f).vectorize(x, 8)
+    total.compute_at(output, xo).bound_extent(k, lanes).vectorize(k, 8).unroll(k).unroll(c)
+    total.update().reorder(k, c, r.x, r.y).vectorize(k, 8).unroll(k).unroll(c)
+    return output, [light, cone, box, widths]

@@ -69,7 +69,7 @@ class Tile:
         reaches = {k: self._radius(tables[k]) + 3 * 2**level for k, level in levels.items()}
         reached = {k: self._squares.reached(k, reach) for k, reach in reaches.items()}
         layers = [
-            self._prepared(k, Blocks.of(self.size, 2**level, renderer.side(2**level)), tables[k], reached[k])
+            self._prepared(k, Blocks.of(self.size, 2**level, renderer.place.block(2**level)), tables[k], reached[k])
             for k, level in levels.items() if reached[k].any()
         ]
         if len(levels) == 1:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
 from isp.errors import UsageError
 from isp.lenses.lens import Lens
+from isp.lenses.prescription import Prescription
 from isp.lenses.reader import parse_lenses, read_lenses
 from isp.profile.text import did_you_mean, quoted
 
@@ -44,12 +46,16 @@ def load_lens(path: str | os.PathLike[str] | None = None, name: str | None = Non
         if name not in lens_names():
             raise _unknown(name, lens_names(), "the catalogue")
         return _shipped(name)
-    found = read_lenses(Path(path))
+    return Lens(chosen(read_lenses(Path(path)), name, os.fspath(path)))
+
+
+def chosen(found: Mapping[str, Prescription], name: str | None, where: str) -> Prescription:
+    """The lens of that name of a file; without a name, its only one. UsageError if there is none."""
     if name is None and len(found) == 1:
-        name = next(iter(found))
-    if name not in found:
-        raise _unknown(name, list(found), os.fspath(path))
-    return Lens(found[name])
+        return next(iter(found.values()))
+    if name is None or name not in found:
+        raise _unknown(name, list(found), where)
+    return found[name]
 
 
 @cache

@@ -141,6 +141,10 @@ class Prescription:
         object.__setattr__(self, "vertices", tuple(float(v) for v in starts))
         self._check_gaps()
 
+    def _asdict(self) -> dict[str, str | int]:
+        """What a report says of it: its name and size, not its numbers."""
+        return {"name": self.name, "surfaces": len(self.surfaces)}
+
     @property
     def stop(self) -> int:
         """Index of the aperture stop."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -136,14 +135,9 @@ def _compute(
 
 
 def _load(key: str) -> PsfTable | None:
-    data = cache.load(key)
-    if data is None:
-        return None
-    with np.load(io.BytesIO(data), allow_pickle=False) as held:
-        return PsfTable(*(frozen(held[name]) for name in _ARRAYS))
+    held = cache.load_arrays(key)
+    return None if held is None else PsfTable(*(frozen(held[name]) for name in _ARRAYS))
 
 
 def _store(key: str, table: PsfTable) -> None:
-    data = io.BytesIO()
-    np.savez(data, **{name: getattr(table, name) for name in _ARRAYS})
-    cache.store(key, data.getvalue())
+    cache.store_arrays(key, {name: getattr(table, name) for name in _ARRAYS})

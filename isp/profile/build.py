@@ -11,7 +11,7 @@ from isp import stages as registry
 from isp.errors import ProfileError
 from isp.parameters import FileRef
 from isp.profile.chain import check_chain
-from isp.profile.files import locate
+from isp.profile.files import LENSES, load_file, locate
 from isp.profile.loader import Document, KeyPath
 from isp.profile.migrate import MIGRATIONS, Migration, migrate
 from isp.profile.model import VERSION, Given, Profile, StageEntry
@@ -152,6 +152,9 @@ def _check_files(entry: StageEntry, folder: Path | None, document: Document) -> 
         if isinstance(value, FileRef):
             try:
                 locate(value, folder)
+                if value.file.lower().endswith(LENSES):
+                    # short, and what is in it is named in the profile; tables of numbers are read when they are used
+                    load_file(value, folder)
             except ProfileError as error:
                 where = next((p for p in document.lines if p[-2:] == (entry.name, key)), ())
                 raise document.error(where, f"{entry.name}.{key}: {error}") from None

@@ -8,15 +8,18 @@ import os
 import re
 import stat
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isp.errors import LimitError, ProfileError
+from isp.errors import LimitError, ProfileError, UsageError
 from isp.io.cube import Cube, parse_cube
 from isp.parameters import FileRef
 from isp.profile.text import one_line, quoted
+
+if TYPE_CHECKING:
+    from isp.lenses.prescription import Prescription
 
 MAX_FILE_BYTES: Final = 64_000_000
 """Largest file a profile may name [bytes]."""
@@ -24,7 +27,8 @@ MAX_VALUES: Final = 1_000_000
 """Most numbers in one array."""
 MAX_AXES: Final = 4
 _HEADER_BYTES: Final = 10_000
-_SUFFIXES: Final = (".npy", ".cube")
+LENSES: Final = ".yaml"
+_SUFFIXES: Final = (".npy", ".cube", LENSES)
 
 
 def locate(ref: FileRef, folder: Path | None) -> Path:
@@ -56,8 +60,10 @@ def locate(ref: FileRef, folder: Path | None) -> Path:
     return real
 
 
-def load_file(ref: FileRef, folder: Path | None, *, anywhere: bool = False) -> NDArray[np.float64] | Cube:
-    """The numbers of the file that `ref` names: an array from ``.npy``, a look-up table from ``.cube``.
+def load_file(
+    ref: FileRef, folder: Path | None, *, anywhere: bool = False
+) -> NDArray[np.float64] | Cube | Prescription:
+    """What the file that `ref` names holds: an array (``.npy``), a look-up table (``.cube``) or a lens (``.yaml``).
 
     Parameters
     ----------
@@ -70,12 +76,12 @@ def load_file(ref: FileRef, folder: Path | None, *, anywhere: bool = False) -> N
 
     Returns
     -------
-    array of float64, any shape of up to 4 axes, finite; or Cube
+    array of float64, any shape of up to 4 axes, finite; Cube; or Prescription
 
     Raises
     ------
     ProfileError
-        Refused name, wrong hash, or not such an array or table.
+        Refused name, wrong hash, not such an array or table, a wrong lens file, or no lens of that name in it.
     LimitError
         Larger than `MAX_FILE_BYTES` or more than `MAX_VALUES` numbers.
     """
@@ -86,7 +92,20 @@ def load_file(ref: FileRef, folder: Path | None, *, anywhere: bool = False) -> N
     found = hashlib.sha256(data).hexdigest()
     if ref.sha256 and found != ref.sha256.lower():
         raise ProfileError(f"file {quoted(ref.file)} has SHA-256 {found}, but the profile says {quoted(ref.sha256)}")
-    return parse_cube(data, one_line(ref.file)) if path.suffix.lower() == ".cube" else parse_npy(data, ref.file)
+    suffix = path.suffix.lower()
+    if suffix == LENSES:
+        return _lens(ref, data)
+    return parse_cube(data, one_line(ref.file)) if suffix == ".cube" else parse_npy(data, ref.file)
+
+
+def _lens(ref: FileRef, data: bytes) -> Prescription:
+    from isp.lenses.lens_files import chosen
+    from isp.lenses.reader import parse_lenses
+
+    try:
+        return chosen(parse_lenses(data, one_line(ref.file)), ref.name or None, one_line(ref.file))
+    except UsageError as error:
+        raise ProfileError(str(error)) from None
 
 
 def parse_npy(data: bytes, name: str, most: int = MAX_VALUES, dtype: type[Any] = np.float64) -> NDArray[Any]:

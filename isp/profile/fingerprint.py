@@ -32,7 +32,12 @@ def profile_fingerprint(profile: Profile) -> str:
 
 
 def _content(value: Any, profile: Profile, origin: str) -> Any:
+    from isp.lenses.prescription import Prescription
+
+    if isinstance(value, Prescription):
+        return repr(value)
     if not isinstance(value, FileRef):
         return value
     path = Path(value.file) if origin == "--set" else locate(value, profile.folder)
-    return hashlib.sha256(read_bounded(path, MAX_FILE_BYTES, "file")).hexdigest()
+    content = hashlib.sha256(read_bounded(path, MAX_FILE_BYTES, "file")).hexdigest()
+    return [content, value.name] if value.name else content

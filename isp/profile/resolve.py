@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from isp.errors import InputError, ProfileError
-from isp.io.cube import Cube
 from isp.parameters import FileRef, Param, Table
 from isp.profile.chain import check_chain
 from isp.profile.files import load_file
@@ -71,8 +70,8 @@ def resolve_entry(entry: StageEntry, context: Context, profile: Profile) -> Reso
 def freeze(profile: Profile, resolved: Mapping[str, ResolvedStage]) -> Profile:
     """A copy of `profile` with the plain values of `resolved` (by stage name) written out.
 
-    A look-up table, or a value of more than `MAX_INLINE` numbers, that came from a file stays a file name. Raises
-    ProfileError if a plain value is not one that a profile may hold.
+    A look-up table, a lens, or a value of more than `MAX_INLINE` numbers that came from a file stays a file name.
+    Raises ProfileError if a plain value is not one that a profile may hold.
     """
     from isp.profile.build import make_entry
 
@@ -178,6 +177,7 @@ def _position(what: str, table: Table, context: Context) -> tuple[float, str]:
 
 
 def _count(value: Plain) -> int:
-    if isinstance(value, Cube):
-        return MAX_INLINE + 1
-    return sum(_count(v) for v in value) if isinstance(value, tuple) else 1
+    if isinstance(value, tuple):
+        return sum(_count(v) for v in value)
+    # a look-up table or a lens stays in its file
+    return 1 if isinstance(value, (str, int, float)) else MAX_INLINE + 1

@@ -116,6 +116,7 @@ def _file(param: Param) -> dict[str, Any]:
         "description": "a file inside the profile's own folder",
         "properties": {
             "file": {"type": "string", "pattern": f"({suffixes})$"},
+            **({"name": {"type": "string", "description": "which of the things in the file"}} if param.named else {}),
             "sha256": {"type": "string", "pattern": "^[0-9a-fA-F]{64}$"},
         },
         "required": ["file"],

@@ -55,12 +55,16 @@ def _stage(entry: StageEntry) -> str | dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    from isp.lenses.prescription import Prescription
+
     if isinstance(value, FileRef):
-        return {"file": value.file, "sha256": value.sha256} if value.sha256 else {"file": value.file}
+        return value._asdict()
     if isinstance(value, Table):
         return {value.axis: dict(value.points)}
     if isinstance(value, Cube):
         return value.numbers()
+    if isinstance(value, Prescription):
+        raise ProfileError(f"lens {one_line(value.name)} was given as a prescription; write it as a lens file")
     return value
 
 

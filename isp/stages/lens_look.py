@@ -16,12 +16,15 @@ import math
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isp.errors import InputError
-from isp.lenses import lens_names
+from isp.errors import InputError, UsageError
+from isp.lenses import Lens, lens_names, load_lens
+from isp.lenses.lens import WIDEST_FIELD
+from isp.lenses.prescription import Prescription
 from isp.parameters import Param
 from isp.stage import Context, Plain, Stage
 from isp.values import Companions, Float32, Picture
@@ -42,6 +45,13 @@ _GLARE_PIXELS = 192
 """Longest side of the copy that the veil is made of [px]."""
 
 
+class LensParam(Param):
+    """A `Param` whose plain value is a name of the catalogue, or the `Prescription` that a lens file holds."""
+
+    def check(self, value: Any) -> Any:
+        return value if isinstance(value, Prescription) else super().check(value)
+
+
 class LensLook(Stage):
     """Render the picture as if taken through another lens, with its depth of field."""
 
@@ -49,8 +59,8 @@ class LensLook(Stage):
     takes = ("scene",)
     kind = "frame"
     parameters = (
-        Param("lens", "50mm_f1.2_1966", "A lens of the catalogue, or an ideal thin one",
-              choices=(IDEAL, *lens_names())),
+        LensParam("lens", "50mm_f1.2_1966", "A lens of the catalogue, an ideal thin one, or one of a lens file",
+                  choices=(IDEAL, *lens_names()), files=(".yaml",), named=True),
         Param("focal_length", 0.0, "The lens scaled to this focal length; 0 as it is (ideal: 50)", unit="mm", lower=0,
               upper=1000),
         Param("f_number", 0.0, "Aperture; 0 is wide open (ideal: 1.4)", lower=0, upper=64, tune="search"),
@@ -133,6 +143,7 @@ class LensLook(Stage):
                     light, layer, alpha, sure = matte.refined(light, layer, int(values["edge_refine"]), pool)
         if values["strength"] or values["vignetting"]:
             light = renderer.render(np.ascontiguousarray(light), layer, count, alpha, sure=sure)
+            renderer.tidy()
         bend = _bend(values, optics, renderer.place)
         if bend is not None:
             light = bend.light(light)
@@ -151,13 +162,20 @@ class LensLook(Stage):
         from isp.lens_look import fans
         from isp.lens_look.spots import Optics
 
-        frame = _place(values, shape).frame
+        place = _place(values, shape)
+        frame = place.frame
         width = float(values["sensor_width"])
         sensor = tuple(width * n / max(frame) for n in frame)
         own, focal_length, f_number = _lens(values)
         tangent = fans.widest_tangent(focal_length, sensor)
-        ideal = values["lens"] == IDEAL
-        light = fans.ideal(own, f_number, tangent) if ideal else fans.prepare(values["lens"], None, tangent)
+        if tangent > math.tan(math.radians(WIDEST_FIELD)):
+            raise UsageError(
+                f"lens_look: behind {focal_length:.4g} mm a sensor {width:g} mm wide sees "
+                f"{math.degrees(math.atan(tangent)):.0f} degrees off the axis; allowed: {WIDEST_FIELD:g}; give a "
+                "longer focal_length or a smaller sensor_width"
+            )
+        lens = _lens_of(values["lens"])
+        light = fans.ideal(own, f_number, tangent) if lens is None else fans.traced(lens, tangent)
         # a lens scaled to another focal length sees the world scaled the other way
         scale = own / focal_length
         blades, onion = int(values["blades"]), values["onion"]
@@ -166,15 +184,17 @@ class LensLook(Stage):
             light, f_number, 1e3 * focus * scale, width / max(frame) * scale,
             strength=float(values["strength"]), distortion=float(values["distortion"]), blades=blades,
             blade_angle=float(values["blade_angle"]), onion=(onion[0], onion[1]),
+            block=place.block(1),
         )
 
     def renderer(self, values: Mapping[str, Plain], shape: tuple[int, int]) -> Renderer:
         """What renders a picture (H, W)."""
-        from isp.lens_look.renderer import Highlights, Renderer
+        from isp.lens_look.renderer import Highlights, Renderer, kept
 
+        optics, own = self.optics(values, shape), own_blur(values)
         return Renderer(
-            self.optics(values, shape), _place(values, shape), float(values["vignetting"]),
-            Highlights(float(values["highlights"]), float(values["threshold"])), own_blur=own_blur(values),
+            optics, _place(values, shape), float(values["vignetting"]),
+            Highlights(float(values["highlights"]), float(values["threshold"])), own_blur=own, kept=kept(optics, own),
         )
 
     def margin(self, values: Mapping[str, Plain], context: Context) -> int:
@@ -204,14 +224,20 @@ def own_blur(values: Mapping[str, Plain]) -> float:
 
 def _lens(values: Mapping[str, Plain]) -> tuple[float, float, float]:
     """Focal length as the lens was built, that to which it is scaled [mm], and the f-number in use."""
-    from isp.lenses import load_lens
-
     focal_length, f_number = float(values["focal_length"]), float(values["f_number"])
-    if values["lens"] == IDEAL:
+    lens = _lens_of(values["lens"])
+    if lens is None:
         own = focal_length or 50.0
         return own, own, f_number or 1.4
-    lens = load_lens(name=values["lens"])
     return lens.focal_length, focal_length or lens.focal_length, f_number or lens.f_number
+
+
+@lru_cache(maxsize=8)
+def _lens_of(value: str | Prescription) -> Lens | None:
+    """The lens that the parameter stands for; None for the ideal one. A changed file is another prescription."""
+    if isinstance(value, Prescription):
+        return Lens(value)
+    return None if value == IDEAL else load_lens(name=value)
 
 
 def _place(values: Mapping[str, Plain], shape: tuple[int, int]) -> Place:

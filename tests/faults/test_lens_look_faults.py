@@ -1,5 +1,7 @@
 """What the lens look refuses, from the command: one line that says what, and an exit code."""
 
+from importlib.resources import files
+
 import numpy as np
 import pytest
 
@@ -65,3 +67,58 @@ def test_depth_in_millimetres_is_the_same_picture(frame, tmp_path):
         depth_file, out = str(tmp_path / f"depth.{name}"), str(tmp_path / f"{name}.jpg")
         assert main(["run", "portrait_50mm", str(frame), "-o", out, "--depth", depth_file, *FOCUS]) == 0
     assert (tmp_path / "npy.jpg").read_bytes() == (tmp_path / "png.jpg").read_bytes()
+
+
+LENS_FILE = """\
+lenses:
+  wide:
+    surfaces:
+      - {id: front, R: 3.0, t: 1, n: 1.5, V: 60, D: 2, stop: true}
+      - {id: back, R: -3.0, t: 4, n: 1.0, V: null, D: 2}
+  dark:
+    surfaces:
+      - {id: front, R: 50.0, t: 1, n: 1.5, V: 60, D: 10}
+      - {id: back, R: -50.0, t: 40, n: 1.0, V: null, D: 10}
+      - {id: stop, R: .inf, t: 1, n: 1.0, V: null, D: 0.0001, stop: true}
+"""
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "code", "words"),
+    [
+        ("{file: mine.yaml, name: wide}", None, 3,
+         "p.yaml:24: lens_look.lens: file 'mine.yaml' is not a file in the profile's folder"),
+        ("{file: mine.yaml, name: wid}", LENS_FILE, 3,
+         "p.yaml:24: lens_look.lens: no lens 'wid' in mine.yaml; did you mean 'wide'?"),
+        ("{file: mine.yaml}", LENS_FILE, 3,
+         "p.yaml:24: lens_look.lens: mine.yaml has several lenses; give a name: wide, dark"),
+        ("{file: ../mine.yaml, name: wide}", LENS_FILE, 3, "leads out of the profile's folder"),
+        ("{file: mine.txt, name: wide}", LENS_FILE, 3, "{file: NAME.yaml, name: WHICH}"),
+        ("{file: mine.yaml, lens: wide}", LENS_FILE, 3,
+         "a file value is {file: NAME, name: WHICH, sha256: HEX} (name and sha256 optional)"),
+        ("{file: mine.yaml, name: wide, sha256: '00'}", LENS_FILE, 3, "but the profile says '00'"),
+        ("{file: mine.yaml, name: wide}", LENS_FILE.replace("R: 3.0", "R: -3.5").replace("R: -3.0", "R: 3.5"), 3,
+         "p.yaml:24: lens_look.lens: mine.yaml:2: wide: forms no image: focal length"),
+        ("{file: mine.yaml, name: wide}", LENS_FILE.replace("n: 1.5", "n: -1.5"), 3,
+         "mine.yaml:4: wide: surface front: n -1.5 is not allowed; allowed: 1..4"),
+        ("{file: mine.yaml, name: wide}", "{" + LENS_FILE, 3, "mine.yaml:"),
+        ("{file: mine.yaml, name: wide}", LENS_FILE + "#" * 1_000_000, 5, "at most 1000000"),
+        ("{file: mine.yaml, name: wide}", LENS_FILE, 2,
+         "lens_look: behind 3.176 mm a sensor 36 mm wide sees 82 degrees off the axis; allowed: 80; give a longer "
+         "focal_length or a smaller sensor_width"),
+    ],
+    ids=["no file", "no such lens", "no name", "outside", "suffix", "unknown key", "hash", "sign", "index",
+         "not a lens file", "too large", "format"],
+)  # fmt: skip
+def test_a_lens_file_that_will_not_do_ends_in_one_line(frame, tmp_path, capsys, value, text, code, words):
+    profile = (files("isp") / "profiles" / "portrait_50mm.yaml").read_text()
+    (tmp_path / "p.yaml").write_text(profile.replace("lens: 50mm_f1.2_1966, f_number: 1.4", f"lens: {value}"))
+    if text is not None:
+        (tmp_path / "mine.yaml").write_text(text)
+    out = tmp_path / "a.jpg"
+    assert main(["run", str(tmp_path / "p.yaml"), str(frame), "-o", str(out), *depth(tmp_path), *FOCUS]) == code
+    said = capsys.readouterr().err.strip()
+    assert words in said
+    assert len(said.splitlines()) == 1
+    assert "Traceback" not in said
+    assert not out.exists()

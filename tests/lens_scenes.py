@@ -114,7 +114,7 @@ class Trial:
             hidden = behind.astype(np.float32), self.layer(away, renderer)
         picture = renderer.render(light, self.layer(distance, renderer), 2, hidden=hidden)
         heights = np.linspace(0, optics.corner, len(optics.shift))
-        bend = Bend.of(heights, np.ones_like(heights), optics.shift, renderer.place.axis, math.hypot(*FRAME) / 2)
+        bend = Bend.of(heights, np.ones_like(heights), renderer.place.axis, math.hypot(*FRAME) / 2, optics.shift)
         return (picture if bend is None else bend.light(picture))[m:-m, m:-m]
 
     def margin(self, layers: Sequence[Layer]) -> int:

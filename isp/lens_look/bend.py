@@ -44,7 +44,7 @@ class Bend:
 
     @classmethod
     def of(
-        cls, heights: Float64, stretch: Float64, shift: Float64, axis: tuple[float, float], corner: float
+        cls, heights: Float64, stretch: Float64, axis: tuple[float, float], corner: float, shift: Float64 | None = None
     ) -> Bend | None:
         """The distortion that multiplies distances from the axis `heights` [px] by `stretch` and adds `shift` [px] to
         them; None if it is not seen.
@@ -54,14 +54,15 @@ class Bend:
 
         Parameters
         ----------
-        heights, stretch, shift : (F,) from 0 on
+        heights, stretch : (F,) from 0 on
         axis, corner : as they are kept
+        shift : (F,), 0 by default
         """
         from scipy.interpolate import PchipInterpolator
 
         fine = np.linspace(0, heights[-1], PLACES)
         straight = fine * PchipInterpolator(heights, stretch)(fine)
-        image = straight + PchipInterpolator(heights, shift)(fine)
+        image = straight if shift is None else straight + PchipInterpolator(heights, shift)(fine)
         # past its field a lens may fold back
         falling = np.flatnonzero(np.diff(image) <= 0)
         end = int(falling[0]) + 1 if falling.size else PLACES

@@ -52,8 +52,12 @@ NEARNESS = 8
 """Steps of vergence between points that were traced, for which the lit part of the pupil is kept."""
 NARROWEST = 0.15
 """Radius of the stop [clear radii] below which its spots are those at this radius, smaller: rays lie too far apart."""
-APART = 0.2
-"""By so much the middle of spots may move from block to block [px]."""
+APART = 0.1
+"""By so much of their width the middle of spots may move from block to block."""
+DARK = 0.1
+"""Of the light on the axis; where there is less, nobody sees what moves."""
+WIDTH = 2.5
+"""Diameter of a disc, in ranges that hold the middle half of its light."""
 TURNS = 4
 """Steps of azimuth over one blade of the iris."""
 
@@ -193,20 +197,24 @@ class Optics:
         Half of its light lies on either side. In the picture before distortion, like the spots; 0 where neighbouring
         blocks fit without.
         """
-        found = np.zeros(FIELDS)
-        for k in range(1, FIELDS):
+        found, width, bright = np.zeros(FIELDS), np.ones(FIELDS), np.zeros(FIELDS)
+        for k in range(FIELDS):
             corners, weight = self._samples(k, 1 / self.focus, 0.0)
             light = weight.sum(axis=0, dtype=np.float64)
-            if not light.any():
+            bright[k] = light.sum() * self.fans.cell[k]
+            if not bright[k]:
                 # beyond the lens's field
                 found[k:] = found[k - 1]
                 break
             places = self._about_chief(k, 1 / self.focus, corners)[0][:, corners].mean(axis=1).ravel()
             order = np.argsort(places, kind="stable")
             before = np.cumsum(np.tile(light, len(places) // len(light))[order])
-            found[k] = np.interp(before[-1] / 2, before, places[order])
-        step = self.corner / (FIELDS - 1)
-        return found if np.abs(np.diff(found)).max() * self.block > APART * step else np.zeros(FIELDS)
+            low, found[k], high = np.interp(before[-1] * np.array([0.25, 0.5, 0.75]), before, places[order])
+            width[k] = max(WIDTH * (high - low), 1.0)
+        found[0] = 0.0
+        step = self.block * np.abs(np.diff(found)) * (FIELDS - 1) / self.corner
+        seen = bright[1:] > DARK * bright[0]
+        return found if (seen & (step > APART * width[1:])).any() else np.zeros(FIELDS)
 
     @cached_property
     def _maps(self) -> tuple[Float32, Float32, Float32, Float32]:

@@ -273,7 +273,7 @@ def _bend(values: Mapping[str, Plain], optics: Optics, place: Place) -> Bend | N
     along, across = optics.stretch
     corner = math.hypot(*place.frame) / 2
     heights = np.linspace(0, optics.corner, len(across))
-    return Bend.of(heights, across, optics.shift * along, place.axis, corner)
+    return Bend.of(heights, across, place.axis, corner, optics.shift * along)
 
 
 def _veiled(light: Float32, amount: float) -> Float32:

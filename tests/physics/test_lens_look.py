@@ -242,6 +242,22 @@ def test_what_is_missing_or_impossible_ends_in_one_line():
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("name", "moves"), [("50mm_f1.2_1966", True), ("50mm_f1.4_1971", False)])
+def test_blocks_that_share_a_kernel_fit_together(name, moves, monkeypatch):
+    # dark discs on white from the axis outwards: the first lens's coma moves the middle of its spots
+    y, x = np.mgrid[:192, :192]
+    light = np.where(np.hypot(x % 48 - 24, y % 48 - 24) < 14, 0.1, 1.0)[..., None] * np.ones(3)
+    given = PLAIN | {"mode": "flat", "lens": name, "distortion": 1.0}
+    for left, top in ((930, 660), (300, 300)):
+        window = [left, top, 2048, 1536]
+        whole = look(light, window=window, **given)
+        with monkeypatch.context() as patch:
+            patch.setattr("isp.lens_look.renderer.BLOCKS", 320)
+            patch.setattr("isp.lens_look.spots.APART", 0.0 if moves else 1.0)
+            fine = look(light, window=window, **given)
+        assert np.abs(encoded(whole) - encoded(fine))[48:-48, 48:-48].max() < 0.05
+
+
 def test_behind_an_edge_that_is_itself_hidden_the_background_goes_on():
     width, middle, half = 4096, 60, 3
     x = np.arange(121) - middle

@@ -42,6 +42,16 @@ def test_light_comes_from_where_the_lens_has_it_from(share):
         np.testing.assert_allclose(found[inner][..., c], wanted[inner], atol=2e-4)
 
 
+def test_what_is_shifted_comes_from_beyond_the_edge_mirrored():
+    light = np.random.Generator(np.random.Philox(4)).random((*SHAPE, 3)).astype(np.float32)
+    # three pixels towards the axis everywhere but close to it: nothing is magnified for it
+    shift = np.minimum(HEIGHTS / HEIGHTS[1], 1) * -3.0
+    found = Bend.of(HEIGHTS, np.ones_like(HEIGHTS), (99.0, 74.0), CORNER, shift)
+    assert found is not None
+    beyond = light[74, [195, 196, 197, 198, 199, 198, 197, 196]]
+    np.testing.assert_allclose(found.light(light)[74, -8:], beyond, atol=0.02)
+
+
 def test_beside_a_bright_light_it_is_no_darker_than_before():
     light = np.full((*SHAPE, 3), 0.2, np.float32)
     light[20:24, 30:34] = 50.0

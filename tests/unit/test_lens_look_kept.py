@@ -69,7 +69,7 @@ def test_all_that_spots_depend_on_tells_them_apart():
     assert rendering.kept(dataclasses.replace(optics), 1.0) is first
     others = {
         "fans": ideal(51.0, 1.4, 0.3), "f_number": 2.1, "focus": 1501.0, "pitch": 0.021, "strength": 0.9,
-        "distortion": 0.1, "blades": 7, "blade_angle": 1.0, "onion": (0.1, 9.0),
+        "distortion": 0.1, "blades": 7, "blade_angle": 1.0, "onion": (0.1, 9.0), "block": 64.0,
     }  # fmt: skip
     assert set(others) == {field.name for field in dataclasses.fields(Optics)}
     for name, value in others.items():

@@ -14,12 +14,14 @@ from numpy.typing import ArrayLike
 from isp.errors import NumericError, UsageError
 from isp.lenses import beam as beams
 from isp.lenses.beam import Grid, Opening, Source, chief, launch
+from isp.lenses.contrast import Modulation, modulation
 from isp.lenses.glass import LONGEST, SHORTEST
 from isp.lenses.paraxial import Pupil, first_order
-from isp.lenses.point_spread import Psf, diffraction, point_spread, wave_spread
+from isp.lenses.point_spread import Psf, point_spread, wave_spread
 from isp.lenses.prescription import Prescription
-from isp.lenses.pupil_function import Complex, PupilFunction, Wavefront, pupil_function, transfer, wavefront_of
+from isp.lenses.pupil_function import PupilFunction, pupil_function
 from isp.lenses.trace import Traced
+from isp.lenses.wavefront import Wavefront, wavefront_of
 from isp.values import Float64
 
 NOMINAL = 0.9
@@ -40,13 +42,6 @@ class FieldCurvature(NamedTuple):
 
     tangential: float
     sagittal: float
-
-
-class Modulation(NamedTuple):
-    """Contrast of line patterns, 0..1: tangential varies along the radius of the image, sagittal across it."""
-
-    tangential: Float64
-    sagittal: Float64
 
 
 @dataclass(frozen=True)
@@ -406,26 +401,13 @@ class Lens:
         wavelength_nm: float | Sequence[float] | None, f_number: float | None, opening: Opening, distance_mm: float, *,
         perfect: bool = False,
     ) -> Modulation:
-        frequencies = _finite("a frequency", cycles_per_mm, "cycles/mm")
-        plane = self._plane(f_number) + float(_finite("defocus", defocus_mm, "mm"))
-        nothing, wanted = np.zeros(frequencies.size), np.ravel(frequencies)
-        fx, fy = np.concatenate([wanted, nothing]), np.concatenate([nothing, wanted])
+        frequencies, defocus = _finite("a frequency", cycles_per_mm, "cycles/mm"), _finite("defocus", defocus_mm, "mm")
         several = wavelength_nm if isinstance(wavelength_nm, Sequence) else (wavelength_nm,)
         if not several:
             raise UsageError("no wavelength is given; name one at least")
-        parts: list[Complex] = []
-        point = (math.nan, plane)
-        for nm in map(self._wavelength, several):
-            grid = self._lit(field_deg, nm, opening, distance_mm)
-            if not parts:
-                point = float(grid.rays.at(plane)[0][grid.passes].mean()), plane
-            pupil = pupil_function(grid, self._plane(f_number), nm)
-            parts.append(
-                _ray_transfer(grid, point, nm, fx, fy, perfect) if pupil is None
-                else transfer(pupil, point, nm, fx, fy, perfect=perfect)
-            )
-        contrast = np.reshape(np.abs(np.mean(parts, axis=0)), (2, *frequencies.shape))
-        return Modulation(contrast[0], contrast[1])
+        waves = [self._wavelength(nm) for nm in several]
+        lit = [(self._lit(field_deg, nm, opening, distance_mm), nm) for nm in waves]
+        return modulation(lit, self._plane(f_number), float(defocus), frequencies, perfect=perfect)
 
     def wavefront(
         self, field_deg: float, defocus_mm: float = 0.0, wavelength_nm: float | None = None,
@@ -491,18 +473,6 @@ class Lens:
         """Image height [mm] and slope of the chief ray; NaN where there is none."""
         ray = _chief_ray(self.prescription, Source(field_deg, distance_mm), self._wavelength(wavelength_nm))
         return float(ray.at(self._plane(f_number))[0][0]), float(ray.dx[0] / ray.dz[0])
-
-
-def _ray_transfer(
-    grid: Grid, point: tuple[float, float], wavelength_nm: float, fx: Float64, fy: Float64, perfect: bool
-) -> Complex:
-    """The transfer function of rays times that of the opening, about `point` (x, z) [mm]."""
-    limit = diffraction(grid, wavelength_nm, fx, fy)
-    if perfect:
-        return limit.astype(np.complex128)
-    x, y = (a[grid.passes] for a in grid.rays.at(point[1]))
-    rays = [np.exp(-2j * np.pi * (a * (x - point[0]) + b * y)).mean() for a, b in zip(fx, fy, strict=True)]
-    return np.asarray(rays * limit, np.complex128)
 
 
 @lru_cache(maxsize=24)

@@ -129,7 +129,8 @@ def _overlap(grid: Grid) -> tuple[Float64, float]:
     step = float((high - low).max()) / DIRECTIONS
     a, b = grid.rays.dx - low[0], grid.rays.dy - low[1]
     opening = _spread_light(grid, a - (high[0] - low[0]) / 2, b - (high[1] - low[1]) / 2, step, DIRECTIONS + 3)
-    opening = np.minimum(opening / np.median(opening[opening > 0]), 1)
+    # in or out: a cell that is half open would meet itself with a quarter
+    opening = (opening > 0.5 * np.median(opening[opening > 0])).astype(np.float64)
     shape = (2 * opening.shape[0],) * 2
     overlap = np.fft.irfft2(np.abs(np.fft.rfft2(opening, shape)) ** 2, shape)
     return np.fft.fftshift(overlap) / overlap[0, 0], step

@@ -1,4 +1,4 @@
-"""A beam behind the lens as light waves: its wavefront, and the interference that makes an image of it.
+"""A beam behind the lens as light waves, and the interference that makes an image of it.
 
 Every ray stands for a plane wave of its direction (the angular spectrum; Goodman, Introduction to Fourier Optics, 3.10
 and 6.4): amplitude and phase over the direction cosines are the pupil function, with the reference sphere at infinity.
@@ -19,7 +19,7 @@ from isp.errors import NumericError
 from isp.lenses.beam import Grid
 from isp.values import Float64
 
-DEGREE = 12
+DEGREE = 16
 """Of the polynomials in the direction cosines."""
 FITTED = 8_000
 """Rays that they are fitted to, at most."""
@@ -27,50 +27,13 @@ WRONG = 0.125
 """A path further from the polynomial's [wavelengths] counts as missed..."""
 MISSED = 0.02
 """...and a beam with more such rays is not described by it: its directions fold back."""
-FEWEST = 256
+FEWEST = 128
 """Samples across the opening, at least."""
 PER_CYCLE = 8
 """Samples per turn of the phase between two sheared pupils, which changes by a turn per cycle of the blur."""
 MOST = 2048
 """Samples across the opening, at most."""
 Complex = NDArray[np.complex128]
-
-
-@dataclass(frozen=True, eq=False)
-class Wavefront:
-    """The wave of one point and wavelength, against the sphere about its image in a plane.
-
-    The image point is the one in that plane for which `rms_waves` is the smallest (no tilt is left).
-
-    Parameters
-    ----------
-    cosine_x, cosine_y : (n,) float64
-        Direction cosines behind the lens, ascending; x is radial, outwards.
-    opd_waves : (n, n) float64
-        Optical path from the object to the image point less its mean over the opening [wavelengths], positive where
-        it is longer; axis 0 along y; NaN where no light gets through.
-    amplitude : (n, n) float64
-        0 where no light gets through, with mean square 1 where it does.
-    rms_waves : float
-        Root mean square of `opd_waves`, weighted by the light.
-    strehl : float
-        Intensity in the image point relative to a wave without aberrations of the same amplitude, 0..1.
-    center_mm : float
-        Image height of the image point.
-    """
-
-    cosine_x: Float64
-    cosine_y: Float64
-    opd_waves: Float64
-    amplitude: Float64
-    rms_waves: float
-    strehl: float
-    center_mm: float
-
-    @property
-    def peak_to_valley_waves(self) -> float:
-        """Greatest minus least of `opd_waves`."""
-        return float(np.nanmax(self.opd_waves) - np.nanmin(self.opd_waves))
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,10 +197,10 @@ def transfer(
         if not (high > low).all():
             continue
         if count not in whole:
-            cosines, cell = _places(pupil.low, pupil.high, count)
+            cosines, cell = parts_of(pupil.low, pupil.high, count)
             root, free, _ = pupil.sample(*cosines, point)
             whole[count] = float((root**2 * free).sum()) * cell
-        (cx, cy), cell = _places(low, high, count)
+        (cx, cy), cell = parts_of(low, high, count)
         (root, free, path), other = (
             pupil.sample(cx + side * shear[0], cy + side * shear[1], point) for side in (0.5, -0.5)
         )
@@ -270,37 +233,14 @@ def interference(
         raise NumericError(
             f"a picture {2e3 * reach:.0f} µm wide holds too many waves at {wavelength_nm:g} nm; here rays are right"
         )
-    (cx, cy), _ = _places(pupil.low, pupil.high, count)
+    (cx, cy), _ = parts_of(pupil.low, pupil.high, count)
     root, free, path = pupil.sample(cx, cy, point)
     field = root * free * np.exp(2j * np.pi / wave * path)
     over_x, over_y = (np.exp(2j * np.pi / wave * np.outer(places, c)) for c in (cx, cy))
     return np.abs(np.asarray(over_y @ field @ over_x.T, np.complex128)) ** 2
 
 
-def wavefront_of(pupil: PupilFunction, plane: float, wavelength_nm: float, count: int) -> Wavefront:
-    """The wavefront about the best image point in the plane z = `plane` [mm], on `count` x `count` samples."""
-    wave = wavelength_nm * 1e-6
-    (cx, cy), _ = _places(pupil.low, pupil.high, count)
-    root, free, path = pupil.sample(cx, cy, (pupil.point[0], plane))
-    amplitude, light = root * free, root**2 * free
-    light /= light.sum()
-    inside = light > 0
-    # the tilt that least squares leave is the place of the image point
-    columns = np.stack([a[inside] for a in np.broadcast_arrays(1.0, cx, cy[:, None])])
-    weighted = columns * light[inside]
-    mean, tilt_x, tilt_y = np.linalg.solve(
-        np.einsum("ik,jk->ij", weighted, columns), np.einsum("ik,k->i", weighted, path[inside])
-    )
-    waves = (path - mean - tilt_x * cx - tilt_y * cy[:, None]) / wave
-    share = amplitude / amplitude.sum()
-    return Wavefront(
-        cx, cy, np.where(inside, waves, math.nan), amplitude / math.sqrt(float((amplitude[inside] ** 2).mean())),
-        math.sqrt(float((light * waves**2).sum())), float(abs((share * np.exp(2j * np.pi * waves)).sum()) ** 2),
-        pupil.point[0] - float(tilt_x),
-    )
-
-
-def _places(low: Float64, high: Float64, count: int) -> tuple[tuple[Float64, Float64], float]:
+def parts_of(low: Float64, high: Float64, count: int) -> tuple[tuple[Float64, Float64], float]:
     """Middles of `count` parts of a box along x and y, and the area of one."""
     part = (np.arange(count) + 0.5) / count
     cx, cy = (a + part * (b - a) for a, b in zip(low, high, strict=True))

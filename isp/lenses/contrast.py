@@ -9,7 +9,8 @@ import numpy as np
 
 from isp.lenses.beam import Grid
 from isp.lenses.point_spread import diffraction
-from isp.lenses.pupil_function import Complex, pupil_function, transfer
+from isp.lenses.pupil_function import pupil_function
+from isp.lenses.waves import Complex, transfer
 from isp.values import Float64
 
 

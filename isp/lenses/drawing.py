@@ -184,7 +184,8 @@ def _light(axes: Any, lens: Lens, angles: list[float], f_number: float | None) -
 
 
 def _modulation(axes: Any, lens: Lens, angles: list[float], f_number: float | None) -> None:
-    at = np.linspace(0, angles[-1], 9)
+    # the beams of the illumination, which are traced
+    at = np.linspace(0, angles[-1], 17)
 
     def over_field(measure: Callable[[float], tuple[Float64, Float64]]) -> Float64:
         """(angles, 2, lines), NaN where it is dark."""

@@ -9,7 +9,8 @@ import numpy as np
 
 from isp.errors import UsageError
 from isp.lenses.beam import Grid
-from isp.lenses.pupil_function import PupilFunction, interference
+from isp.lenses.pupil_function import PupilFunction
+from isp.lenses.waves import interference
 from isp.values import Float64
 
 SAMPLES = 600_000

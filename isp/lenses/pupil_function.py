@@ -1,4 +1,4 @@
-"""A beam behind the lens as light waves, and the interference that makes an image of it.
+"""A beam behind the lens as light waves.
 
 Every ray stands for a plane wave of its direction (the angular spectrum; Goodman, Introduction to Fourier Optics, 3.10
 and 6.4): amplitude and phase over the direction cosines are the pupil function, with the reference sphere at infinity.
@@ -8,6 +8,7 @@ Shears of it along the image plane are spatial frequencies without any further f
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,7 +16,6 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
-from isp.errors import NumericError
 from isp.lenses.beam import Grid
 from isp.values import Float64
 
@@ -23,17 +23,16 @@ DEGREE = 16
 """Of the polynomials in the direction cosines."""
 FITTED = 8_000
 """Rays that they are fitted to, at most."""
+FEWEST_RAYS = 500
+"""Fewer do not hold the coefficients."""
 WRONG = 0.125
 """A path further from the polynomial's [wavelengths] counts as missed..."""
 MISSED = 0.02
-"""...and a beam with more such rays is not described by it: its directions fold back."""
+"""...and a beam with more such rays, or light, is not described by it: its directions fold back."""
+CELLS = 64
+"""Across the box of directions, to tell where there are rays."""
 FEWEST = 128
 """Samples across the opening, at least."""
-PER_CYCLE = 8
-"""Samples per turn of the phase between two sheared pupils, which changes by a turn per cycle of the blur."""
-MOST = 2048
-"""Samples across the opening, at most."""
-Complex = NDArray[np.complex128]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +46,8 @@ class PupilFunction:
         The point that paths lead to [mm].
     middle, half : (2,) float64
         Of the box of direction cosines that holds the beam.
+    near : (CELLS, CELLS) bool
+        Parts of the box, axis 0 along y, that rays pass, and those beside: elsewhere polynomials are no rays'.
     path, root, u, v : (DEGREE + 1, DEGREE + 1) float64
         Chebyshev coefficients over that box, axis 0 of y: path [mm], amplitude [mm], and the place of the ray in the
         beam's cross-section [mm], for its clearance.
@@ -56,6 +57,7 @@ class PupilFunction:
     point: tuple[float, float]
     middle: Float64
     half: Float64
+    near: NDArray[np.bool_]
     path: Float64
     root: Float64
     u: Float64
@@ -77,11 +79,15 @@ class PupilFunction:
 
         path, root, u, v = self._on(cx, cy, self.path, self.root, self.u, self.v)
         step = self.grid.u[1] - self.grid.u[0]
+        cells = (
+            np.clip((c - m + h) / (2 * h) * CELLS, 0, CELLS - 1).astype(np.intp)
+            for c, m, h in zip((cy, cx), self.middle[::-1], self.half[::-1], strict=True)
+        )
         clearance = np.where(np.isnan(self.grid.clearance), -1.0, self.grid.clearance)
         places = np.stack([v - self.grid.v[0], u - self.grid.u[0]]) / step
         free = map_coordinates(clearance, places, order=1, mode="constant", cval=-1.0)
         soft = sum(np.abs(slope) for slope in np.gradient(free))
-        open_part = np.clip(0.5 + free / np.maximum(soft, 1e-12), 0, 1)
+        open_part = np.clip(0.5 + free / np.maximum(soft, 1e-12), 0, 1) * self.near[np.ix_(*cells)]
         across = cx * cx + (cy * cy)[:, None]
         forward = np.sqrt(np.maximum(1 - across, 0))
         path = path + (point[0] - self.point[0]) * cx + (point[1] - self.point[1]) * forward
@@ -110,6 +116,8 @@ def pupil_function(grid: Grid, plane: float, wavelength_nm: float) -> PupilFunct
         z of a plane close to the image [mm].
     wavelength_nm : float
     """
+    from scipy.ndimage import binary_dilation
+
     passes = grid.passes
     every = math.ceil(math.sqrt(int(passes.sum()) / FITTED))
     kept = np.zeros_like(passes)
@@ -122,122 +130,54 @@ def pupil_function(grid: Grid, plane: float, wavelength_nm: float) -> PupilFunct
     point = float(grid.rays.at(plane)[0][kept].mean()), plane
     x, y = (dx[kept] - middle[0]) / half[0], dy[kept] / half[1]
     across, along = chebyshev.chebvander(x, DEGREE), chebyshev.chebvander(y, DEGREE)
-    powers = [(j, i) for j in range(DEGREE + 1) for i in range(DEGREE + 1 - j)]
-    even, odd = ([p for p in powers if p[0] % 2 == parity] for parity in (0, 1))
-    if len(x) < 2 * len(even):
+    if len(x) < FEWEST_RAYS:
         return None
-    path, place_u, place_v = (
-        a[kept] for a in (grid.rays.path_to(*point), *np.broadcast_arrays(grid.u, grid.v[:, None]))
-    )
-    fitted = _fit(across, along, even, np.stack([path - path.mean(), place_u], axis=1))
-    missed = np.abs(_values(across, along, fitted[0]) + path.mean() - path) > WRONG * wavelength_nm * 1e-6
+    path = grid.rays.path_to(*point)
+    slopes = [np.gradient(a, grid.v, grid.u) for a in (dx, dy)]
+    root = 1 / np.sqrt(np.abs(slopes[0][1] * slopes[1][0] - slopes[0][0] * slopes[1][1]))
+    wanted = [path - path[kept].mean(), root, grid.u + 0 * root, grid.v[:, None] + 0 * root]
+    wanted = [a[kept] for a in wanted]
+    even, odd = (_fits(across, along, parity) for parity in (0, 1))
+    fitted = [fit(a) for fit, a in zip((even, even, even, odd), wanted, strict=True)]
+    misses = [np.abs(_values(across, along, c) - a) for c, a in zip(fitted, wanted, strict=True)]
+    step = grid.u[1] - grid.u[0]
+    allowed = WRONG * wavelength_nm * 1e-6, 0.1 * wanted[1], 2 * step, 2 * step
+    missed = np.logical_or.reduce([miss > limit for miss, limit in zip(misses, allowed, strict=True)])
     if missed.mean() > MISSED:
         return None
-    (v,) = _fit(across, along, odd, place_v[:, None])
-    u = fitted[1]
-    slopes = [
-        _values(across, along, _derivative(a, axis)) / half[1 - axis] for a in (u, v) for axis in (1, 0)
-    ]
-    area = np.abs(slopes[0] * slopes[3] - slopes[1] * slopes[2])
-    (root,) = _fit(across, along, even, np.sqrt(area)[:, None])
-    return PupilFunction(grid, point, middle, half, fitted[0], root, u, v)
+    boxes = [np.linspace(m - h, m + h, CELLS + 1) for m, h in zip(middle[::-1], half[::-1], strict=True)]
+    rays_in = np.histogram2d(dy[passes], dx[passes], boxes)[0]
+    found = PupilFunction(grid, point, middle, half, binary_dilation(rays_in > 0, np.ones((3, 3))), *fitted)
+    # what the waves carry must be what the beam does
+    (cx, cy), cell = parts_of(found.low, found.high, FEWEST)
+    amplitude, free, _ = found.sample(cx, cy, point)
+    light, area = float((amplitude**2 * free).sum()) * cell, float(passes.sum()) * step**2
+    return found if abs(light - area) < MISSED * area else None
 
 
-def _fit(across: Float64, along: Float64, powers: list[tuple[int, int]], values: Float64) -> list[Float64]:
+def _fits(across: Float64, along: Float64, parity: int) -> Callable[[Float64], Float64]:
+    """The fit of values (N,) at these rays by polynomials even (0) or odd (1) in y: their coefficients."""
+    powers = [(j, i) for j in range(parity, DEGREE + 1, 2) for i in range(DEGREE + 1 - j)]
     rows, columns = (list(p) for p in zip(*powers, strict=True))
     basis = along[:, rows] * across[:, columns]
     # normal equations with a step of refinement: einsum is one thread, the same bits and no waiting on a busy machine
     normal = np.einsum("ki,kj->ij", basis, basis)
-    found = np.zeros((len(rows), values.shape[1]))
-    for _ in range(2):
-        left = values - np.einsum("ki,ij->kj", basis, found)
-        found = found + np.linalg.solve(normal, np.einsum("ki,kj->ij", basis, left))
-    coefficients = np.zeros((values.shape[1], DEGREE + 1, DEGREE + 1))
-    coefficients[:, rows, columns] = found.T
-    return list(coefficients)
+
+    def fit(values: Float64) -> Float64:
+        found = np.zeros(len(rows))
+        for _ in range(2):
+            left = values - np.einsum("ki,i->k", basis, found)
+            found = found + np.linalg.solve(normal, np.einsum("ki,k->i", basis, left))
+        coefficients = np.zeros((DEGREE + 1, DEGREE + 1))
+        coefficients[rows, columns] = found
+        return coefficients
+
+    return fit
 
 
 def _values(across: Float64, along: Float64, coefficients: Float64) -> Float64:
     found: Float64 = np.einsum("kj,kj->k", np.einsum("ki,ij->kj", along, coefficients), across)
     return found
-
-
-def _derivative(coefficients: Float64, axis: int) -> Float64:
-    lower = chebyshev.chebder(coefficients, axis=axis)
-    return np.pad(lower, [(0, 1) if i == axis else (0, 0) for i in range(2)])
-
-
-def transfer(
-    pupil: PupilFunction, point: tuple[float, float], wavelength_nm: float, fx: Float64, fy: Float64, *,
-    perfect: bool = False,
-) -> Complex:
-    """The optical transfer function at spatial frequencies (N,) [cycles/mm] along x and y, about `point` (x, z) [mm].
-
-    The autocorrelation of the pupil function (Goodman, 6.4.3), each shear by quadrature of its own (H. Hopkins, Proc.
-    Phys. Soc. B 70, 1002, 1957): only the difference of two paths is sampled, which changes slowly where the path
-    itself does not. `perfect` takes the aberrations away.
-
-    Raises
-    ------
-    NumericError
-        The blur holds more cycles than can be sampled.
-    """
-    x, y = (a[pupil.grid.passes] for a in pupil.grid.rays.at(point[1]))
-    wave, found = wavelength_nm * 1e-6, np.zeros(len(fx), np.complex128)
-    whole: dict[int, float] = {}
-    for k, shear in enumerate(wave * np.stack([fx, fy], axis=1)):
-        cycles = 0.0 if perfect else float(np.abs(shear) @ [np.ptp(x), np.ptp(y)]) / wave
-        count = FEWEST + math.ceil(PER_CYCLE * cycles)
-        if count > MOST:
-            raise NumericError(
-                f"a blur {1e3 * float(np.hypot(np.ptp(x), np.ptp(y))):.0f} µm wide holds too many cycles at "
-                f"{float(np.hypot(fx[k], fy[k])):g} / mm; take lower frequencies or less defocus"
-            )
-        low, high = pupil.low + np.abs(shear) / 2, pupil.high - np.abs(shear) / 2
-        if not (high > low).all():
-            continue
-        if count not in whole:
-            cosines, cell = parts_of(pupil.low, pupil.high, count)
-            root, free, _ = pupil.sample(*cosines, point)
-            whole[count] = float((root**2 * free).sum()) * cell
-        (cx, cy), cell = parts_of(low, high, count)
-        (root, free, path), other = (
-            pupil.sample(cx + side * shear[0], cy + side * shear[1], point) for side in (0.5, -0.5)
-        )
-        # two edges closer than a sample are one: the lesser of the open parts, not their product
-        light = root * other[0] * np.minimum(free, other[1])
-        between = np.zeros(1) if perfect else 2 * np.pi / wave * (path - other[2])
-        found[k] = (light * np.exp(1j * between)).sum() * cell / whole[count]
-    return found
-
-
-def interference(
-    pupil: PupilFunction, point: tuple[float, float], wavelength_nm: float, places: Float64
-) -> Float64:
-    """Intensity (N, N), y along axis 0, at `places` (N,) [mm] along x and y around `point` (x, z) [mm].
-
-    The Fourier transform of the pupil function as two matrix products (Soummer et al., Optics Express 15, 15935,
-    2007), which needs no grid of the pupil to go with that of the picture.
-
-    Raises
-    ------
-    NumericError
-        The picture is so large that the phase over the pupil cannot be sampled.
-    """
-    x, y = (a[pupil.grid.passes] for a in pupil.grid.rays.at(point[1]))
-    reach = float(np.abs(places).max()) + max(float(np.abs(x - point[0]).max()), float(np.abs(y).max()))
-    wave = wavelength_nm * 1e-6
-    # light repeats after wavelength over sample
-    count = FEWEST + math.ceil(1.1 * reach * float(2 * pupil.half.max()) / wave)
-    if count > MOST:
-        raise NumericError(
-            f"a picture {2e3 * reach:.0f} µm wide holds too many waves at {wavelength_nm:g} nm; here rays are right"
-        )
-    (cx, cy), _ = parts_of(pupil.low, pupil.high, count)
-    root, free, path = pupil.sample(cx, cy, point)
-    field = root * free * np.exp(2j * np.pi / wave * path)
-    over_x, over_y = (np.exp(2j * np.pi / wave * np.outer(places, c)) for c in (cx, cy))
-    return np.abs(np.asarray(over_y @ field @ over_x.T, np.complex128)) ** 2
 
 
 def parts_of(low: Float64, high: Float64, count: int) -> tuple[tuple[Float64, Float64], float]:

@@ -11,7 +11,7 @@ from scipy.optimize import brentq
 from scipy.special import j0, j1
 
 from isp.errors import NumericError, UsageError
-from isp.lenses import load_lens
+from isp.lenses import lens_names, load_lens
 from isp.lenses.contrast import ray_transfer
 from isp.lenses.glass import AIR, glass_of
 from isp.lenses.lens import Lens
@@ -164,6 +164,21 @@ def test_a_wide_blur_is_that_of_rays(name, field):
         a, b = wave.array.sum(axis=axis), ray.array.sum(axis=axis)
         assert a @ at == pytest.approx(b @ at, abs=0.1 * wave.pitch_um)
         np.testing.assert_allclose(np.cumsum(a), np.cumsum(b), atol=0.03)
+
+
+@pytest.mark.parametrize("name", lens_names())
+def test_coarse_patterns_are_those_of_rays(name):
+    """Where an opening's own contrast is close to 1, waves and rays agree, for every lens wide open."""
+    lens, frequencies = load_lens(name=name), np.array([0.5, 1.0])
+    fx, fy = np.concatenate([frequencies, [0, 0]]), np.concatenate([[0, 0], frequencies])
+    corner = float(np.nan_to_num(lens.field_angle(21.0), nan=lens.covered_field))
+    for field in (0.0, 0.3 * corner, 0.85 * corner):
+        grid, plane = lens._lit(field, NM, lens.opening(), math.inf), lens._plane(None)
+        point = float(grid.rays.at(plane)[0][grid.passes].mean()), plane
+        limit = np.array(lens.diffraction_limit(field, frequencies, NM))
+        assert (limit > 0.98).all()
+        rays = np.abs(ray_transfer(grid, point, fx, fy)).reshape(2, 2) * limit
+        np.testing.assert_allclose(lens.mtf(field, frequencies, 0, NM), rays, atol=3e-3)
 
 
 def test_colours_together():

@@ -187,22 +187,22 @@ def _modulation(axes: Any, lens: Lens, angles: list[float], f_number: float | No
     # the beams of the illumination, which are traced
     at = np.linspace(0, angles[-1], 17)
 
-    def over_field(measure: Callable[[float], tuple[Float64, Float64]]) -> Float64:
+    def over_field(angles: Float64, measure: Callable[[float], tuple[Float64, Float64]]) -> Float64:
         """(angles, 2, lines), NaN where it is dark."""
         found = []
-        for angle in at:
+        for angle in angles:
             try:
                 found.append(measure(float(angle)))
             except NumericError:
                 found.append((np.full(len(LINES), math.nan),) * 2)
         return np.array(found)
 
-    contrast = over_field(lambda angle: lens.mtf(angle, LINES, 0.0, None, f_number))
-    limit = over_field(lambda angle: lens.diffraction_limit(angle, LINES, None, f_number))
+    contrast = over_field(at, lambda angle: lens.mtf(angle, LINES, 0.0, None, f_number))
+    limit = over_field(at[::2], lambda angle: lens.diffraction_limit(angle, LINES, None, f_number))
     for i, (line, ink) in enumerate(zip(LINES, INKS, strict=False)):
         for k, dash in enumerate(("--", "-")):
             axes.plot(at, contrast[:, k, i], color=ink, ls=dash, label=f"{line:g} / mm" if k else None)
-            axes.plot(at, limit[:, k, i], color=ink, ls=dash, lw=0.5)
+            axes.plot(at[::2], limit[:, k, i], color=ink, ls=dash, lw=0.5)
     axes.plot([], [], color="0.4", lw=0.5, label="diffraction alone")
     axes.set(ylim=(0, 1.05), xlabel="field angle [°]", title="MTF, sagittal and (dashed) tangential")
     _legend(axes, 2)

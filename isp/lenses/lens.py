@@ -441,8 +441,8 @@ class Lens:
         pupil = pupil_function(grid, self._plane(f_number), nm)
         if pupil is None:
             raise NumericError(
-                f"{self.name}: the rays from {field_deg:g} degrees cross before they leave the lens: it has no "
-                "wavefront over their directions; stop down"
+                f"{self.name}: rays from {field_deg:g} degrees cross before they leave the lens, or are too few, for a "
+                "wavefront over their directions; stop down or take a smaller field angle"
             )
         return pupil
 

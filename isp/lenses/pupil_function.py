@@ -21,7 +21,7 @@ from isp.values import Float64
 
 DEGREE = 16
 """Of the polynomials in the direction cosines."""
-FITTED = 8_000
+FITTED = 4_000
 """Rays that they are fitted to, at most."""
 FEWEST_RAYS = 500
 """Fewer do not hold the coefficients."""
@@ -105,9 +105,9 @@ class PupilFunction:
 def pupil_function(grid: Grid, plane: float, wavelength_nm: float) -> PupilFunction | None:
     """The waves of a beam, from its rays; None if their directions fold back, so that waves of rays are no picture.
 
-    Polynomials are fitted, as the lens is the same on both sides of the meridian even or odd in y: optical path (whose
-    residual tells whether they hold), and place in the cross-section over direction. The amplitude is the root of
-    cross-section per direction, as the beam is lit evenly.
+    Polynomials are fitted, as the lens is the same on both sides of the meridian even or odd in y: optical path,
+    amplitude, and place in the cross-section over direction. The amplitude is the root of cross-section per direction,
+    as the beam is lit evenly. How far rays are from them, and how much light they carry, tells whether they hold.
 
     Parameters
     ----------
@@ -118,11 +118,15 @@ def pupil_function(grid: Grid, plane: float, wavelength_nm: float) -> PupilFunct
     """
     from scipy.ndimage import binary_dilation
 
-    passes = grid.passes
+    passes, dx, dy = grid.passes, grid.rays.dx, grid.rays.dy
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slopes = [np.gradient(a, grid.v, grid.u) for a in (dx, dy)]
+        root = 1 / np.sqrt(np.abs(slopes[0][1] * slopes[1][0] - slopes[0][0] * slopes[1][1]))
     every = math.ceil(math.sqrt(int(passes.sum()) / FITTED))
     kept = np.zeros_like(passes)
-    kept[::every, ::every] = passes[::every, ::every]
-    dx, dy = grid.rays.dx, grid.rays.dy
+    kept[::every, ::every] = (passes & np.isfinite(root))[::every, ::every]
+    if kept.sum() < FEWEST_RAYS:
+        return None
     low, high = (np.array([pick(a[passes]) for a in (dx, dy)]) for pick in (np.min, np.max))
     middle, half = (low + high) / 2, (high - low) / 2
     # of a stop with blades too, y = 0 is the plane of symmetry of all that is fitted
@@ -130,13 +134,9 @@ def pupil_function(grid: Grid, plane: float, wavelength_nm: float) -> PupilFunct
     point = float(grid.rays.at(plane)[0][kept].mean()), plane
     x, y = (dx[kept] - middle[0]) / half[0], dy[kept] / half[1]
     across, along = chebyshev.chebvander(x, DEGREE), chebyshev.chebvander(y, DEGREE)
-    if len(x) < FEWEST_RAYS:
-        return None
     path = grid.rays.path_to(*point)
-    slopes = [np.gradient(a, grid.v, grid.u) for a in (dx, dy)]
-    root = 1 / np.sqrt(np.abs(slopes[0][1] * slopes[1][0] - slopes[0][0] * slopes[1][1]))
-    wanted = [path - path[kept].mean(), root, grid.u + 0 * root, grid.v[:, None] + 0 * root]
-    wanted = [a[kept] for a in wanted]
+    places = np.broadcast_arrays(grid.u, grid.v[:, None])
+    wanted = [a[kept] for a in (path - path[kept].mean(), root, *places)]
     even, odd = (_fits(across, along, parity) for parity in (0, 1))
     fitted = [fit(a) for fit, a in zip((even, even, even, odd), wanted, strict=True)]
     misses = [np.abs(_values(across, along, c) - a) for c, a in zip(fitted, wanted, strict=True)]
@@ -161,13 +161,13 @@ def _fits(across: Float64, along: Float64, parity: int) -> Callable[[Float64], F
     rows, columns = (list(p) for p in zip(*powers, strict=True))
     basis = along[:, rows] * across[:, columns]
     # normal equations with a step of refinement: einsum is one thread, the same bits and no waiting on a busy machine
-    normal = np.einsum("ki,kj->ij", basis, basis)
+    inverse = np.linalg.pinv(np.einsum("ki,kj->ij", basis, basis), rcond=1e-14, hermitian=True)
 
     def fit(values: Float64) -> Float64:
         found = np.zeros(len(rows))
         for _ in range(2):
             left = values - np.einsum("ki,i->k", basis, found)
-            found = found + np.linalg.solve(normal, np.einsum("ki,k->i", basis, left))
+            found = found + np.einsum("ij,j->i", inverse, np.einsum("ki,k->i", basis, left))
         coefficients = np.zeros((DEGREE + 1, DEGREE + 1))
         coefficients[rows, columns] = found
         return coefficients

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -158,14 +159,23 @@ def _over_field(lens: Lens, f_number: float | None) -> list[dict[str, Any]]:
             "distortion": float(lens.distortion(angle)) if angle else 0.0,
             "lateral_color_um": 1e3 * float(lens.lateral_color(angle, 450.0) - lens.lateral_color(angle, 640.0)),
         }
-        row |= dict.fromkeys(("spot_um", "mtf_tangential", "mtf_sagittal"))
+        row |= dict.fromkeys(
+            ("spot_um", "mtf_tangential", "mtf_sagittal", "mtf_limit_tangential", "mtf_limit_sagittal")
+        )
         try:
             modulation = lens.mtf(angle, LINES_PER_MM, 0.0, None, f_number)
             row["spot_um"] = lens.spot_radius(angle, 0.0, None, f_number)
             row["mtf_tangential"], row["mtf_sagittal"] = modulation
+            limit = lens.diffraction_limit(angle, LINES_PER_MM, None, f_number)
+            row["mtf_limit_tangential"], row["mtf_limit_sagittal"] = limit
         except NumericError:
             # dark: the cells stay empty
             pass
+        row |= dict.fromkeys(("wavefront_rms_waves", "strehl_ratio"))
+        # where its directions fold back there is no wavefront
+        with suppress(NumericError):
+            wave = lens.wavefront(angle, 0.0, None, f_number)
+            row |= {"wavefront_rms_waves": wave.rms_waves, "strehl_ratio": wave.strehl}
         row |= lens.field_curvature(angle, f_number)._asdict()
         rows.append(row)
     return rows

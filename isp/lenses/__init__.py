@@ -10,5 +10,6 @@ from isp.lenses.lens import Lens, Rays
 from isp.lenses.lens_files import lens_names, load_lens
 from isp.lenses.point_spread import Psf
 from isp.lenses.psf_table import PsfTable, prepare
+from isp.lenses.wavefront import Wavefront
 
-__all__ = ["Lens", "Psf", "PsfTable", "Rays", "lens_names", "load_lens", "prepare"]
+__all__ = ["Lens", "Psf", "PsfTable", "Rays", "Wavefront", "lens_names", "load_lens", "prepare"]

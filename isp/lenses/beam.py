@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -115,7 +115,9 @@ def _launch(
         return trace(prescription, wavelength_nm, origin, (sine, np.asarray(0.0), cosine), to_stop=to_stop)
     x, y, z = origin[0] + distance * sine, origin[1], origin[2] - pupil + distance * cosine
     length = np.sqrt(x * x + y * y + z * z)
-    return trace(prescription, wavelength_nm, origin, (x / length, y / length, z / length), to_stop=to_stop)
+    rays = trace(prescription, wavelength_nm, origin, (x / length, y / length, z / length), to_stop=to_stop)
+    # from the sphere about the point that touches the cross-section: a difference of two lengths would cancel
+    return replace(rays, path=rays.path + (u * u + v * v) / (length + distance))
 
 
 def chief(prescription: Prescription, source: Source, wavelength_nm: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,7 +53,7 @@ def draw(lens: Lens, form: str, f_number: float | None = None) -> bytes:
 
     with rc_context(STYLE):
         sheet = Figure(figsize=SIZE, dpi=DPI)
-        rows = sheet.add_gridspec(4, 1, height_ratios=(1.7, 1.05, 1.0, 1.3))
+        rows = sheet.add_gridspec(4, 1, height_ratios=(1.7, 1.05, 1.0, 1.5))
         angles = field_angles(lens)
         sheet.suptitle(
             f"{lens.name}    f = {lens.focal_length:.2f} mm    f/{f_number or lens.f_number:.2f}"
@@ -179,22 +180,37 @@ def _light(axes: Any, lens: Lens, angles: list[float], f_number: float | None) -
     axes.plot(at, lens.relative_illumination(at, f_number), color=INKS[0], label="illumination")
     axes.plot(at, lens.cats_eye(at, f_number), color=INKS[2], ls="--", label="cat's eye, height / width")
     axes.set(ylim=(0, 1.05), xlabel="field angle [°]", title="illumination and beam shape")
-    axes.legend(frameon=False)
+    _legend(axes)
 
 
 def _modulation(axes: Any, lens: Lens, angles: list[float], f_number: float | None) -> None:
-    at = np.linspace(0, angles[-1], 9)
-    found: list[tuple[Float64, Float64]] = []
-    for angle in at:
-        try:
-            found.append(lens.mtf(float(angle), LINES, 0.0, None, f_number))
-        except NumericError:
-            found.append((np.full(len(LINES), math.nan),) * 2)
+    # the beams of the illumination, which are traced
+    at = np.linspace(0, angles[-1], 17)
+
+    def over_field(angles: Float64, measure: Callable[[float], tuple[Float64, Float64]]) -> Float64:
+        """(angles, 2, lines), NaN where it is dark."""
+        found = []
+        for angle in angles:
+            try:
+                found.append(measure(float(angle)))
+            except NumericError:
+                found.append((np.full(len(LINES), math.nan),) * 2)
+        return np.array(found)
+
+    contrast = over_field(at, lambda angle: lens.mtf(angle, LINES, 0.0, None, f_number))
+    limit = over_field(at[::2], lambda angle: lens.diffraction_limit(angle, LINES, None, f_number))
     for i, (line, ink) in enumerate(zip(LINES, INKS, strict=False)):
-        axes.plot(at, [m[1][i] for m in found], color=ink, label=f"{line:g} / mm")
-        axes.plot(at, [m[0][i] for m in found], color=ink, ls="--")
+        for k, dash in enumerate(("--", "-")):
+            axes.plot(at, contrast[:, k, i], color=ink, ls=dash, label=f"{line:g} / mm" if k else None)
+            axes.plot(at[::2], limit[:, k, i], color=ink, ls=dash, lw=0.5)
+    axes.plot([], [], color="0.4", lw=0.5, label="diffraction alone")
     axes.set(ylim=(0, 1.05), xlabel="field angle [°]", title="MTF, sagittal and (dashed) tangential")
-    axes.legend(frameon=False)
+    _legend(axes, 2)
+
+
+def _legend(axes: Any, columns: int = 1) -> None:
+    """Below the plot: within it, there is a lens whose curves run through it."""
+    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.23), ncols=columns)
 
 
 def _foci(axes: Any, lens: Lens, angles: list[float], f_number: float | None) -> None:
@@ -204,7 +220,7 @@ def _foci(axes: Any, lens: Lens, angles: list[float], f_number: float | None) ->
     axes.plot(foci[:, 0], at, color=INKS[0], ls="--", label="tangential focus")
     axes.axvline(0, color="0.7", lw=0.5)
     axes.set(xlabel="behind best focus [mm]", ylabel="field angle [°]", title="field curvature; distortion (top)")
-    axes.legend(frameon=False)
+    _legend(axes)
     above = axes.twiny()
     above.plot(100 * lens.distortion(at[1:]), at[1:], color=INKS[2])
     above.set_xlabel("distortion [%]", color=INKS[2])
@@ -217,4 +233,4 @@ def _colour(axes: Any, lens: Lens, angles: list[float], f_number: float | None) 
                   label=f"{nm:g} nm, focus {lens.longitudinal_color(nm):+.3f} mm")
     axes.set(xlabel=f"image height − that at {lens.reference_nm:.0f} nm [µm]", ylabel="field angle [°]",
              title="lateral and longitudinal colour")
-    axes.legend(frameon=False)
+    _legend(axes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import NamedTuple
@@ -13,11 +14,14 @@ from numpy.typing import ArrayLike
 from isp.errors import NumericError, UsageError
 from isp.lenses import beam as beams
 from isp.lenses.beam import Grid, Opening, Source, chief, launch
+from isp.lenses.contrast import Modulation, modulation
 from isp.lenses.glass import LONGEST, SHORTEST
 from isp.lenses.paraxial import Pupil, first_order
-from isp.lenses.point_spread import Psf, diffraction, point_spread
+from isp.lenses.point_spread import Psf, point_spread, wave_spread
 from isp.lenses.prescription import Prescription
+from isp.lenses.pupil_function import PupilFunction, pupil_function
 from isp.lenses.trace import Traced
+from isp.lenses.wavefront import Wavefront, wavefront_of
 from isp.values import Float64
 
 NOMINAL = 0.9
@@ -29,19 +33,15 @@ WIDEST_FIELD = 80.0
 ACROSS = 256
 """Rays across a beam whose area is measured, and across one whose light is spread."""
 
+METHODS = ("rays", "waves")
+"""Of spread functions."""
+
 
 class FieldCurvature(NamedTuple):
     """Foci of the tangential (meridional) and sagittal fan close to the chief ray [mm], behind the best axial focus."""
 
     tangential: float
     sagittal: float
-
-
-class Modulation(NamedTuple):
-    """Contrast of line patterns, 0..1: tangential varies along the radius of the image, sagittal across it."""
-
-    tangential: Float64
-    sagittal: Float64
 
 
 @dataclass(frozen=True)
@@ -304,6 +304,7 @@ class Lens:
         self, field_deg: float, defocus_mm: float = 0.0, wavelength_nm: float | None = None,
         f_number: float | None = None, *, blades: int = 0, blade_angle_deg: float = 0.0,
         pitch_um: float | None = None, size: int | None = None, distance_mm: float = math.inf,
+        method: str = "rays",
     ) -> Psf:
         """The picture of a point.
 
@@ -318,6 +319,9 @@ class Lens:
             Of a pixel; by default, what makes the blur fill `size` pixels, but a third of the Airy radius at least.
         size : int, optional
             Pixels on a side, odd; by default 65, or what the blur needs at `pitch_um`.
+        method : "rays" or "waves"
+            Rays, blurred by the diffraction of the opening: for every blur, but close to focus a little too wide. Or
+            the interference of the waves over the opening: exact, for blurs of up to some hundred rings.
 
         Returns
         -------
@@ -327,18 +331,22 @@ class Lens:
         Raises
         ------
         NumericError
-            No light gets through.
+            No light gets through. Of waves: the blur is too wide for them, or directions fold back behind the lens.
         """
-        if not math.isfinite(defocus_mm):
-            raise UsageError(f"defocus {defocus_mm:g} mm is not allowed; allowed: a finite number")
+        if method not in METHODS:
+            raise UsageError(f"a spread function of {method!r} is not known; allowed: {' | '.join(METHODS)}")
+        _finite("defocus", defocus_mm, "mm")
         if pitch_um is not None and not 0 < pitch_um < math.inf:
             raise UsageError(f"pitch {pitch_um:g} µm is not allowed; allowed: above 0")
-        grid = self._lit(field_deg, wavelength_nm, self.opening(f_number, blades, blade_angle_deg), distance_mm)
+        opening, nm = self.opening(f_number, blades, blade_angle_deg), self._wavelength(wavelength_nm)
         height, slope = self._chief(field_deg, None, f_number, distance_mm)
-        return point_spread(
-            grid, self._plane(f_number) + defocus_mm, height + defocus_mm * slope, self._wavelength(wavelength_nm),
-            pitch_um, size,
-        )
+        center, plane = height + defocus_mm * slope, self._plane(f_number) + defocus_mm
+        if method == "waves":
+            return wave_spread(
+                self._waves(field_deg, nm, f_number, opening, distance_mm), plane, center, nm, pitch_um, size
+            )
+        grid = self._lit(field_deg, nm, opening, distance_mm)
+        return point_spread(grid, plane, center, nm, pitch_um, size)
 
     def spot_radius(
         self, field_deg: float, defocus_mm: float = 0.0, wavelength_nm: float | None = None,
@@ -351,27 +359,92 @@ class Lens:
 
     def mtf(
         self, field_deg: float, cycles_per_mm: ArrayLike, defocus_mm: float = 0.0,
-        wavelength_nm: float | None = None, f_number: float | None = None,
+        wavelength_nm: float | Sequence[float] | None = None, f_number: float | None = None, *, blades: int = 0,
+        blade_angle_deg: float = 0.0, distance_mm: float = math.inf,
     ) -> Modulation:
-        """Contrast at spatial frequencies, geometric times diffraction. Arguments and errors as `psf`.
+        """Contrast at spatial frequencies of the image, by diffraction at the aberrated, vignetted opening.
+
+        Parameters
+        ----------
+        field_deg : float
+        cycles_per_mm : array_like
+            Of line patterns in the image plane.
+        defocus_mm, f_number, blades, blade_angle_deg, distance_mm
+            As for `psf`.
+        wavelength_nm : float or sequence of float, optional
+            Of several, the mean of their transfer functions about one point: lateral colour counts.
 
         Returns
         -------
         Modulation
-            Arrays of the shape of `cycles_per_mm`.
+            Arrays of the shape of `cycles_per_mm`. A beam whose directions fold back has no wavefront over them: the
+            contrast is that of its rays, times that of its opening.
+
+        Raises
+        ------
+        NumericError
+            No light gets through; or the blur holds more than two hundred cycles, where it has no contrast to speak of.
         """
-        frequencies = np.asarray(cycles_per_mm, np.float64)
-        grid = self._lit(field_deg, wavelength_nm, self.opening(f_number), math.inf)
-        places = [a[grid.passes] for a in grid.rays.at(self._plane(f_number) + defocus_mm)]
-        waves = 2j * np.pi * frequencies
-        geometric = [
-            np.reshape([abs(np.exp(wave * (p - p.mean())).mean()) for wave in waves.flat], waves.shape) for p in places
-        ]
-        nothing, nm = np.zeros_like(frequencies), self._wavelength(wavelength_nm)
-        return Modulation(
-            geometric[0] * diffraction(grid, nm, frequencies, nothing),
-            geometric[1] * diffraction(grid, nm, nothing, frequencies),
-        )
+        opening = self.opening(f_number, blades, blade_angle_deg)
+        return self._contrast(field_deg, cycles_per_mm, defocus_mm, wavelength_nm, f_number, opening, distance_mm)
+
+    def diffraction_limit(
+        self, field_deg: float, cycles_per_mm: ArrayLike, wavelength_nm: float | Sequence[float] | None = None,
+        f_number: float | None = None, *, blades: int = 0, blade_angle_deg: float = 0.0,
+    ) -> Modulation:
+        """What `mtf` would be without aberrations, in focus: the vignetted opening's own. Arguments as `mtf`."""
+        opening = self.opening(f_number, blades, blade_angle_deg)
+        return self._contrast(field_deg, cycles_per_mm, 0.0, wavelength_nm, f_number, opening, math.inf, perfect=True)
+
+    def _contrast(
+        self, field_deg: float, cycles_per_mm: ArrayLike, defocus_mm: float,
+        wavelength_nm: float | Sequence[float] | None, f_number: float | None, opening: Opening, distance_mm: float, *,
+        perfect: bool = False,
+    ) -> Modulation:
+        frequencies, defocus = _finite("a frequency", cycles_per_mm, "cycles/mm"), _finite("defocus", defocus_mm, "mm")
+        several = wavelength_nm if isinstance(wavelength_nm, Sequence) else (wavelength_nm,)
+        if not several:
+            raise UsageError("no wavelength is given; name one at least")
+        waves = [self._wavelength(nm) for nm in several]
+        lit = [(self._lit(field_deg, nm, opening, distance_mm), nm) for nm in waves]
+        return modulation(lit, self._plane(f_number), float(defocus), frequencies, perfect=perfect)
+
+    def wavefront(
+        self, field_deg: float, defocus_mm: float = 0.0, wavelength_nm: float | None = None,
+        f_number: float | None = None, *, blades: int = 0, blade_angle_deg: float = 0.0,
+        distance_mm: float = math.inf, count: int = 256,
+    ) -> Wavefront:
+        """The optical path differences of a point's light over the opening, their RMS, and the Strehl ratio.
+
+        Parameters
+        ----------
+        field_deg, defocus_mm, wavelength_nm, f_number, blades, blade_angle_deg, distance_mm
+            As for `psf`.
+        count : int
+            Samples across the opening, 16..2048.
+
+        Raises
+        ------
+        NumericError
+            No light gets through, or its directions fold back behind the lens.
+        """
+        if not 16 <= count <= 2048:
+            raise UsageError(f"{count} samples across; allowed: 16..2048")
+        opening, nm = self.opening(f_number, blades, blade_angle_deg), self._wavelength(wavelength_nm)
+        pupil = self._waves(field_deg, nm, f_number, opening, distance_mm)
+        return wavefront_of(pupil, self._plane(f_number) + float(_finite("defocus", defocus_mm, "mm")), nm, count)
+
+    def _waves(
+        self, field_deg: float, nm: float, f_number: float | None, opening: Opening, distance_mm: float
+    ) -> PupilFunction:
+        grid = self._lit(field_deg, nm, opening, distance_mm)
+        pupil = pupil_function(grid, self._plane(f_number), nm)
+        if pupil is None:
+            raise NumericError(
+                f"{self.name}: rays from {field_deg:g} degrees cross before they leave the lens, or are too few, for a "
+                "wavefront over their directions; stop down or take a smaller field angle"
+            )
+        return pupil
 
     def _wavelength(self, wavelength_nm: float | None) -> float:
         if wavelength_nm is None:
@@ -415,6 +488,14 @@ def _chief_ray(prescription: Prescription, source: Source, wavelength_nm: float)
 @lru_cache(maxsize=256)
 def _best_focus(prescription: Prescription, height: float) -> float:
     return beams.best_focus(prescription, height)
+
+
+def _finite(what: str, values: ArrayLike, unit: str) -> Float64:
+    array = np.asarray(values, np.float64)
+    if not np.isfinite(array).all():
+        wrong = array[~np.isfinite(array)].flat[0]
+        raise UsageError(f"{what} {wrong:g} {unit} is not allowed; allowed: a finite number")
+    return array
 
 
 def _angles(angle_deg: ArrayLike) -> Float64:

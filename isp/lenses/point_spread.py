@@ -9,6 +9,8 @@ import numpy as np
 
 from isp.errors import UsageError
 from isp.lenses.beam import Grid
+from isp.lenses.pupil_function import PupilFunction
+from isp.lenses.waves import interference
 from isp.values import Float64
 
 SAMPLES = 600_000
@@ -54,6 +56,42 @@ def point_spread(
     UsageError
         It needs more than `LARGEST` pixels of `pitch_um`.
     """
+    pitch_um, size = _frame(grid, plane, center, wavelength_nm, pitch_um, size)
+    x, y = grid.rays.at(plane)
+    light = _spread_light(grid, x - center, y, pitch_um * 1e-3, size)
+    frequencies = np.asarray(np.fft.fftfreq(size, pitch_um * 1e-3), np.float64)
+    optical = diffraction(grid, wavelength_nm, frequencies[None, :], frequencies[:, None])
+    blurred = np.maximum(np.fft.ifft2(np.fft.fft2(light) * optical).real, 0)
+    return Psf(blurred / blurred.sum(), pitch_um, center)
+
+
+def wave_spread(
+    pupil: PupilFunction, plane: float, center: float, wavelength_nm: float, pitch_um: float | None, size: int | None
+) -> Psf:
+    """As `point_spread`, by interference of the waves over the opening.
+
+    Raises
+    ------
+    UsageError
+        It needs more than `LARGEST` pixels of `pitch_um`.
+    NumericError
+        It is too large for waves.
+    """
+    pitch_um, size = _frame(pupil.grid, plane, center, wavelength_nm, pitch_um, size)
+    # the picture holds no frequencies above the cut-off: so many Gauss points to a pixel integrate it
+    cutoff = 2e6 * float(pupil.half.max()) / wavelength_nm
+    nodes, weights = np.polynomial.legendre.leggauss(2 + int(np.ceil(pitch_um * 1e-3 * cutoff)))
+    places = (np.arange(size)[:, None] - (size - 1) / 2 + nodes / 2) * pitch_um * 1e-3
+    found = interference(pupil, (center, plane), wavelength_nm, places.ravel())
+    parts = found.reshape(size, len(nodes), size, len(nodes))
+    light: Float64 = np.einsum("iajb,a,b->ij", parts, weights, weights)
+    return Psf(light / light.sum(), pitch_um, center)
+
+
+def _frame(
+    grid: Grid, plane: float, center: float, wavelength_nm: float, pitch_um: float | None, size: int | None
+) -> tuple[float, int]:
+    """Pitch [µm] and pixels on a side that hold the blur, where they are not given."""
     x, y = grid.rays.at(plane)
     x, passes = x - center, grid.passes
     reach = 1e3 * max(float(np.abs(x[passes]).max()), float(np.abs(y[passes]).max()))
@@ -66,11 +104,7 @@ def point_spread(
         size = 2 * int(np.ceil((reach + 2 * airy) / pitch_um + MARGIN)) + 1
     if not 1 <= size <= LARGEST or size % 2 == 0:
         raise UsageError(f"a spread function of {size} pixels of {pitch_um:g} µm; allowed: odd, 1..{LARGEST}")
-    light = _spread_light(grid, x, y, pitch_um * 1e-3, size)
-    frequencies = np.asarray(np.fft.fftfreq(size, pitch_um * 1e-3), np.float64)
-    optical = diffraction(grid, wavelength_nm, frequencies[None, :], frequencies[:, None])
-    blurred = np.maximum(np.fft.ifft2(np.fft.fft2(light) * optical).real, 0)
-    return Psf(blurred / blurred.sum(), float(pitch_um), center)
+    return float(pitch_um), size
 
 
 def diffraction(grid: Grid, wavelength_nm: float, fx: Float64, fy: Float64) -> Float64:
@@ -96,7 +130,8 @@ def _overlap(grid: Grid) -> tuple[Float64, float]:
     step = float((high - low).max()) / DIRECTIONS
     a, b = grid.rays.dx - low[0], grid.rays.dy - low[1]
     opening = _spread_light(grid, a - (high[0] - low[0]) / 2, b - (high[1] - low[1]) / 2, step, DIRECTIONS + 3)
-    opening = np.minimum(opening / np.median(opening[opening > 0]), 1)
+    # in or out: a cell that is half open would meet itself with a quarter
+    opening = (opening > 0.5 * np.median(opening[opening > 0])).astype(np.float64)
     shape = (2 * opening.shape[0],) * 2
     overlap = np.fft.irfft2(np.abs(np.fft.rfft2(opening, shape)) ** 2, shape)
     return np.fft.fftshift(overlap) / overlap[0, 0], step

@@ -18,7 +18,7 @@ from isp.values import Float32, Float64, frozen
 if TYPE_CHECKING:
     from isp.lenses.lens import Lens
 
-VERSION = 1
+VERSION = 2
 """Of the method: tables of another version are computed again."""
 MOST = 100_000
 """Spread functions in a table."""

@@ -17,7 +17,7 @@ CLOSE = 1e-10
 """A ray is on an asphere when it misses it by less [mm]."""
 
 _Three = tuple[Float64, Float64, Float64]
-_Six = tuple[Float64, Float64, Float64, Float64, Float64, Float64]
+_Ray = tuple[Float64, Float64, Float64, Float64, Float64, Float64, Float64]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class Traced:
     clearance : (...) float64
         Smallest of 1 - (r / clear radius)² over the surfaces other than the stop: negative if one of them
         vignettes the ray.
+    path : (...) float64
+        Optical path to the last surface traced [mm], from where the ray was launched.
     """
 
     x: Float64
@@ -46,11 +48,16 @@ class Traced:
     stop_x: Float64
     stop_y: Float64
     clearance: Float64
+    path: Float64
 
     def at(self, z: float) -> tuple[Float64, Float64]:
         """Where the rays cross the plane at z [mm]: x, y."""
         step = (z - self.z) / self.dz
         return self.x + step * self.dx, self.y + step * self.dy
+
+    def path_to(self, x: float, z: float) -> Float64:
+        """Optical path [mm] to the wave plane, at right angles to each ray, that passes (x, 0, z)."""
+        return self.path + (x - self.x) * self.dx - self.y * self.dy + (z - self.z) * self.dz
 
 
 def trace(
@@ -87,24 +94,26 @@ def trace(
                 break
         else:
             clearance = np.minimum(clearance, 1 - (x * x + y * y) / surface.semi_diameter**2)
-    found = (*ray, stop_x, stop_y, clearance)
+    found = (*ray[:6], stop_x, stop_y, clearance, ray[6])
     lost = ~np.isfinite(ray[0] + ray[3])
     return Traced(*(np.where(lost, math.nan, a) for a in found) if lost.any() else found)
 
 
 def follow(
     prescription: Prescription, wavelength_nm: float, origin: _Three, direction: _Three
-) -> Iterator[tuple[Surface, _Six]]:
-    """Each surface with x, y, z and direction cosines of the rays behind it; arguments as `trace`."""
+) -> Iterator[tuple[Surface, _Ray]]:
+    """Each surface with the rays behind it: x, y, z, direction cosines, optical path. Arguments as `trace`."""
     x, y, z, dx, dy, dz = (np.array(a, np.float64) for a in np.broadcast_arrays(*origin, *direction))
-    before = 1.0
+    path, before = np.zeros_like(x), 1.0
     for surface, vertex in zip(prescription.surfaces, prescription.vertices, strict=True):
+        start = z
         x, y, z, normal = _meet(surface, vertex, x, y, z, dx, dy, dz)
+        path = path + before * (z - start) / dz
         after = surface.glass.index(wavelength_nm)
         if after != before:
             dx, dy, dz = _refract(dx, dy, dz, normal, before / after)
         before = after
-        yield surface, (x, y, z, dx, dy, dz)
+        yield surface, (x, y, z, dx, dy, dz, path)
 
 
 def _meet(

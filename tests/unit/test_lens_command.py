@@ -56,6 +56,11 @@ def test_show_as_json_stopped_down(capsys):
     # wide open its mount vignettes this corner to 0.2
     assert corner["illumination"] > 0.5
     assert corner["spot_um"] < 30
+    middle = found["field"][0]
+    assert 0.9 < middle["mtf_tangential"][0] < middle["mtf_limit_tangential"][0] < 0.96
+    assert middle["wavefront_rms_waves"] < 0.05
+    assert middle["strehl_ratio"] > 0.9
+    assert corner["strehl_ratio"] < 0.8
 
 
 @pytest.mark.parametrize("form", ["svg", "png"])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isp.lens_look.bend import Bend
-from isp.lens_look.fans import prepare, widest_tangent
+from isp.lens_look.fans import traced, widest_tangent
 from isp.lens_look.renderer import Place, Renderer
 from isp.lens_look.spots import Optics
 from isp.lenses import load_lens
@@ -86,7 +86,7 @@ class Trial:
     def renderer(self, shape: tuple[int, int], margin: int = 0) -> Renderer:
         lens = load_lens(name=self.name)
         tangent = widest_tangent(lens.focal_length, (36.0, 27.0))
-        fans, f_number = prepare(self.name, None, tangent), self.f_number or lens.f_number
+        fans, f_number = traced(lens, tangent), self.f_number or lens.f_number
         place = Place(shape, *(n - margin for n in self.corner), FRAME)
         optics = Optics(fans, f_number, 1e3 * self.focus, PITCH, distortion=1.0, block=place.block(1))
         return Renderer(optics, place, parts=self.parts)

@@ -1,4 +1,4 @@
-"""Where compiled programs are kept: a per-user folder (0700), each file checked against its own digest."""
+"""Where compiled programs and traced rays are kept: a per-user folder (0700), each file checked against its digest."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 _DIGEST = 32
+KEPT = 32
+"""Sets of arrays of one kind that are kept, some 10 MB each."""
 
 
 @cache
 def cache_folder() -> Path | None:
-    """The folder for compiled programs, or None where none can be had (then every start compiles).
+    """The folder, or None where none can be had (then every start compiles and traces).
 
     ``MOBILE_ISP_CACHE`` names another folder. Compiled programs are code: the folder must belong to this user and
     be closed to others.
@@ -81,7 +83,14 @@ def load_arrays(key: str) -> dict[str, NDArray[Any]] | None:
 
 
 def store_arrays(key: str, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Keep arrays, as `store` keeps a program."""
+    """Keep arrays, as `store` keeps a program; of keys that begin alike up to a hyphen, the last `KEPT` stored."""
     data = io.BytesIO()
     np.savez(data, allow_pickle=False, **dict(arrays))
     store(key, data.getvalue())
+    folder = cache_folder()
+    if folder is None:
+        return
+    with contextlib.suppress(OSError):
+        alike = folder.glob(f"{key.partition('-')[0]}-*.o")
+        for old in sorted(alike, key=lambda path: path.stat().st_mtime)[:-KEPT]:
+            old.unlink(missing_ok=True)

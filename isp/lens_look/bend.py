@@ -1,7 +1,7 @@
 """The lens's distortion: where each point of the picture comes from.
 
-A point at the distance r from the optical axis comes from f(r) r, in the same direction; f is kept in a table over r²,
-in which it is smooth. Between pixels light is interpolated by the cubic convolution of R. G. Keys (IEEE Trans. ASSP 29
+A point at the distance r from the optical axis comes from f(r) r, in the same direction; f is kept in a table over r².
+Between pixels light is interpolated by the cubic convolution of R. G. Keys (IEEE Trans. ASSP 29
 (1981) 1153, a = -1/2) within the range of the sixteen pixels that it takes: beside bright lights nothing gets darker
 than what was there.
 """
@@ -101,7 +101,7 @@ class Bend:
             rows = y[top : top + ROWS, None]
             factor = self.factor[np.minimum((rows**2 + x**2) * step + 0.5, PLACES - 1).astype(np.intp)]
             row, column = (
-                np.clip((v * factor + np.float32(start + 0.5)) * np.float32(n / size), 0, n - 1).astype(np.intp)
+                _inside(((v * factor + np.float32(start + 0.5)) * np.float32(n / size)).astype(np.intp), n)
                 for v, start, size, n in zip((rows, x), self.axis[::-1], shape, plane.shape, strict=True)
             )
             result[top : top + ROWS] = plane[row, column]
@@ -110,6 +110,11 @@ class Bend:
             for _ in pool.map(part, range(0, len(plane), ROWS)):
                 pass
         return result
+
+
+def _inside(index: NDArray[np.intp], size: int) -> NDArray[np.intp]:
+    """Indices of samples, mirrored at the edges."""
+    return np.asarray(np.clip(size - 1 - np.abs(size - 1 - np.abs(index)), 0, size - 1))
 
 
 def _places(corner: float) -> Float64:

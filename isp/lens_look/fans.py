@@ -24,7 +24,7 @@ from isp.engine import cache as disk
 from isp.errors import NumericError
 from isp.lens_look import field_tracing
 from isp.lens_look.field_tracing import MARGIN, NEAR, RAYS, VERGENCES, WAVELENGTHS, field_rays
-from isp.lenses import Lens, load_lens
+from isp.lenses import Lens
 from isp.values import Float32, Float64
 
 FIELDS = 16
@@ -70,11 +70,6 @@ class Fans:
     chief_slope: Float64
     near: float
     lens: Lens | None = None
-
-
-def prepare(name: str, path: str | None, tangent: float) -> Fans:
-    """The fans of a lens of the catalogue (`path` None) or of a lens file, as `traced`; errors also as `load_lens`."""
-    return traced(load_lens(path, name=name), tangent)
 
 
 @lru_cache(maxsize=8)
@@ -132,7 +127,11 @@ def _traced(lens: Lens, tangent: float) -> dict[str, NDArray[Any]]:
     cell = np.array([part[1] for part in parts if part is not None]) * (np.arange(FIELDS) < last)
     # there places go on as at its edge, so that distortion stays what it is
     beyond = np.maximum(tangents / tangents[last - 1], 1)[:, None, None]
-    chief = np.array([part[2] for part in parts if part is not None]) * beyond
+    held = np.array([part[2] for part in parts if part is not None])
+    chief = held * beyond
+    further = (chief - held).astype(np.float32)[..., None, None, None]
+    rays["x"] += further[:, 0]
+    rays["slope_x"] += further[:, 1]
     return {"tangents": tangents, **rays, "cell": cell, "chief": chief[:, 0], "chief_slope": chief[:, 1]}
 
 

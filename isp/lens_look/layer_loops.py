@@ -264,7 +264,7 @@ def close() -> tuple[Any, list[Any]]:
     seen, before = hl.ImageParam(hl.Float(32), 4, "seen"), hl.ImageParam(hl.Float(32), 4, "before")
     shares = hl.ImageParam(hl.Float(32), 1, "shares")
     left = [seen[x, y, 6 + k, s] * shares[s] for k in range(3)]
-    full = hl.f32(1) / hl.max(seen[x, y, 12, s], hl.f32(1e-4))
+    full = hl.f32(1) / hl.max(seen[x, y, 12, s], hl.f32(1e-8))
     more = [left[k] * seen[x, y, 9 + k, s] * full for k in range(3)] + left
     output = hl.Func("output")
     output[x, y, c, s] = hl.mux(c, [before[x, y, k, s] + seen[x, y, k, s] + more[k] for k in range(6)])

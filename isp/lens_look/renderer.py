@@ -286,7 +286,6 @@ class Renderer:
         return np.asarray(1 + self.vignetting * (light - 1), np.float32)
 
 
-
 def _numbers(layer: Int16) -> set[int]:
     """Of the layers that there are."""
     low = int(layer.min())

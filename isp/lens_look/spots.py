@@ -203,8 +203,9 @@ class Optics:
             light = weight.sum(axis=0, dtype=np.float64)
             bright[k] = light.sum() * self.fans.cell[k]
             if not bright[k]:
-                # beyond the lens's field
-                found[k:] = found[k - 1]
+                # beyond the lens's field, all moves as at its edge
+                along = self.stretch[0]
+                found[k:] = found[k - 1] * along[k - 1] / along[k:]
                 break
             places = self._about_chief(k, 1 / self.focus, corners)[0][:, corners].mean(axis=1).ravel()
             order = np.argsort(places, kind="stable")
@@ -304,9 +305,10 @@ class Optics:
         along, across = (self.strength / self.pitch / float(s[field]) for s in self.stretch)
         places = np.stack([x * along, y * across], dtype=np.float32).reshape(2, len(x), -1)
         if self._stop.radius < NARROWEST:
-            # of each colour about its own middle
+            # of each colour about its own middle, of which coma's part shrinks as the square
+            ratio = self._stop.radius / NARROWEST
             middle = places[:, :, used].mean(axis=tuple(range(2, 2 + used.ndim)))[:, :, None]
-            places = middle + (places - middle) * (self._stop.radius / NARROWEST)
+            places = middle - middle[:, 4:5] * (1 - ratio**2) + (places - middle) * ratio
         return places
 
     def extent(self, blur: float) -> Extent:

@@ -86,13 +86,13 @@ def load_file(
         Larger than `MAX_FILE_BYTES` or more than `MAX_VALUES` numbers.
     """
     path = Path(ref.file) if anywhere else locate(ref, folder)
-    if not path.name.lower().endswith(_SUFFIXES):
+    suffix = PurePosixPath(ref.file).suffix.lower()
+    if suffix not in _SUFFIXES:
         raise ProfileError(f"file {quoted(ref.file)} cannot be read; allowed: {', '.join(_SUFFIXES)}")
     data = read_bounded(path, MAX_FILE_BYTES, "file")
     found = hashlib.sha256(data).hexdigest()
     if ref.sha256 and found != ref.sha256.lower():
         raise ProfileError(f"file {quoted(ref.file)} has SHA-256 {found}, but the profile says {quoted(ref.sha256)}")
-    suffix = path.suffix.lower()
     if suffix == LENSES:
         return _lens(ref, data)
     return parse_cube(data, one_line(ref.file)) if suffix == ".cube" else parse_npy(data, ref.file)

@@ -48,7 +48,7 @@ def _stage(entry: StageEntry) -> str | dict[str, Any]:
         if isinstance(value, FileRef) and entry.origins.get(key) == "--set":
             raise ProfileError(
                 f"{entry.name}.{key}: {one_line(value.file)} was given by --set, perhaps outside the profile's folder; "
-                "copy it there and name it in the profile, or freeze the profile"
+                "copy it there and name it in the profile"
             )
         values[key] = _plain(value)
     return {entry.name: values} if values else entry.name

@@ -112,7 +112,7 @@ class LensLook(Stage):
         if _deep(values, context):
             if values["focus"] == "anywhere":
                 raise InputError(
-                    "stage 'lens_look' needs 'focus', the distance in focus, which was not given (--focus)"
+                    "stage 'lens_look' needs 'focus', the distance in focus, which was not given (--focus METRES)"
                 )
             _away(values, context)
         optics, place = self.optics(values, context.shape), _place(values, context.shape)
@@ -262,7 +262,7 @@ def _away(values: Mapping[str, Plain], context: Context) -> Float32:
 
     plane = context.companions.planes.get("depth")
     if plane is None:
-        raise InputError("stage 'lens_look' needs 'depth', which was not given (--depth); mode: flat does without")
+        raise InputError("stage 'lens_look' needs 'depth', which was not given (--depth FILE); mode: flat does without")
     return vergence(plane, context.shape, values["disparity"])
 
 

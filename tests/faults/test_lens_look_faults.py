@@ -29,8 +29,8 @@ FOCUS = ["--focus", "1.5"]
 @pytest.mark.parametrize(
     ("shape", "value", "more", "code", "words"),
     [
-        (None, 0, [*DEEP, *FOCUS], 4, "stage 'lens_look' needs 'depth', which was not given (--depth)"),
-        ((96, 128), 2.0, [], 4, "needs 'focus', the distance in focus, which was not given (--focus)"),
+        (None, 0, [*DEEP, *FOCUS], 4, "stage 'lens_look' needs 'depth', which was not given (--depth FILE)"),
+        ((96, 128), 2.0, [], 4, "needs 'focus', the distance in focus, which was not given (--focus METRES)"),
         ((96, 96), 2.0, FOCUS, 4, "the depth plane, 96x96, has another shape than the picture, 128x96"),
         ((96, 128), -2.0, FOCUS, 4, "12288 of 12288 distances of the depth plane are not > 0 m"),
         ((96, 128), 2.0, ["--focus", "0.06"], 2, "focus 0.06 m is behind or inside the lens"),

@@ -8,11 +8,12 @@ import pytest
 from isp.errors import InputError, UsageError
 from isp.lens_look import distance, matte, sheets
 from isp.lens_look.blocks import Blocks, Layer
-from isp.lens_look.fans import ideal, widest_tangent
+from isp.lens_look.fans import ideal, traced, widest_tangent
 from isp.lens_look.layers import Layers
 from isp.lens_look.spots import Optics
 from isp.lens_look.squares import Squares
 from isp.lens_look.thin_lens import blur_diameter
+from isp.lenses import load_lens
 
 
 @pytest.mark.parametrize(
@@ -289,3 +290,14 @@ def test_beyond_the_field_of_a_lens_nothing_is_gathered():
     into = np.ones((11, 8, 8), np.float32)
     layer.gather_part(layer.spans, 2, 0, into)
     assert (into == 0).all()
+
+
+@pytest.mark.parametrize(("name", "width"), [("50mm_f1.1_1953", 36.0), ("50mm_f2_1978", 44.0)])
+def test_fields_beyond_the_lens_have_spots_like_those_at_its_edge(name, width):
+    lens = load_lens(name=name)
+    fans = traced(lens, widest_tangent(lens.focal_length, (width, 0.75 * width)))
+    optics = Optics(fans, 8.0, 2000.0, width / 2048)
+    dark = np.flatnonzero(fans.cell == 0)
+    assert dark.size
+    radius = optics.extent(-6.0).radius
+    np.testing.assert_allclose(radius[dark], radius[dark[0] - 1], rtol=0.05)

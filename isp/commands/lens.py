@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -160,22 +161,20 @@ def _over_field(lens: Lens, f_number: float | None) -> list[dict[str, Any]]:
             "lateral_color_um": 1e3 * float(lens.lateral_color(angle, 450.0) - lens.lateral_color(angle, 640.0)),
         }
         row |= dict.fromkeys(
-            ("spot_um", "mtf_tangential", "mtf_sagittal", "mtf_limit_tangential", "mtf_limit_sagittal")
+            ("spot_um", "mtf_tangential", "mtf_sagittal", "mtf_limit_tangential", "mtf_limit_sagittal", "mtf_method",
+             "wavefront_rms_waves", "strehl_ratio")
         )
-        try:
-            modulation = lens.mtf(angle, LINES_PER_MM, 0.0, None, f_number)
+        # dark: the cells stay empty
+        with suppress(NumericError):
             row["spot_um"] = lens.spot_radius(angle, 0.0, None, f_number)
-            row["mtf_tangential"], row["mtf_sagittal"] = modulation
             limit = lens.diffraction_limit(angle, LINES_PER_MM, None, f_number)
             row["mtf_limit_tangential"], row["mtf_limit_sagittal"] = limit
-        except NumericError:
-            # dark: the cells stay empty
-            pass
-        row |= dict.fromkeys(("wavefront_rms_waves", "strehl_ratio"))
-        # where its directions fold back there is no wavefront
-        with suppress(NumericError):
+            row["mtf_tangential"], row["mtf_sagittal"] = lens.mtf(angle, LINES_PER_MM, 0.0, None, f_number)
+            # where its directions fold back there is no wavefront
+            row["mtf_method"] = "rays"
             wave = lens.wavefront(angle, 0.0, None, f_number)
-            row |= {"wavefront_rms_waves": wave.rms_waves, "strehl_ratio": wave.strehl}
+            strehl = None if math.isnan(wave.strehl) else wave.strehl
+            row |= {"mtf_method": "waves", "wavefront_rms_waves": wave.rms_waves, "strehl_ratio": strehl}
         row |= lens.field_curvature(angle, f_number)._asdict()
         rows.append(row)
     return rows
@@ -184,7 +183,9 @@ def _over_field(lens: Lens, f_number: float | None) -> list[dict[str, Any]]:
 def _field_table(rows: list[dict[str, Any]]) -> None:
     def cells(row: dict[str, Any]) -> tuple[str, ...]:
         spot, dark = row["spot_um"], row["spot_um"] is None
-        contrast = "" if dark else f"{row['mtf_tangential'][1]:.2f} / {row['mtf_sagittal'][1]:.2f}"
+        contrast, rays = "", row["mtf_method"] == "rays"
+        if row["mtf_method"]:
+            contrast = f"{row['mtf_tangential'][1]:.2f} / {row['mtf_sagittal'][1]:.2f}{'*' * rays}"
         return (
             f"{row['angle_deg']:.1f}°", f"{row['image_height_mm']:.2f} mm", f"{row['illumination']:.2f}",
             "" if dark else f"{row['cats_eye']:.2f}", "" if dark else f"{spot:.1f} µm", contrast,
@@ -198,3 +199,5 @@ def _field_table(rows: list[dict[str, Any]]) -> None:
         [cells(row) for row in rows],
         right=range(9),
     )
+    if any(row["mtf_method"] == "rays" for row in rows):
+        emit("* directions fold back: contrast of the rays, times that of the opening")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import NamedTuple
@@ -353,13 +352,14 @@ class Lens:
         f_number: float | None = None,
     ) -> float:
         """RMS distance of the rays from their centroid [µm], without diffraction. Arguments and errors as `psf`."""
+        defocus = float(_finite("defocus", defocus_mm, "mm"))
         grid = self._lit(field_deg, wavelength_nm, self.opening(f_number), math.inf)
-        x, y = grid.rays.at(self._plane(f_number) + defocus_mm)
+        x, y = grid.rays.at(self._plane(f_number) + defocus)
         return float(1e3 * math.hypot(np.std(x[grid.passes]), np.std(y[grid.passes])))
 
     def mtf(
         self, field_deg: float, cycles_per_mm: ArrayLike, defocus_mm: float = 0.0,
-        wavelength_nm: float | Sequence[float] | None = None, f_number: float | None = None, *, blades: int = 0,
+        wavelength_nm: ArrayLike | None = None, f_number: float | None = None, *, blades: int = 0,
         blade_angle_deg: float = 0.0, distance_mm: float = math.inf,
     ) -> Modulation:
         """Contrast at spatial frequencies of the image, by diffraction at the aberrated, vignetted opening.
@@ -371,7 +371,7 @@ class Lens:
             Of line patterns in the image plane.
         defocus_mm, f_number, blades, blade_angle_deg, distance_mm
             As for `psf`.
-        wavelength_nm : float or sequence of float, optional
+        wavelength_nm : array_like, optional
             Of several, the mean of their transfer functions about one point: lateral colour counts.
 
         Returns
@@ -383,13 +383,13 @@ class Lens:
         Raises
         ------
         NumericError
-            No light gets through; or the blur holds more than two hundred cycles, where it has no contrast to speak of.
+            No light gets through; or the blur holds more than 240 cycles, where it has no contrast to speak of.
         """
         opening = self.opening(f_number, blades, blade_angle_deg)
         return self._contrast(field_deg, cycles_per_mm, defocus_mm, wavelength_nm, f_number, opening, distance_mm)
 
     def diffraction_limit(
-        self, field_deg: float, cycles_per_mm: ArrayLike, wavelength_nm: float | Sequence[float] | None = None,
+        self, field_deg: float, cycles_per_mm: ArrayLike, wavelength_nm: ArrayLike | None = None,
         f_number: float | None = None, *, blades: int = 0, blade_angle_deg: float = 0.0,
     ) -> Modulation:
         """What `mtf` would be without aberrations, in focus: the vignetted opening's own. Arguments as `mtf`."""
@@ -398,11 +398,11 @@ class Lens:
 
     def _contrast(
         self, field_deg: float, cycles_per_mm: ArrayLike, defocus_mm: float,
-        wavelength_nm: float | Sequence[float] | None, f_number: float | None, opening: Opening, distance_mm: float, *,
+        wavelength_nm: ArrayLike | None, f_number: float | None, opening: Opening, distance_mm: float, *,
         perfect: bool = False,
     ) -> Modulation:
         frequencies, defocus = _finite("a frequency", cycles_per_mm, "cycles/mm"), _finite("defocus", defocus_mm, "mm")
-        several = wavelength_nm if isinstance(wavelength_nm, Sequence) else (wavelength_nm,)
+        several = [None] if wavelength_nm is None else np.ravel(wavelength_nm).tolist()
         if not several:
             raise UsageError("no wavelength is given; name one at least")
         waves = [self._wavelength(nm) for nm in several]

@@ -10,6 +10,9 @@ import numpy as np
 from isp.lenses.pupil_function import PupilFunction, parts_of
 from isp.values import Float64
 
+HALF_WAVE = 0.5
+"""Path difference between samples from which on their phase is not known."""
+
 
 @dataclass(frozen=True, eq=False)
 class Wavefront:
@@ -29,7 +32,8 @@ class Wavefront:
     rms_waves : float
         Root mean square of `opd_waves`, weighted by the light.
     strehl : float
-        Intensity in the image point relative to a wave without aberrations of the same amplitude, 0..1.
+        Intensity in the image point relative to a wave without aberrations of the same amplitude, 0..1; NaN where the
+        path differs by half a wave or more from sample to sample: more of them may tell.
     center_mm : float
         Image height of the image point.
     """
@@ -63,9 +67,11 @@ def wavefront_of(pupil: PupilFunction, plane: float, wavelength_nm: float, count
         np.einsum("ik,jk->ij", weighted, columns), np.einsum("ik,k->i", weighted, path[inside])
     )
     waves = (path - mean - tilt_x * cx - tilt_y * cy[:, None]) / wave
-    share = amplitude / amplitude.sum()
+    share, opd = amplitude / amplitude.sum(), np.where(free >= 0.5, waves, math.nan)
+    steps = np.concatenate([np.abs(np.diff(opd, axis=axis)).ravel() for axis in (0, 1)])
+    told = float(np.max(steps, initial=0.0, where=~np.isnan(steps))) < HALF_WAVE
+    strehl = float(abs((share * np.exp(2j * np.pi * waves)).sum()) ** 2) if told else math.nan
     return Wavefront(
-        cx, cy, np.where(free >= 0.5, waves, math.nan), amplitude / math.sqrt(float((amplitude[inside] ** 2).mean())),
-        math.sqrt(float((light * waves**2).sum())), float(abs((share * np.exp(2j * np.pi * waves)).sum()) ** 2),
-        pupil.point[0] - float(tilt_x),
+        cx, cy, opd, amplitude / math.sqrt(float((amplitude[inside] ** 2).mean())),
+        math.sqrt(float((light * waves**2).sum())), strehl, pupil.point[0] - float(tilt_x),
     )

@@ -37,6 +37,10 @@ def transfer(
     wave, found = wavelength_nm * 1e-6, np.zeros(len(fx), np.complex128)
     whole: dict[int, float] = {}
     for k, shear in enumerate(wave * np.stack([fx, fy], axis=1)):
+        low, high = pupil.low + np.abs(shear) / 2, pupil.high - np.abs(shear) / 2
+        if not (high > low).all():
+            # beyond the cutoff
+            continue
         cycles = 0.0 if perfect else float(np.abs(shear) @ [np.ptp(x), np.ptp(y)]) / wave
         count = FEWEST + math.ceil(PER_CYCLE * cycles)
         if count > MOST:
@@ -44,9 +48,6 @@ def transfer(
                 f"a blur {1e3 * float(np.hypot(np.ptp(x), np.ptp(y))):.0f} µm wide holds too many cycles at "
                 f"{float(np.hypot(fx[k], fy[k])):g} / mm; take lower frequencies or less defocus"
             )
-        low, high = pupil.low + np.abs(shear) / 2, pupil.high - np.abs(shear) / 2
-        if not (high > low).all():
-            continue
         if count not in whole:
             cosines, cell = parts_of(pupil.low, pupil.high, count)
             root, free, _ = pupil.sample(*cosines, point)
@@ -82,7 +83,8 @@ def interference(
     count = FEWEST + math.ceil(1.1 * reach * float(2 * pupil.half.max()) / wave)
     if count > MOST:
         raise NumericError(
-            f"a picture {2e3 * reach:.0f} µm wide holds too many waves at {wavelength_nm:g} nm; here rays are right"
+            f"a picture {2e3 * reach:.0f} µm wide holds too many waves at {wavelength_nm:g} nm; take a smaller "
+            "pitch or size, less defocus, or rays"
         )
     (cx, cy), _ = parts_of(pupil.low, pupil.high, count)
     root, free, path = pupil.sample(cx, cy, point)

@@ -208,7 +208,7 @@ def test_directions_that_fold_have_no_wavefront():
     ("call", "error", "words"),
     [
         (lambda lens: lens.mtf(0, [400.0], 3.0), NumericError, "too many cycles at 400 / mm; take lower frequencies"),
-        (lambda lens: lens.psf(0, 3.0, method="waves"), NumericError, "too many waves at 546.*; here rays are right"),
+        (lambda lens: lens.psf(0, 3.0, method="waves"), NumericError, "too many waves at 546.*; take a smaller pitch"),
         (lambda lens: lens.psf(0, method="wave"), UsageError, "'wave' is not known; allowed: rays | waves"),
         (lambda lens: lens.mtf(0, [math.nan]), UsageError, "a frequency nan cycles/mm is not allowed"),
         (lambda lens: lens.mtf(0, [10.0], math.inf), UsageError, "defocus inf mm is not allowed"),
@@ -219,3 +219,25 @@ def test_directions_that_fold_have_no_wavefront():
 def test_refusals(call, error, words):
     with pytest.raises(error, match=words):
         call(load_lens(name="50mm_f1.2_1966"))
+
+
+def test_beyond_the_cutoff_there_is_nothing_however_high_the_frequency():
+    lens = load_lens(name="50mm_f2_1978")
+    found = lens.mtf(5.0, [0.0, 900.0, 5000.0])
+    for contrast in found:
+        np.testing.assert_allclose(contrast, [1.0, 0.0, 0.0], atol=1e-12)
+
+
+def test_where_samples_are_too_coarse_no_strehl_ratio_is_told():
+    lens = load_lens(name="50mm_f2_1978")
+    assert 0 < lens.wavefront(0.0, 2.0, None, 8.0).strehl < 0.01
+    coarse = lens.wavefront(0.0, 2.0, None, 8.0, count=16)
+    assert np.isnan(coarse.strehl)
+    assert coarse.rms_waves == pytest.approx(lens.wavefront(0.0, 2.0, None, 8.0).rms_waves, rel=0.05)
+
+
+def test_wavelengths_may_be_an_array():
+    lens = load_lens(name="50mm_f2_1978")
+    found = [lens.mtf(3.0, [20.0], 0.0, waves) for waves in (np.array([500.0, 600.0]), [500.0, 600.0])]
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isp.lens_look.lattice import Lattice
-from isp.lens_look.layers import JUMP
-from isp.lens_look.layers import Int16 as Int16
+from isp.lens_look.layers import JUMP, Int16
 from isp.lens_look.programs import run
 from isp.values import Float32
 

@@ -386,6 +386,12 @@ class Optics:
         return Table(density, half, radius)
 
 
+@lru_cache(maxsize=1)
+def shared(optics: Optics) -> Optics:
+    """The first of equal lenses at work: what it works out, it works out once for all that is done with it."""
+    return optics
+
+
 @lru_cache(maxsize=256)
 def _opening(lens: Lens | None, widest: float, f_number: float, blades: int) -> Opening:
     if lens is not None:

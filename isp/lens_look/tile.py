@@ -19,8 +19,9 @@ from isp.lens_look.stack import Spans, Stack, batches
 from isp.values import Float32
 
 if TYPE_CHECKING:
+    from isp.lens_look.layers import Int16
     from isp.lens_look.renderer import Renderer
-    from isp.lens_look.sheets import Int16, Sheets
+    from isp.lens_look.sheets import Sheets
     from isp.lens_look.spots import Table
 
 TINY = 1e-6

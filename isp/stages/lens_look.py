@@ -160,7 +160,7 @@ class LensLook(Stage):
             The lens cannot do that.
         """
         from isp.lens_look import fans
-        from isp.lens_look.spots import Optics
+        from isp.lens_look.spots import Optics, shared
 
         place = _place(values, shape)
         frame = place.frame
@@ -180,12 +180,12 @@ class LensLook(Stage):
         scale = own / focal_length
         blades, onion = int(values["blades"]), values["onion"]
         focus = FAR if values["focus"] == "anywhere" else float(values["focus"])
-        return Optics(
+        return shared(Optics(
             light, f_number, 1e3 * focus * scale, width / max(frame) * scale,
             strength=float(values["strength"]), distortion=float(values["distortion"]), blades=blades,
             blade_angle=float(values["blade_angle"]), onion=(onion[0], onion[1]),
             block=place.block(1),
-        )
+        ))  # fmt: skip
 
     def renderer(self, values: Mapping[str, Plain], shape: tuple[int, int]) -> Renderer:
         """What renders a picture (H, W)."""

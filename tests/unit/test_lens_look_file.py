@@ -20,7 +20,8 @@ from isp.lens_look import fans
 from isp.lenses import load_lens
 from isp.profile import Profile, freeze
 from isp.profile.fingerprint import profile_fingerprint
-from isp.values import ColorCalibration, Companions, Picture, RawFrame
+from isp.values import Companions, Picture
+from tests import file_profiles
 from tuning import fit
 from tuning.fitting.pairs import Pair
 
@@ -56,16 +57,11 @@ def folder(tmp_path):
 
 
 def profile_of(folder, value=NAMED):
-    path = folder / "p.yaml"
-    path.write_text(TEXT % value)
-    return path
+    return file_profiles.written(folder, TEXT % value)
 
 
 def frame():
-    data = np.random.Generator(np.random.Philox(1)).integers(64, 1000, (64, 96)).astype(np.uint16)
-    return RawFrame.from_array(
-        data, "RGGB", 64, 1023, neutral=(0.5, 1.0, 0.6), calibrations=(ColorCalibration(6504, np.eye(3)),)
-    )
+    return file_profiles.frame(64, 96)
 
 
 DEPTH = Companions({"depth": np.repeat(np.linspace(1, 4, 96, dtype=np.float32)[None], 64, 0)}, 1.5)

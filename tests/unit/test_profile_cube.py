@@ -14,7 +14,7 @@ from isp.errors import LimitError, ProfileError
 from isp.io import write_dng
 from isp.io.cube import Cube, read_cube, write_cube
 from isp.profile import Profile, freeze
-from isp.values import ColorCalibration, RawFrame
+from tests import file_profiles
 
 TEXT = """version: 1
 name: looked
@@ -43,16 +43,11 @@ def folder(tmp_path):
 
 
 def profile_of(folder, value="{file: p.data/warm.cube}"):
-    path = folder / "p.yaml"
-    path.write_text(TEXT % value)
-    return path
+    return file_profiles.written(folder, TEXT % value)
 
 
 def frame():
-    data = np.random.Generator(np.random.Philox(1)).integers(64, 1000, (24, 30)).astype(np.uint16)
-    return RawFrame.from_array(
-        data, "RGGB", 64, 1023, neutral=(0.5, 1.0, 0.6), calibrations=(ColorCalibration(6504, np.eye(3)),)
-    )
+    return file_profiles.frame(24, 30)
 
 
 def resolved(profile):
